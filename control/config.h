@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The configuration file of a gateway: one TOML file, read once at the start.
+//
+// Everything in it is checked before any device is touched: unknown keys, types, ranges, references
+// between sections. All mistakes are reported at once, each as one line
+// `file:line:column: section.key: what is wrong; expected …`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+namespace anabranch::control {
+
+// An IPv4 address in host byte order, and a prefix of such.
+struct Ipv4 {
+  uint32_t value = 0;
+  auto operator<=>(const Ipv4&) const = default;
+};
+struct Prefix {
+  Ipv4 address;
+  uint8_t length = 0;
+  bool contains(Ipv4 a) const {
+    return length == 0 || ((a.value ^ address.value) >> (32 - length)) == 0;
+  }
+  bool contains(const Prefix& p) const { return p.length >= length && contains(p.address); }
+  auto operator<=>(const Prefix&) const = default;
+};
+struct Endpoint {
+  Ipv4 address;
+  uint16_t port = 0;
+  auto operator<=>(const Endpoint&) const = default;
+};
+std::optional<Ipv4> parse_ipv4(std::string_view text);
+// "10.10.0.0/24"; host bits must be zero.
+std::optional<Prefix> parse_prefix(std::string_view text);
+// "10.10.0.1:8080"
+std::optional<Endpoint> parse_endpoint(std::string_view text);
+std::string to_string(Ipv4 address);
+std::string to_string(const Prefix& prefix);
+std::string to_string(const Endpoint& endpoint);
+
+// A port: either a kernel interface that is shared with the kernel (AF_PACKET), or a DPDK device
+// that DPDK alone owns (virtual device arguments such as "net_ring0", or a PCI address).
+struct PortConfig {
+  std::string interface;  // shared port; empty when `device` is given
+  std::string device;     // DPDK device
+  // Only with `device`: what the kernel would otherwise tell.
+  std::optional<Prefix> network;      // address/length as written, host bits kept in `address`
+  std::optional<Ipv4> address;        // our address on the port
+  std::string next_hop_mac;           // "02:00:00:00:00:01", where everything is sent
+  uint16_t mtu = 1500;                // IP MTU, 576..9000 (shared: read from the kernel, must be ≤ 1500)
+};
+
+struct UplinkConfig {
+  std::string name;
+  std::string provider;
+  std::string network;
+  PortConfig port;
+  uint64_t rate_up_bps = 0;    // what the provider sold us, bits a second, sending
+  uint64_t rate_down_bps = 0;  // receiving
+  std::optional<Ipv4> gateway;  // next hop when the peer is not on the link
+};
+
+// One uplink to one peer. `id` is the number on the wire, the same at both gateways.
+struct PathConfig {
+  uint8_t id = 0;  // 1..15
+  std::string uplink;
+  Ipv4 peer_address;
+};
+
+enum class SessionRole : uint8_t { connect, listen };
+
+struct PeerConfig {
+  std::string name;
+  SessionRole role = SessionRole::connect;
+  bool insecure_cleartext = false;    // must be true: segments and session are not sealed
+  uint16_t port = 9188;               // UDP for segments, TCP for the control session
+  std::vector<PathConfig> paths;
+  std::vector<Prefix> prefixes;       // what lies behind the peer; its services may claim these
+};
+
+struct Config {
+  std::string file;
+
+  std::string name;         // [gateway] name: this gateway's instance name, on every usage record
+  std::string state_dir;    // journal, ledger, documents put by the API
+  std::string runtime_dir;  // meters; should be a tmpfs
+  bool journal_direct = true;  // O_DIRECT; false only for development on a tmpfs
+
+  // [dataplane]
+  uint16_t worker_cpu = 0;
+  std::vector<uint16_t> control_cpus;  // empty: every CPU this process may use
+  uint32_t memory_mb = 256;
+  bool hugepages = false;
+  bool spin = false;  // never sleep when idle
+  uint32_t flows_max = 65536;
+  uint32_t flow_idle_s = 60;
+  uint32_t hole_wait_ms_max = 250;  // hard cap a hole in a lane may wait
+
+  // [lan]
+  PortConfig lan;
+  std::vector<Prefix> lan_prefixes;  // clients (or servers) behind this gateway
+  std::optional<Ipv4> lan_gateway;   // next hop for prefixes not on the LAN itself
+
+  std::vector<UplinkConfig> uplinks;  // 1..8
+  PeerConfig peer;
+
+  // [api]
+  Endpoint api_listen{Ipv4{0x7f000001}, 8080};
+  bool api_insecure_cleartext = false;  // needed for any address but 127.0.0.0/8
+
+  // [billing]
+  std::string currency = "EUR";
+  uint32_t journal_segment_mb = 16;
+
+  std::string documents_dir;  // profiles/, tariffs/ and clients/ as *.json; may be empty
+
+  const UplinkConfig* find_uplink(std::string_view name) const;
+};
+
+// Reads and checks the file. The error is every mistake found, one a line, in the order of the file.
+tl::expected<Config, std::string> read_config(const std::string& file);
+// The same from text; `file` only names it in messages.
+tl::expected<Config, std::string> parse_config(std::string_view text, const std::string& file);
+
+}  // namespace anabranch::control
