@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/beat.h"
+
+#include <cstring>
+
+namespace anabranch::dataplane {
+namespace {
+constexpr uint64_t kRttWindowNs = 5'000'000'000;
+constexpr uint64_t kDelayWindowNs = 500'000'000;
+}  // namespace
+
+void store_beat(uint8_t* p, const Beat& beat) {
+  store_be64(p, beat.sent_ns);
+  store_be64(p + 8, beat.echo_ns);
+  store_be64(p + 16, beat.echo_hold_ns);
+  store_be64(p + 24, beat.received);
+  store_be64(p + 32, beat.highest);
+  store_be32(p + 40, beat.interval_us);
+  store_be32(p + 44, beat.hears ? 1u << 24 : 0);
+}
+
+Beat load_beat(const uint8_t* p) {
+  return Beat{load_be64(p),      load_be64(p + 8),  load_be64(p + 16), load_be64(p + 24),
+              load_be64(p + 32), load_be32(p + 40), (p[44] & 1) != 0};
+}
+
+void PathMeasure::beat_received(const Beat& beat, uint64_t now_ns) {
+  echo_ns_ = beat.sent_ns;
+  echo_at_ns_ = now_ns;
+  peer_hears_ = beat.hears;
+  peer_received_ = beat.received;
+  peer_highest_ = beat.highest;
+  // A peer that names no sensible interval must not keep a dead path alive.
+  const uint64_t interval_ns = uint64_t{beat.interval_us} * 1000;
+  peer_interval_ns_ = interval_ns == 0 || interval_ns > kBeatIdleNs ? kBeatIdleNs : interval_ns;
+  const auto delay = static_cast<int64_t>(now_ns - beat.sent_ns);
+  delay_min_.add(delay, now_ns, kDelayWindowNs);
+  delay_max_.add(delay, now_ns, kDelayWindowNs);
+
+  if (beat.echo_ns == 0) return;
+  const uint64_t round_ns = now_ns - beat.echo_ns;
+  if (round_ns < beat.echo_hold_ns || round_ns - beat.echo_hold_ns > 60'000'000'000) return;
+  const uint64_t rtt = round_ns - beat.echo_hold_ns;
+  rtt_min_.add(rtt, now_ns, kRttWindowNs);
+  if (rtt_ns_ == 0) {
+    rtt_ns_ = rtt;
+    rtt_variation_ns_ = rtt / 2;
+    return;
+  }
+  const uint64_t off = rtt > rtt_ns_ ? rtt - rtt_ns_ : rtt_ns_ - rtt;
+  rtt_variation_ns_ = (3 * rtt_variation_ns_ + off) / 4;
+  rtt_ns_ = (7 * rtt_ns_ + rtt) / 8;
+}
+
+Beat PathMeasure::make_beat(uint64_t now_ns, uint64_t interval_ns) {
+  next_beat_ns_ = now_ns + interval_ns;
+  return Beat{.sent_ns = now_ns,
+              .echo_ns = echo_ns_,
+              .echo_hold_ns = echo_ns_ == 0 ? 0 : now_ns - echo_at_ns_,
+              .received = received_,
+              .highest = highest_,
+              .interval_us = static_cast<uint32_t>(interval_ns / 1000),
+              .hears = hears(now_ns)};
+}
+
+void PathMeasure::hurry(uint64_t now_ns, uint64_t interval_ns) {
+  if (static_cast<int64_t>(next_beat_ns_ - now_ns) > static_cast<int64_t>(interval_ns)) {
+    next_beat_ns_ = now_ns;
+  }
+}
+
+void PathMeasure::write(PathTelemetry& telemetry, bool alive) const {
+  telemetry.alive.set(alive ? 1 : 0);
+  telemetry.rtt_ns.set(rtt_ns_);
+  telemetry.rtt_variation_ns.set(rtt_variation_ns_);
+  telemetry.rtt_min_ns.set(rtt_min_.any() ? rtt_min_.get() : 0);
+  telemetry.received.set(received_);
+  telemetry.received_highest.set(highest_);
+  telemetry.peer_received.set(peer_received_);
+  telemetry.peer_highest.set(peer_highest_);
+}
+
+}  // namespace anabranch::dataplane

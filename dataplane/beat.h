@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Beats: what two gateways tell each other on each path, so that both know it is alive and what it
+// is worth. Layout after the outer header, 48 octets, big-endian:
+//    0  time sent, ns of the sender's clock
+//    8  time sent of the last beat the sender received; 0: none yet
+//   16  how long ago that was, ns
+//   24  segments and beats received on this path since the session began
+//   32  highest packet number among them, plus one
+//   40  interval until the next beat, µs
+//   44  flags: bit 0: the sender hears us
+//   45  zero
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/bounds.h"
+#include "dataplane/counters.h"
+#include "dataplane/wire.h"
+
+namespace anabranch::dataplane {
+
+inline constexpr uint16_t kBeatLength = 48;
+inline constexpr uint64_t kBeatInUseNs = 40'000'000;  // on a path a plan uses
+inline constexpr uint64_t kBeatIdleNs = 500'000'000;  // on any other
+inline constexpr uint64_t kBeatsUntilDead = 3;
+
+struct Beat {
+  uint64_t sent_ns = 0;
+  uint64_t echo_ns = 0;
+  uint64_t echo_hold_ns = 0;
+  uint64_t received = 0;
+  uint64_t highest = 0;
+  uint32_t interval_us = 0;
+  bool hears = false;
+};
+void store_beat(uint8_t* p, const Beat& beat);
+Beat load_beat(const uint8_t* p);
+
+// What control reads of a path; written by the worker.
+struct PathTelemetry {
+  Counter alive;
+  Counter rtt_ns;  // smoothed, RFC 9002 5.3; 0: not measured
+  Counter rtt_variation_ns;
+  Counter rtt_min_ns;        // of the last ten seconds
+  Counter received;          // segments and beats accepted from the path in this session
+  Counter received_highest;  // highest packet number among them, plus one
+  Counter peer_received;     // the same as the peer sees it
+  Counter peer_highest;
+};
+
+// The least or greatest of the last one to two intervals.
+template <typename T, typename Better>
+class Windowed {
+ public:
+  void add(T value, uint64_t now, uint64_t interval) {
+    if (!any_ || now - since_ >= interval) {
+      previous_ = any_ && now - since_ < 2 * interval ? current_ : value;
+      current_ = value;
+      since_ = now;
+      any_ = true;
+    }
+    if (Better{}(value, current_)) current_ = value;
+  }
+  bool any() const { return any_; }
+  T get() const { return Better{}(previous_, current_) ? previous_ : current_; }
+
+ private:
+  T current_{}, previous_{};
+  uint64_t since_ = 0;
+  bool any_ = false;
+};
+struct Less {
+  bool operator()(auto a, auto b) const { return a < b; }
+};
+struct Greater {
+  bool operator()(auto a, auto b) const { return a > b; }
+};
+
+// What a worker remembers of a path. Times in ns.
+class PathMeasure {
+ public:
+  // Something authentic arrived; `number` is its packet number.
+  void heard(uint64_t now_ns, uint64_t number) {
+    heard_ns_ = now_ns;
+    ++received_;
+    if (number >= highest_) highest_ = number + 1;
+  }
+  void beat_received(const Beat& beat, uint64_t now_ns);
+  // The beat to send now; the next is due after `interval_ns`.
+  Beat make_beat(uint64_t now_ns, uint64_t interval_ns);
+  bool beat_due(uint64_t now_ns) const { return static_cast<int64_t>(now_ns - next_beat_ns_) >= 0; }
+  // A path that becomes used must not wait out its idle interval.
+  void hurry(uint64_t now_ns, uint64_t interval_ns);
+
+  // Heard within three of the peer's intervals and a half, and the peer hears us.
+  bool alive(uint64_t now_ns) const { return peer_hears_ && hears(now_ns); }
+  // One-way delay less an unknown constant that is the same for all paths to this peer.
+  bool delay_known() const { return delay_max_.any(); }
+  int64_t delay_min_ns() const { return delay_min_.get(); }
+  int64_t delay_max_ns() const { return delay_max_.get(); }
+
+  void write(PathTelemetry& telemetry, bool alive) const;
+
+ private:
+  bool hears(uint64_t now_ns) const {
+    return heard_ns_ != 0 &&
+           now_ns - heard_ns_ <= peer_interval_ns_ * kBeatsUntilDead + peer_interval_ns_ / 2;
+  }
+
+  uint64_t next_beat_ns_ = 0;
+  uint64_t heard_ns_ = 0;
+  uint64_t peer_interval_ns_ = kBeatIdleNs;
+  bool peer_hears_ = false;
+  uint64_t echo_ns_ = 0, echo_at_ns_ = 0;
+  uint64_t received_ = 0, highest_ = 0;
+  uint64_t peer_received_ = 0, peer_highest_ = 0;
+  uint64_t rtt_ns_ = 0, rtt_variation_ns_ = 0;
+  Windowed<uint64_t, Less> rtt_min_;
+  Windowed<int64_t, Less> delay_min_;
+  Windowed<int64_t, Greater> delay_max_;
+};
+
+}  // namespace anabranch::dataplane

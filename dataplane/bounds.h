@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Every limit of the data plane, with where it comes from.
+#pragma once
+
+#include <cstdint>
+
+namespace anabranch::dataplane {
+
+inline constexpr uint16_t kBurst = 32;          // packets a poll takes from a port
+inline constexpr uint16_t kPathsMax = 16;       // path ids are 1..15 on the wire; 0 is invalid
+inline constexpr uint16_t kUplinksMax = 8;      // ports towards providers
+inline constexpr uint16_t kServicesMax = 1024;  // services in force at once; slot 0 is the house
+inline constexpr uint16_t kLanes = 256;         // lanes of a service, one octet on the wire
+inline constexpr uint16_t kFlowBuckets = 128;   // buckets by which whole flows are dispersed
+inline constexpr uint16_t kHouseSlot = 0;
+
+// A hole in a lane holds back what 1 Gbit/s brings in 90 ms at 1400 octets.
+inline constexpr uint32_t kWindowSize = 8192;
+inline constexpr uint16_t kWindows = 32;  // lanes that may have a hole at once
+
+inline constexpr uint16_t kFrameMax = 1514;  // Ethernet without tags and FCS
+inline constexpr uint16_t kEthernetHeader = 14;
+
+}  // namespace anabranch::dataplane

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// All that one worker owns. The stages are free functions over it, one a file, in packet order:
+//   towards the peer:  rx → parse → flow_table → segment → disperse → seal → tx
+//   from the peer:     rx → open → assemble → deliver → tx
+#pragma once
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+
+#include "dataplane/beat.h"
+#include "dataplane/bytes.h"
+#include "dataplane/counters.h"
+#include "dataplane/disperse.h"
+#include "dataplane/flow_table.h"
+#include "dataplane/meter.h"
+#include "dataplane/plan_table.h"
+#include "dataplane/resequence.h"
+
+namespace anabranch::dataplane {
+
+struct WorkerOptions {
+  uint8_t id = 0;
+  uint16_t lan_port = 0;  // DPDK port ids
+  std::array<uint16_t, kUplinksMax> uplink_port{};
+  uint8_t uplinks = 0;
+  rte_mempool* pool = nullptr;
+  uint64_t tsc_hz = 0;  // ticks of `now` a second
+  uint32_t flows_max = 65536;
+  uint32_t flow_idle_s = 60;
+  uint32_t hole_wait_ms_max = 250;
+  uint32_t held_max = 16384;  // packets that may wait in lanes at once
+};
+
+// What a port's queue was given and whom it is booked to when the port accepts it.
+struct TxQueue {
+  static constexpr uint16_t kSize = 2 * kBurst;
+  struct Booking {
+    uint16_t slot = 0;
+    uint16_t inner = 0;  // octets of the client's packet; 0: a beat
+    uint16_t outer = 0;  // octets of the outer IP packet
+    Place place = 0;
+  };
+  uint16_t port = 0;
+  bool metered = false;
+  uint16_t count = 0;
+  std::array<rte_mbuf*, kSize> packets{};
+  std::array<Booking, kSize> bookings{};
+};
+
+// A service's state at this worker. All zero is a service never used; calloc'd, so that memory is
+// touched only for services in use.
+struct ServiceState {
+  uint32_t peer_index;      // next_sn belongs to it
+  uint32_t receiver_index;  // lanes belong to it
+  std::array<uint32_t, kLanes> next_sn;
+  Dispersion dispersion;
+  std::array<Lane, kLanes> lanes;
+};
+
+struct FreeDelete {
+  void operator()(void* p) const { std::free(p); }
+};
+struct RingDelete {
+  void operator()(rte_ring* ring) const { rte_ring_free(ring); }
+};
+
+struct Context {
+  WorkerOptions options;
+  PlanTable* plans = nullptr;
+  MeterRegion* meters = nullptr;
+  Counters counters;
+  std::array<PathTelemetry, kPathsMax> telemetry;
+
+  std::unique_ptr<FlowTable> flows;
+  std::unique_ptr<ServiceState, FreeDelete> services;  // [kServicesMax]
+  Resequencer<rte_mbuf*> resequencer;
+  TxQueue lan_tx;
+  std::array<TxQueue, kUplinksMax> uplink_tx;
+
+  std::array<PathMeasure, kPathsMax> measures;
+  std::array<uint64_t, kPathsMax> packet_number{};  // the next to send
+  uint32_t house_session = 0;                       // receiver index the measures belong to
+  uint16_t alive = 0;                               // bit p: path p
+  uint64_t now_ns = 0;                              // `now` of this poll
+  uint64_t keep_at_ns = 0;                          // when paths are looked at next
+  uint64_t hole_wait = 0;                           // ticks
+  uint16_t identification = 0;                      // of outer IPv4 headers
+
+  uint64_t icmp_tokens_at = 0;  // token bucket of ICMP errors
+  uint32_t icmp_tokens = 0;
+
+  // LAN addresses the worker would like resolved; control takes them out.
+  std::unique_ptr<rte_ring, RingDelete> wanted;
+  std::array<uint32_t, 64> asked{};
+  std::array<uint64_t, 64> asked_at{};
+
+  ServiceState& service(uint16_t slot) { return services.get()[slot]; }
+  uint64_t nanoseconds(uint64_t ticks) const {
+    return static_cast<uint64_t>(static_cast<Uint128>(ticks) * 1'000'000'000u / options.tsc_hz);
+  }
+  uint64_t ticks(uint64_t ns) const {
+    return static_cast<uint64_t>(static_cast<Uint128>(ns) * options.tsc_hz / 1'000'000'000u);
+  }
+  void drop(rte_mbuf* packet, Drop reason) {
+    counters.drop(reason);
+    rte_pktmbuf_free(packet);
+  }
+};
+
+inline uint8_t* octets(rte_mbuf* packet) {
+  return rte_pktmbuf_mtod(packet, uint8_t*);
+}
+inline std::span<uint8_t> contents(rte_mbuf* packet) {
+  return {octets(packet), rte_pktmbuf_data_len(packet)};
+}
+
+}  // namespace anabranch::dataplane

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a worker counts besides the meters: one cell a fact, written by the worker only, read by
+// anybody. Conservation: rx + made == tx + held + absorbed + to_kernel + Σ drops, in packets.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "dataplane/drops.h"
+
+namespace anabranch::dataplane {
+
+// A counter with one writer: a plain add for the worker, an untorn value for readers.
+class Counter {
+ public:
+  void add(uint64_t n) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  void set(uint64_t n) { value_.store(n, std::memory_order_relaxed); }
+  uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+struct alignas(64) Counters {
+  Counter rx;         // taken from ports
+  Counter made;       // beats, ICMP errors and extra fragments made here
+  Counter tx;         // accepted by ports
+  Counter held;       // waiting in lanes now
+  Counter absorbed;   // beats that arrived and were used
+  Counter to_kernel;  // on a shared port, but the kernel's: it has its own copy
+  std::array<Counter, kDropCount> drops;
+
+  // Not ends of packets, but worth knowing.
+  Counter polls;       // iterations of the loop
+  Counter late;        // delivered after their hole had been given up
+  Counter gaps;        // holes given up
+  Counter forced;      // holes given up early: window or buffers exhausted
+  Counter flows;       // in the flow table now
+  Counter flows_aged;  // removed because idle
+
+  void drop(Drop reason, uint64_t n = 1) { drops[static_cast<size_t>(reason)].add(n); }
+  uint64_t dropped() const {
+    uint64_t sum = 0;
+    for (const Counter& c : drops) sum += c.get();
+    return sum;
+  }
+};
+
+}  // namespace anabranch::dataplane

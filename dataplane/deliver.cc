@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The second hop of the two gateways: a client's packet leaves on the LAN towards its host.
+#include "dataplane/stages.h"
+
+namespace anabranch::dataplane {
+namespace {
+
+// Asks control to resolve an address; at most once a second for each.
+void want(Context& context, uint32_t address, uint64_t now) {
+  const size_t i = address % context.asked.size();
+  if (context.asked[i] == address && now - context.asked_at[i] < context.options.tsc_hz) return;
+  if (rte_ring_sp_enqueue(context.wanted.get(), reinterpret_cast<void*>(uintptr_t{address})) != 0)
+    return;
+  context.asked[i] = address;
+  context.asked_at[i] = now;
+}
+
+void write_ethernet(uint8_t* frame, const Mac& destination, const Mac& source) {
+  std::memcpy(frame, destination.data(), destination.size());
+  std::memcpy(frame + 6, source.data(), source.size());
+  store_be16(frame + 12, 0x0800);
+}
+
+}  // namespace
+
+void deliver(Context& context, rte_mbuf* packet, uint64_t now) {
+  const PacketView view = parse_ipv4(contents(packet));
+  if (view.result != Parsed::ipv4 || view.total_length != rte_pktmbuf_data_len(packet)) {
+    return context.drop(packet, Drop::bad_inner);
+  }
+  const NeighbourTable& neighbours = context.plans->neighbours();
+  const uint32_t destination = load_be32(octets(packet) + 16);
+  if (!neighbours.is_behind(destination)) return context.drop(packet, Drop::not_for_lan);
+  if (view.ttl <= 1) {
+    answer_icmp(context, packet, view, IcmpError::time_exceeded, 0, false, now);
+    return context.drop(packet, Drop::ttl_exceeded);
+  }
+  const PathTable& paths = context.plans->paths();
+  if (view.total_length > paths.lan_mtu) {
+    answer_icmp(context, packet, view, IcmpError::too_big, paths.lan_mtu, false, now);
+    return context.drop(packet, Drop::too_big);
+  }
+  const uint32_t next_hop = neighbours.next_hop(destination);
+  const Mac* mac = neighbours.everything ? &*neighbours.everything : neighbours.find(next_hop);
+  if (mac == nullptr) {
+    want(context, next_hop, now);
+    return context.drop(packet, Drop::no_neighbour);
+  }
+  decrement_ttl(octets(packet));
+  auto* frame = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(packet, kEthernetHeader));
+  if (frame == nullptr) return context.drop(packet, Drop::no_buffer);
+  write_ethernet(frame, *mac, paths.lan_mac);
+  enqueue(context, context.lan_tx, packet, {});
+}
+
+}  // namespace anabranch::dataplane

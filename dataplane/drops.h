@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Every way a packet can end other than being sent on. A packet ends in exactly one counted place.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace anabranch::dataplane {
+
+enum class Drop : uint8_t {
+  // LAN side, towards the peer
+  bad_length,       // headers contradict the frame's length, or the kernel merged packets (GRO)
+  bad_checksum,     // IPv4 header checksum wrong
+  not_ipv4,         // IPv6 or another protocol that is not carried
+  ttl_exceeded,     // answered with ICMP time exceeded
+  no_service,       // no admitted service wants it; answered with ICMP administratively prohibited
+  flow_table_full,  // more flows at once than configured
+  path_down,        // no path of the service's plan is alive
+  too_big,          // does not fit the paths and must not be fragmented; answered with ICMP
+  no_buffer,        // packet buffers ran out
+  tx_full,          // the uplink's port did not take it after bounded retries
+  no_session,       // the peer has not confirmed the service
+  // uplink side, from the peer
+  bad_segment,       // shorter than its headers, wrong version or flags
+  unknown_receiver,  // receiver index stands for nothing here
+  bad_path,          // path number or source address is not that uplink's
+  bad_tag,           // authentication tag wrong
+  bad_inner,         // what was inside is not an IPv4 packet of the stated length
+  duplicate,         // its number was delivered before
+  not_for_lan,       // addressed to something that is not behind this gateway
+  no_neighbour,      // next hop on the LAN not resolved yet
+  lan_tx_full,       // the LAN port did not take it
+  icmp_limited,      // an ICMP error not sent because of its rate limit
+  count_,
+};
+inline constexpr size_t kDropCount = static_cast<size_t>(Drop::count_);
+
+inline constexpr std::array<std::string_view, kDropCount> kDropNames{
+    "bad_length",      "bad_checksum", "not_ipv4",         "ttl_exceeded", "no_service",
+    "flow_table_full", "path_down",    "too_big",          "no_buffer",    "tx_full",
+    "no_session",      "bad_segment",  "unknown_receiver", "bad_path",     "bad_tag",
+    "bad_inner",       "duplicate",    "not_for_lan",      "no_neighbour", "lan_tx_full",
+    "icmp_limited"};
+static_assert(!kDropNames.back().empty());
+
+}  // namespace anabranch::dataplane

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// DPDK's environment: once a process, and not again after it was left.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <rte_mempool.h>
+#include <tl/expected.hpp>
+
+namespace anabranch::dataplane {
+
+struct EalOptions {
+  std::string runtime_dir;   // where DPDK may put its files
+  uint16_t worker_cpu = 0;   // lcore 1 runs there
+  uint16_t control_cpu = 0;  // lcore 0, the calling thread
+  uint32_t memory_mb = 256;
+  bool hugepages = false;
+};
+inline constexpr unsigned kWorkerLcore = 1;
+
+// Starts EAL from the calling thread and gives the thread its CPUs back, which EAL narrows to one
+// (and every thread started later would inherit). The error names the arguments EAL refused.
+tl::expected<void, std::string> start_eal(const EalOptions& options);
+
+// Packet buffers of one frame each. The error says how much memory would be needed.
+tl::expected<rte_mempool*, std::string> create_pool(uint32_t packets);
+
+}  // namespace anabranch::dataplane

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The flows a worker knows: flow key → service slot, lane and bucket.
+//
+// Owned by one worker. Allocated once; nothing is allocated for a packet or a flow. Entries idle
+// for longer than the limit are removed a few at a time, at every poll.
+#pragma once
+
+#include <rte_hash.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "dataplane/classify.h"
+#include "dataplane/parse.h"
+
+namespace anabranch::dataplane {
+
+struct Flow {
+  FlowKey key;
+  uint64_t seen = 0;   // ticks; 0: entry is free
+  uint32_t epoch = 0;  // of the ruleset it was classified by
+  uint16_t slot = 0;   // 0: no service
+  uint8_t lane = 0;
+  uint8_t bucket = 0;  // 0..kFlowBuckets-1
+};
+static_assert(sizeof(Flow) == 32);
+
+class FlowTable {
+ public:
+  // `idle_ticks`: an entry not seen for longer may be reused.
+  static tl::expected<std::unique_ptr<FlowTable>, std::string> create(const std::string& name,
+                                                                      uint32_t flows_max,
+                                                                      uint64_t idle_ticks);
+  ~FlowTable();
+
+  // The flow of each key, classified by `rules` when it is new or the rules have changed; nullptr
+  // when the table is full. At most kBurst keys. Cost: one bulk lookup.
+  void find(std::span<const FlowKey* const> keys, const Ruleset& rules, uint64_t now,
+            std::span<Flow*> flows);
+
+  // Looks at the next `entries` places and frees those that are idle. Returns how many it freed.
+  uint32_t age(uint64_t now, uint32_t entries);
+
+  uint32_t size() const { return size_; }
+
+ private:
+  struct HashDelete {
+    void operator()(rte_hash* hash) const { rte_hash_free(hash); }
+  };
+  FlowTable() = default;
+  Flow* insert(const FlowKey& key, uint64_t now);
+
+  std::unique_ptr<rte_hash, HashDelete> hash_;
+  std::vector<Flow> flows_;
+  uint64_t idle_ticks_ = 0;
+  uint32_t cursor_ = 0;
+  uint32_t size_ = 0;
+};
+
+}  // namespace anabranch::dataplane

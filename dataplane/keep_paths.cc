@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What time does to paths: beats that are due, paths that died or came back, and how long a hole in
+// a lane is worth waiting for.
+#include "dataplane/seal.h"
+#include "dataplane/stages.h"
+
+namespace anabranch::dataplane {
+namespace {
+
+constexpr uint64_t kKeepNs = 1'000'000;  // paths are looked at once a millisecond
+constexpr uint64_t kHoleMarginNs =
+    10'000'000;  // over the spread of delays: what they vary in a beat
+
+void send_beat(Context& context, const Plan& house, uint8_t p, const Path& path) {
+  rte_mbuf* frame = rte_pktmbuf_alloc(context.options.pool);
+  if (frame == nullptr) return;  // tried again at the next look
+  constexpr uint16_t kOuterLength = kOuterIp + kOuterHeader + kBeatLength + kTag;
+  auto* out = reinterpret_cast<uint8_t*>(rte_pktmbuf_append(frame, kEthernetHeader + kOuterLength));
+  std::memcpy(out, path.header.data(), path.header.size());
+  finish_header(out, kOuterLength, context.identification++);
+  uint8_t* segment = out + path.header.size();
+  store_outer(segment, {.type = SegmentType::beat,
+                        .worker = context.options.id,
+                        .path = p,
+                        .receiver_index = house.peer_index,
+                        .packet_number = context.packet_number[p]++});
+  uint8_t clear[kBeatLength];
+  store_beat(clear, context.measures[p].make_beat(context.now_ns,
+                                                  path.in_use ? kBeatInUseNs : kBeatIdleNs));
+  seal({segment, kOuterLength - kOuterIp}, kOuterHeader, clear);
+  context.counters.made.add(1);
+  enqueue(context, context.uplink_tx[path.uplink], frame,
+          {.slot = kHouseSlot, .inner = 0, .outer = kOuterLength, .place = path_place(p)});
+}
+
+// All paths to a peer share the unknown offset of its clock, so delays may be compared.
+void update_hole_wait(Context& context) {
+  int64_t least = INT64_MAX, most = INT64_MIN;
+  for (uint8_t p = 1; p < kPathsMax; ++p) {
+    const PathMeasure& measure = context.measures[p];
+    if ((context.alive >> p & 1) == 0 || !measure.delay_known()) continue;
+    least = std::min(least, measure.delay_min_ns());
+    most = std::max(most, measure.delay_max_ns());
+  }
+  const uint64_t cap_ns = uint64_t{context.options.hole_wait_ms_max} * 1'000'000;
+  const uint64_t wait_ns =
+      most < least ? cap_ns : std::min(cap_ns, static_cast<uint64_t>(most - least) + kHoleMarginNs);
+  context.hole_wait = context.ticks(wait_ns);
+}
+
+void keep_path(Context& context, const Plan& house, uint8_t p, const Path& path) {
+  PathMeasure& measure = context.measures[p];
+  const auto bit = static_cast<uint16_t>(1u << p);
+  const bool alive = path.reachable && measure.alive(context.now_ns);
+  context.alive = static_cast<uint16_t>(alive ? context.alive | bit : context.alive & ~bit);
+  measure.write(context.telemetry[p], alive);
+  if (path.in_use) measure.hurry(context.now_ns, kBeatInUseNs);
+  if (path.reachable && measure.beat_due(context.now_ns)) send_beat(context, house, p, path);
+}
+
+}  // namespace
+
+void keep_paths(Context& context) {
+  if (context.now_ns < context.keep_at_ns) return;
+  context.keep_at_ns = context.now_ns + kKeepNs;
+  const Plan* house = context.plans->plan(kHouseSlot);
+  const uint32_t session = house == nullptr ? 0 : house->receiver_index;
+  if (context.house_session != session) {
+    context.measures = {};
+    context.house_session = session;
+    context.alive = 0;
+  }
+  const PathTable& table = context.plans->paths();
+  for (uint8_t p = 1; p < kPathsMax; ++p) {
+    if (table.paths[p].configured && house != nullptr && house->peer_index != 0) {
+      keep_path(context, *house, p, table.paths[p]);
+    } else {
+      context.telemetry[p].alive.set(0);
+    }
+  }
+  update_hole_wait(context);
+}
+
+void receive_beat(Context& context, uint8_t path, std::span<const uint8_t> payload) {
+  context.measures[path].beat_received(load_beat(payload.data()), context.now_ns);
+}
+
+}  // namespace anabranch::dataplane

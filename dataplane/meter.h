@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Meters: octets and packets of outer IP for each (service, place, direction, kind).
+//
+// They live in a file mapped to shared memory (on a tmpfs), which outlives the process: a killed
+// gateway loses nothing it counted. Cells only grow. A cell has one writer: the worker, or for
+// `unattended` the control thread. The layout is versioned; a region of another layout is refused.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <tl/expected.hpp>
+
+#include "dataplane/bounds.h"
+#include "dataplane/counters.h"
+
+namespace anabranch::dataplane {
+
+enum class Direction : uint8_t { sent, received };
+inline constexpr size_t kDirections = 2;
+
+enum class Kind : uint8_t {
+  first,       // the client's IP packet, sent for the first time
+  repair,      // sent again because it was lost
+  copy,        // redundant copies
+  overhead,    // outer headers and tags around the client's packets
+  control,     // beats
+  refused,     // arrived for our UDP port, but was no segment of ours
+  unattended,  // counted by the kernel while no gateway process attended the port
+};
+inline constexpr size_t kKinds = 7;
+
+// Where octets were: on a path (1..15), or on an uplink when no path can be named.
+using Place = uint8_t;
+inline constexpr size_t kPlaces = kPathsMax + kUplinksMax;
+constexpr Place path_place(uint8_t path) {
+  return path;
+}
+constexpr Place uplink_place(uint8_t uplink) {
+  return static_cast<Place>(kPathsMax + uplink);
+}
+
+struct MeterCell {
+  Counter octets;
+  Counter packets;
+  void add(uint64_t octet_count, uint64_t packet_count) {
+    octets.add(octet_count);
+    packets.add(packet_count);
+  }
+};
+using PlaceMeters = MeterCell[kDirections][kKinds];
+
+struct alignas(64) ServiceMeters {
+  std::atomic<uint64_t> service{0};  // the service's id for good; slots are reused, ids are not
+  PlaceMeters places[kPlaces];
+};
+
+// What the kernel's own counters said when the region was made (see control/kernel/witness.h), and
+// which catalogue entry each place stands for. Written by the control thread.
+struct MeterPlace {
+  uint64_t catalogue = 0;  // 0: place not in use
+  uint64_t witness_octets[kDirections] = {};
+  uint64_t witness_packets[kDirections] = {};
+};
+
+struct MeterRegion {
+  uint64_t magic;
+  uint64_t layout;  // sizeof and version
+  uint64_t id;      // random; never reused
+  uint64_t clean;   // 1: the last process ended in order
+  MeterPlace places[kPlaces];
+  alignas(64) ServiceMeters services[kServicesMax];
+};
+
+class Meters {
+ public:
+  // Opens `file`, or makes it when it does not exist. Errors: cannot be made, mapped, or is not a
+  // meter region of this version (then it is left alone).
+  static tl::expected<Meters, std::string> open(const std::string& file);
+  Meters(Meters&& other) noexcept;
+  Meters& operator=(Meters&&) = delete;
+  ~Meters();
+
+  MeterRegion& region() { return *region_; }
+  const MeterRegion& region() const { return *region_; }
+  // True when the region existed and its last process did not end in order.
+  bool unclean() const { return unclean_; }
+  bool fresh() const { return fresh_; }
+
+ private:
+  Meters(MeterRegion* region, bool fresh);
+  MeterRegion* region_;
+  bool fresh_;
+  bool unclean_;
+};
+
+}  // namespace anabranch::dataplane

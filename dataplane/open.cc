@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From the peer: what came to our UDP port is booked, checked and opened. Every octet that arrived
+// is booked once: to the service its receiver index stands for when it is authentic, else to the
+// house as refused, since the provider charges for it all the same.
+#include "dataplane/seal.h"
+#include "dataplane/stages.h"
+
+namespace anabranch::dataplane {
+namespace {
+
+constexpr auto kReceived = static_cast<size_t>(Direction::received);
+
+MeterCell& cell(Context& context, uint16_t slot, Place place, Kind kind) {
+  return context.meters->services[slot].places[place][kReceived][static_cast<size_t>(kind)];
+}
+
+void refuse(Context& context, rte_mbuf* packet, Place place, uint16_t octet_count, Drop reason) {
+  cell(context, kHouseSlot, place, Kind::refused).add(octet_count, 1);
+  context.drop(packet, reason);
+}
+
+// The slot a receiver index stands for, or kServicesMax. The index holds the slot in its low bits.
+uint16_t find_receiver(Context& context, uint32_t receiver_index, const Plan*& plan) {
+  const auto slot = static_cast<uint16_t>(receiver_index % kServicesMax);
+  plan = context.plans->plan(slot);
+  return plan != nullptr && plan->receiver_index == receiver_index && receiver_index != 0
+             ? slot
+             : kServicesMax;
+}
+
+}  // namespace
+
+void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const PacketView& view,
+                  uint64_t now) {
+  const uint16_t outer_octets = view.total_length;
+  const auto segment =
+      contents(packet).first(outer_octets).subspan(static_cast<size_t>(view.header_length) + 8);
+  const Place unnamed = uplink_place(uplink);
+  Outer outer;
+  if (segment.size() < kOuterHeader + kTag || !load_outer(segment.data(), outer)) {
+    return refuse(context, packet, unnamed, outer_octets, Drop::bad_segment);
+  }
+  const PathTable& paths = context.plans->paths();
+  const Path* path = outer.path < kPathsMax ? &paths.paths[outer.path] : nullptr;
+  if (path == nullptr || !path->configured || path->uplink != uplink ||
+      path->remote != view.key.source) {
+    return refuse(context, packet, unnamed, outer_octets, Drop::bad_path);
+  }
+  const Place place = path_place(outer.path);
+  const Plan* plan = nullptr;
+  const uint16_t slot = find_receiver(context, outer.receiver_index, plan);
+  if (slot == kServicesMax) {
+    return refuse(context, packet, place, outer_octets, Drop::unknown_receiver);
+  }
+  if (!open(segment)) return refuse(context, packet, place, outer_octets, Drop::bad_tag);
+  context.measures[outer.path].heard(context.now_ns, outer.packet_number);
+
+  const auto content = segment.subspan(kOuterHeader, segment.size() - kOuterHeader - kTag);
+  if (outer.type == SegmentType::beat) {
+    if (slot != kHouseSlot || content.size() != kBeatLength) {
+      return refuse(context, packet, place, outer_octets, Drop::bad_segment);
+    }
+    cell(context, kHouseSlot, place, Kind::control).add(outer_octets, 1);
+    receive_beat(context, outer.path, content);
+    context.counters.absorbed.add(1);
+    rte_pktmbuf_free(packet);
+    return;
+  }
+  Inner inner;
+  if (slot == kHouseSlot || content.size() <= kInnerHeader || !load_inner(content.data(), inner)) {
+    return refuse(context, packet, place, outer_octets, Drop::bad_segment);
+  }
+  const auto inner_octets = static_cast<uint16_t>(content.size() - kInnerHeader);
+  cell(context, slot, place, Kind::first).add(inner_octets, 1);
+  cell(context, slot, place, Kind::overhead).add(outer_octets - inner_octets, 0);
+
+  rte_pktmbuf_adj(packet, static_cast<uint16_t>(content.data() + kInnerHeader - octets(packet)));
+  rte_pktmbuf_trim(packet, static_cast<uint16_t>(rte_pktmbuf_data_len(packet) - inner_octets));
+  assemble(context, packet, slot, *plan, inner, now);
+}
+
+}  // namespace anabranch::dataplane

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/parse.h"
+
+#include "dataplane/bounds.h"
+#include "dataplane/bytes.h"
+
+namespace anabranch::dataplane {
+namespace {
+
+constexpr uint16_t kEtherTypeIpv4 = 0x0800;
+constexpr uint16_t kEtherTypeIpv6 = 0x86dd;
+constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17;
+
+bool is_icmp_error(uint8_t type) {
+  return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+}
+
+void parse_ports(std::span<const uint8_t> payload, FlowKey& key) {
+  key.source_port = load_be16(payload.data());
+  key.destination_port = load_be16(payload.data() + 2);
+}
+
+// The quoted packet was going the other way: its destination is our source.
+void parse_quoted(std::span<const uint8_t> quoted, FlowKey& key) {
+  if (quoted.size() < 20 || quoted[0] >> 4 != 4) return;
+  const size_t header = (quoted[0] & 0x0f) * 4u;
+  key.protocol = quoted[9];
+  key.source = load_be32(&quoted[16]);
+  key.destination = load_be32(&quoted[12]);
+  const bool fragment = (load_be16(&quoted[6]) & 0x3fff) != 0;
+  if (fragment || header < 20 || quoted.size() < header + 8) return;
+  const auto payload = quoted.subspan(header);
+  if (key.protocol == kTcp || key.protocol == kUdp) {
+    key.source_port = load_be16(&payload[2]);
+    key.destination_port = load_be16(&payload[0]);
+  } else if (key.protocol == kIcmp) {
+    key.source_port = load_be16(&payload[4]);
+  }
+}
+
+void parse_icmp(std::span<const uint8_t> message, FlowKey& key) {
+  if (is_icmp_error(message[0])) {
+    parse_quoted(message.subspan(8), key);
+  } else {
+    key.source_port = load_be16(&message[4]);
+  }
+}
+
+}  // namespace
+
+PacketView parse_frame(std::span<const uint8_t> frame) {
+  PacketView view;
+  if (frame.size() < kEthernetHeader) return view;
+  const uint16_t type = load_be16(&frame[12]);
+  if (type == kEtherTypeIpv4) return parse_ipv4(frame.subspan(kEthernetHeader));
+  if (type == kEtherTypeIpv6) {
+    view.drop = Drop::not_ipv4;
+  } else {
+    view.result = Parsed::other;
+  }
+  return view;
+}
+
+PacketView parse_ipv4(std::span<const uint8_t> packet) {
+  PacketView view;
+  if (packet.size() < 20 || packet[0] >> 4 != 4) return view;
+  view.header_length = static_cast<uint8_t>((packet[0] & 0x0f) * 4);
+  view.total_length = load_be16(&packet[2]);
+  if (view.header_length < 20 || view.total_length < view.header_length ||
+      view.total_length > packet.size()) {
+    return view;
+  }
+  if (internet_checksum(packet.first(view.header_length)) != 0) {
+    view.drop = Drop::bad_checksum;
+    return view;
+  }
+  const uint16_t fragment_word = load_be16(&packet[6]);
+  view.dont_fragment = (fragment_word & 0x4000) != 0;
+  view.fragment = (fragment_word & 0x3fff) != 0;
+  view.ttl = packet[8];
+  view.key.protocol = packet[9];
+  view.key.dscp = packet[1] >> 2;
+  view.key.source = load_be32(&packet[12]);
+  view.key.destination = load_be32(&packet[16]);
+  view.result = Parsed::ipv4;
+
+  const auto payload = packet.first(view.total_length).subspan(view.header_length);
+  if (view.fragment || payload.size() < 8) return view;
+  if (view.key.protocol == kTcp || view.key.protocol == kUdp) parse_ports(payload, view.key);
+  if (view.key.protocol == kIcmp) parse_icmp(payload, view.key);
+  return view;
+}
+
+uint16_t internet_checksum(std::span<const uint8_t> bytes, uint32_t sum) {
+  size_t i = 0;
+  for (; i + 1 < bytes.size(); i += 2) sum += load_be16(&bytes[i]);
+  if (i < bytes.size()) sum += static_cast<uint32_t>(bytes[i]) << 8;
+  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<uint16_t>(~sum);
+}
+
+uint16_t adjust_checksum(uint16_t checksum, uint16_t before, uint16_t after) {
+  uint32_t sum = static_cast<uint16_t>(~checksum) +
+                 static_cast<uint32_t>(static_cast<uint16_t>(~before)) + after;
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<uint16_t>(~sum);
+}
+
+void decrement_ttl(uint8_t* ip) {
+  const uint16_t before = load_be16(ip + 8);
+  ip[8] = static_cast<uint8_t>(ip[8] - 1);
+  store_be16(ip + 10, adjust_checksum(load_be16(ip + 10), before, load_be16(ip + 8)));
+}
+
+}  // namespace anabranch::dataplane

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From the octets of a frame to what is known of its IPv4 packet. Never reads past the span.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "dataplane/drops.h"
+
+namespace anabranch::dataplane {
+
+// What a flow is told apart by. Source is the LAN side. Ports are 0 where there are none (and for
+// fragments, so that all of a datagram stay in one flow); ICMP echo has its identifier as source.
+// An ICMP error belongs to the flow of the packet it quotes.
+struct FlowKey {
+  uint32_t source = 0;
+  uint32_t destination = 0;
+  uint16_t source_port = 0;
+  uint16_t destination_port = 0;
+  uint8_t protocol = 0;
+  uint8_t dscp = 0;
+  uint16_t zero = 0;
+  bool operator==(const FlowKey&) const = default;
+};
+static_assert(sizeof(FlowKey) == 16);
+
+enum class Parsed : uint8_t {
+  ipv4,
+  other,    // ARP and the like: the kernel's
+  invalid,  // `drop` says why
+};
+
+struct PacketView {
+  Parsed result = Parsed::invalid;
+  Drop drop = Drop::bad_length;
+  uint8_t ttl = 0;
+  bool dont_fragment = false;
+  bool fragment = false;
+  uint8_t header_length = 0;  // of IPv4, octets
+  uint16_t total_length = 0;  // of the IPv4 packet
+  FlowKey key;
+};
+
+// `frame` starts at the Ethernet header.
+PacketView parse_frame(std::span<const uint8_t> frame);
+// `packet` starts at the IPv4 header. Checks: version, header length, total length, header checksum
+// (RFC 1812 5.2.2).
+PacketView parse_ipv4(std::span<const uint8_t> packet);
+
+// RFC 1071 over a header or message; 0 when a stored checksum is included and right.
+uint16_t internet_checksum(std::span<const uint8_t> bytes, uint32_t sum = 0);
+// RFC 1624: the checksum after a 16-bit word changed from `before` to `after`.
+uint16_t adjust_checksum(uint16_t checksum, uint16_t before, uint16_t after);
+
+// Takes one off the TTL of the IPv4 header at `ip`; the checksum stays right.
+void decrement_ttl(uint8_t* ip);
+
+}  // namespace anabranch::dataplane

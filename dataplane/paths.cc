@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/paths.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "dataplane/parse.h"
+
+namespace anabranch::dataplane {
+
+void make_header(Path& path, const Mac& source, const Mac& next_hop, uint16_t udp_port) {
+  uint8_t* p = path.header.data();
+  std::fill(path.header.begin(), path.header.end(), uint8_t{0});
+  std::memcpy(p, next_hop.data(), next_hop.size());
+  std::memcpy(p + 6, source.data(), source.size());
+  store_be16(p + 12, 0x0800);
+  uint8_t* ip = p + kEthernetHeader;
+  ip[0] = 0x45;
+  store_be16(ip + 6,
+             0x4000);  // never fragmented on the way: it would be lost on every carrier-grade NAT
+  ip[8] = 64;
+  ip[9] = 17;
+  store_be32(ip + 12, path.local);
+  store_be32(ip + 16, path.remote);
+  store_be16(ip + 10, internet_checksum({ip, 20}));
+  store_be16(ip + 20, udp_port);
+  store_be16(ip + 22, udp_port);
+  // UDP checksum 0, not used: the tag covers what matters (RFC 768; as RFC 6935 argues for
+  // tunnels).
+}
+
+void finish_header(uint8_t* frame, uint16_t ip_length, uint16_t identification) {
+  uint8_t* ip = frame + kEthernetHeader;
+  store_be16(ip + 2, ip_length);
+  store_be16(ip + 4, identification);
+  // The template's checksum was made with both fields 0 (RFC 1624).
+  uint16_t checksum = load_be16(ip + 10);
+  checksum = adjust_checksum(checksum, 0, ip_length);
+  checksum = adjust_checksum(checksum, 0, identification);
+  store_be16(ip + 10, checksum);
+  store_be16(ip + 24, static_cast<uint16_t>(ip_length - 20));
+}
+
+}  // namespace anabranch::dataplane

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A plan: one service's scenario, compiled for the data plane. Immutable once published.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/bounds.h"
+
+namespace anabranch::dataplane {
+
+enum class Segmentation : uint8_t { flow, packet };
+
+struct Plan {
+  uint32_t generation = 0;      // differs from every earlier plan's of this slot
+  uint32_t receiver_index = 0;  // what the peer writes on segments for us; 0: nothing is received
+  uint32_t peer_index = 0;      // what we write on segments for the peer; 0: nothing may be sent
+  Segmentation segmentation = Segmentation::packet;
+  bool resequence = true;  // assemblage: in order of the lane, or as they come
+  uint16_t path_mask = 0;  // bit p: path p may be used
+  uint16_t inner_mtu = 0;  // largest IPv4 packet that fits every path of the mask
+  // What one octet on path p adds to its virtual time: inversely proportional to its weight.
+  std::array<uint32_t, kPathsMax> cost{};
+  // Path of each bucket of flows, in proportion to the weights.
+  std::array<uint8_t, kFlowBuckets> bucket{};
+};
+static_assert(sizeof(Plan) <= 256);
+
+// Fills path_mask, cost and bucket from weights by path (0: not used). Neighbouring weights change
+// few buckets: each path owns a contiguous run.
+inline void compile_weights(const std::array<uint16_t, kPathsMax>& weights, Plan& plan) {
+  plan.path_mask = 0;
+  plan.cost = {};
+  plan.bucket = {};
+  uint32_t sum = 0;
+  for (uint16_t w : weights) sum += w;
+  uint32_t before = 0;
+  for (uint8_t p = 1; p < kPathsMax; ++p) {
+    if (weights[p] == 0) continue;
+    plan.path_mask = static_cast<uint16_t>(plan.path_mask | 1u << p);
+    plan.cost[p] = (65535u << 8) / weights[p];
+    const uint32_t from = before * kFlowBuckets / sum;
+    before += weights[p];
+    const uint32_t to = before * kFlowBuckets / sum;
+    for (uint32_t b = from; b < to; ++b) plan.bucket[b] = p;
+  }
+}
+
+}  // namespace anabranch::dataplane

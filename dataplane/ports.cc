@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/ports.h"
+
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace anabranch::dataplane {
+namespace {
+
+// Ring of 4096 frames each way: 50 ms of 1 Gbit/s at full size while the worker is not scheduled.
+constexpr const char* kSharedRing = ",blocksz=4096,framesz=2048,framecnt=4096,qpairs=1";
+constexpr uint16_t kDescriptors = 1024;
+
+std::string reason(int error) {
+  return std::strerror(error < 0 ? -error : error);
+}
+
+tl::expected<uint16_t, std::string> port_by_name(const std::string& name) {
+  uint16_t id = 0;
+  if (rte_eth_dev_get_port_by_name(name.c_str(), &id) != 0) {
+    return tl::unexpected(name + ": DPDK made no port of it");
+  }
+  return id;
+}
+
+tl::expected<uint16_t, std::string> probe_virtual(const std::string& name,
+                                                  const std::string& arguments) {
+  const int result = rte_eal_hotplug_add("vdev", name.c_str(), arguments.c_str());
+  if (result != 0) {
+    return tl::unexpected("device " + name + "," + arguments +
+                          " cannot be opened: " + reason(result));
+  }
+  return port_by_name(name);
+}
+
+tl::expected<uint16_t, std::string> probe(const PortSpec& spec) {
+  if (!spec.interface.empty()) {
+    return probe_virtual("net_af_packet_" + spec.interface,
+                         "iface=" + spec.interface + kSharedRing);
+  }
+  if (spec.device.starts_with("net_")) {
+    const size_t comma = std::min(spec.device.find(','), spec.device.size());
+    return probe_virtual(spec.device.substr(0, comma),
+                         spec.device.substr(std::min(comma + 1, spec.device.size())));
+  }
+  if (const int result = rte_dev_probe(spec.device.c_str()); result != 0) {
+    return tl::unexpected("device " + spec.device + " cannot be opened: " + reason(result));
+  }
+  return port_by_name(spec.device);
+}
+
+}  // namespace
+
+tl::expected<Port, std::string> start_port(uint16_t id, uint16_t mtu, rte_mempool* pool) {
+  const auto failed = [id](const char* step, int error) {
+    char name[RTE_ETH_NAME_MAX_LEN] = "?";
+    rte_eth_dev_get_name_by_port(id, name);
+    return tl::unexpected(std::string(name) + ": " + step + ": " + reason(error));
+  };
+  rte_eth_dev_info info{};
+  if (int r = rte_eth_dev_info_get(id, &info); r != 0)
+    return failed("cannot be asked for its limits", r);
+  rte_eth_conf conf{};
+  if (info.max_mtu != 0) conf.rxmode.mtu = std::min(mtu, info.max_mtu);
+  if (int r = rte_eth_dev_configure(id, 1, 1, &conf); r != 0)
+    return failed("cannot be configured", r);
+  uint16_t rx = kDescriptors, tx = kDescriptors;
+  if (int r = rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx, &tx); r != 0)
+    return failed("has no descriptors", r);
+  if (int r = rte_eth_rx_queue_setup(id, 0, rx, SOCKET_ID_ANY, nullptr, pool); r != 0) {
+    return failed("receive queue cannot be set up", r);
+  }
+  if (int r = rte_eth_tx_queue_setup(id, 0, tx, SOCKET_ID_ANY, nullptr); r != 0) {
+    return failed("transmit queue cannot be set up", r);
+  }
+  if (int r = rte_eth_dev_start(id); r != 0) return failed("does not start", r);
+  Port port{.id = id};
+  rte_ether_addr mac{};
+  rte_eth_macaddr_get(id, &mac);
+  std::memcpy(port.mac.data(), mac.addr_bytes, port.mac.size());
+  return port;
+}
+
+tl::expected<Port, std::string> open_port(const PortSpec& spec, rte_mempool* pool) {
+  const auto id = probe(spec);
+  if (!id) return tl::unexpected(id.error());
+  return start_port(*id, spec.mtu, pool);
+}
+
+void close_port(const Port& port) {
+  rte_eth_dev_stop(port.id);
+  rte_eth_dev_close(port.id);
+}
+
+}  // namespace anabranch::dataplane

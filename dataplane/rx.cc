@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A burst from a port: what is ours goes on, what is the kernel's is left to it (on a shared port
+// the kernel has a copy of its own).
+#include <rte_ethdev.h>
+
+#include <cstring>
+
+#include "dataplane/stages.h"
+
+namespace anabranch::dataplane {
+namespace {
+
+bool is_own_address(const PathTable& paths, uint32_t address) {
+  if (address == paths.lan_address) return true;
+  for (uint8_t u = 0; u < paths.uplinks; ++u) {
+    if (address == paths.uplink_address[u]) return true;
+  }
+  return false;
+}
+
+void leave_to_kernel(Context& context, rte_mbuf* packet) {
+  context.counters.to_kernel.add(1);
+  rte_pktmbuf_free(packet);
+}
+
+bool addressed_to(const Mac& mac, rte_mbuf* packet) {
+  return rte_pktmbuf_data_len(packet) >= kEthernetHeader &&
+         std::memcmp(octets(packet), mac.data(), mac.size()) == 0;
+}
+
+// A router's receive checks in the order of RFC 1812 5.2.1. True when the packet goes on, from its
+// IP header on.
+bool accept_from_lan(Context& context, const PathTable& paths, rte_mbuf* packet, PacketView& view,
+                     uint64_t now) {
+  if (!addressed_to(paths.lan_mac, packet)) {
+    leave_to_kernel(context, packet);
+    return false;
+  }
+  view = parse_frame(contents(packet));
+  if (view.result == Parsed::other || is_own_address(paths, view.key.destination)) {
+    leave_to_kernel(context, packet);
+    return false;
+  }
+  if (view.result == Parsed::invalid) {
+    context.drop(packet, view.drop);
+    return false;
+  }
+  rte_pktmbuf_adj(packet, kEthernetHeader);
+  rte_pktmbuf_trim(packet, static_cast<uint16_t>(rte_pktmbuf_data_len(packet) - view.total_length));
+  if (view.ttl <= 1) {
+    answer_icmp(context, packet, view, IcmpError::time_exceeded, 0, true, now);
+    context.drop(packet, Drop::ttl_exceeded);
+    return false;
+  }
+  return true;
+}
+
+// UDP to our address and port; everything else on an uplink is the kernel's.
+bool is_segment(const PathTable& paths, uint8_t uplink, rte_mbuf* packet, const PacketView& view) {
+  constexpr uint8_t kUdp = 17;
+  if (view.result != Parsed::ipv4 || view.key.protocol != kUdp || view.fragment) return false;
+  if (view.key.destination != paths.uplink_address[uplink]) return false;
+  if (view.total_length < view.header_length + 8) return false;
+  return load_be16(octets(packet) + kEthernetHeader + view.header_length + 2) == paths.udp_port;
+}
+
+}  // namespace
+
+uint16_t rx_lan(Context& context, uint64_t now) {
+  rte_mbuf* burst[kBurst];
+  const uint16_t received = rte_eth_rx_burst(context.options.lan_port, 0, burst, kBurst);
+  if (received == 0) return 0;
+  context.counters.rx.add(received);
+  const PathTable& paths = context.plans->paths();
+  PacketView views[kBurst];
+  uint16_t kept = 0;
+  for (uint16_t i = 0; i < received; ++i) {
+    if (!accept_from_lan(context, paths, burst[i], views[kept], now)) continue;
+    burst[kept++] = burst[i];
+  }
+  segment_burst(context, {burst, kept}, {views, kept}, now);
+  return received;
+}
+
+uint16_t rx_uplink(Context& context, uint8_t uplink, uint64_t now) {
+  rte_mbuf* burst[kBurst];
+  const uint16_t received = rte_eth_rx_burst(context.options.uplink_port[uplink], 0, burst, kBurst);
+  if (received == 0) return 0;
+  context.counters.rx.add(received);
+  const PathTable& paths = context.plans->paths();
+  for (uint16_t i = 0; i < received; ++i) {
+    const PacketView view = parse_frame(contents(burst[i]));
+    if (!is_segment(paths, uplink, burst[i], view)) {
+      leave_to_kernel(context, burst[i]);
+      continue;
+    }
+    rte_pktmbuf_adj(burst[i], kEthernetHeader);
+    open_segment(context, burst[i], uplink, view, now);
+  }
+  return received;
+}
+
+}  // namespace anabranch::dataplane

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Towards the peer: from a client's packet to segments on the uplinks' queues.
+#include <rte_ip_frag.h>
+
+#include "dataplane/mss.h"
+#include "dataplane/seal.h"
+#include "dataplane/stages.h"
+
+namespace anabranch::dataplane {
+namespace {
+
+constexpr uint16_t kTcpIpHeaders = 40;
+
+uint8_t choose_path(Context& context, const Plan& plan, ServiceState& service, const Flow& flow,
+                    uint16_t length) {
+  if (plan.segmentation == Segmentation::flow) {
+    return choose_by_flow(plan, context.alive, flow.bucket);
+  }
+  return choose_by_packet(plan, service.dispersion, context.alive,
+                          static_cast<uint32_t>(length + kSegmentOverhead));
+}
+
+// One packet that fits becomes one segment. Numbers are taken last, so that a packet that is
+// dropped here leaves no hole in its lane.
+void send_segment(Context& context, rte_mbuf* packet, const Plan& plan, const Flow& flow) {
+  ServiceState& service = context.service(flow.slot);
+  if (service.peer_index != plan.peer_index) {
+    service.peer_index = plan.peer_index;
+    service.next_sn = {};
+  }
+  const uint16_t length = rte_pktmbuf_data_len(packet);
+  const uint8_t p = choose_path(context, plan, service, flow, length);
+  if (p == 0) return context.drop(packet, Drop::path_down);
+  rte_mbuf* frame = rte_pktmbuf_alloc(context.options.pool);
+  if (frame == nullptr) return context.drop(packet, Drop::no_buffer);
+
+  const Path& path = context.plans->paths().paths[p];
+  const auto outer_length = static_cast<uint16_t>(length + kSegmentOverhead);
+  auto* octets_out = reinterpret_cast<uint8_t*>(
+      rte_pktmbuf_append(frame, static_cast<uint16_t>(kEthernetHeader + outer_length)));
+  std::memcpy(octets_out, path.header.data(), path.header.size());
+  finish_header(octets_out, outer_length, context.identification++);
+  uint8_t* segment = octets_out + path.header.size();
+  store_outer(segment, {.type = SegmentType::data,
+                        .worker = context.options.id,
+                        .path = p,
+                        .receiver_index = plan.peer_index,
+                        .packet_number = context.packet_number[p]++});
+  store_inner(segment + kOuterHeader, {flow.lane, service.next_sn[flow.lane]++});
+  seal({segment, static_cast<size_t>(outer_length - kOuterIp)}, kOuterHeader + kInnerHeader,
+       contents(packet));
+  rte_pktmbuf_free(packet);
+  enqueue(context, context.uplink_tx[path.uplink], frame,
+          {.slot = flow.slot, .inner = length, .outer = outer_length, .place = path_place(p)});
+}
+
+// RFC 791 fragmentation, for packets that allow it; ordinary TCP never comes here (mss.h).
+void send_fragments(Context& context, rte_mbuf* packet, const Plan& plan, const Flow& flow) {
+  constexpr uint16_t kFragmentsMax = 8;
+  rte_mbuf* fragments[kFragmentsMax];
+  const int32_t count = rte_ipv4_fragment_copy_nonseg_packet(packet, fragments, kFragmentsMax,
+                                                             plan.inner_mtu, context.options.pool);
+  if (count < 0) {
+    return context.drop(packet, count == -ENOMEM ? Drop::no_buffer : Drop::too_big);
+  }
+  rte_pktmbuf_free(packet);
+  context.counters.made.add(static_cast<uint64_t>(count) - 1);
+  for (int32_t i = 0; i < count; ++i) {
+    const auto header = contents(fragments[i]).first((octets(fragments[i])[0] & 0x0f) * 4u);
+    store_be16(&header[10], 0);
+    store_be16(&header[10], internet_checksum(header));
+    send_segment(context, fragments[i], plan, flow);
+  }
+}
+
+void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, const Flow* flow,
+                    uint64_t now) {
+  if (flow == nullptr) return context.drop(packet, Drop::flow_table_full);
+  if (flow->slot == kHouseSlot) {
+    answer_icmp(context, packet, view, IcmpError::prohibited, 0, true, now);
+    return context.drop(packet, Drop::no_service);
+  }
+  const Plan* plan = context.plans->plan(flow->slot);
+  if (plan == nullptr || plan->peer_index == 0) return context.drop(packet, Drop::no_session);
+  if (view.total_length > plan->inner_mtu && view.dont_fragment) {
+    answer_icmp(context, packet, view, IcmpError::too_big, plan->inner_mtu, true, now);
+    return context.drop(packet, Drop::too_big);
+  }
+  decrement_ttl(octets(packet));
+  if (view.total_length > plan->inner_mtu) return send_fragments(context, packet, *plan, *flow);
+  clamp_mss(contents(packet), view, static_cast<uint16_t>(plan->inner_mtu - kTcpIpHeaders));
+  send_segment(context, packet, *plan, *flow);
+}
+
+}  // namespace
+
+void segment_burst(Context& context, std::span<rte_mbuf* const> packets,
+                   std::span<const PacketView> views, uint64_t now) {
+  const FlowKey* keys[kBurst];
+  Flow* flows[kBurst];
+  for (size_t i = 0; i < packets.size(); ++i) keys[i] = &views[i].key;
+  context.flows->find({keys, packets.size()}, context.plans->ruleset(), now,
+                      {flows, packets.size()});
+  for (size_t i = 0; i < packets.size(); ++i) {
+    segment_packet(context, packets[i], views[i], flows[i], now);
+  }
+}
+
+}  // namespace anabranch::dataplane

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The stages of a worker, in packet order. Each takes ownership of the packets it is given; each
+// packet ends in a transmit queue, in a lane, or in a named drop.
+#pragma once
+
+#include "dataplane/context.h"
+
+namespace anabranch::dataplane {
+
+// rx.cc: takes a burst from a port; returns how many packets it was.
+uint16_t rx_lan(Context& context, uint64_t now);
+uint16_t rx_uplink(Context& context, uint8_t uplink, uint64_t now);
+
+// segment.cc: IPv4 packets of the LAN side, from the IP header on, become segments of their
+// service on the paths of its plan. `views[i]` is of `packets[i]`. At most kBurst.
+void segment_burst(Context& context, std::span<rte_mbuf* const> packets,
+                   std::span<const PacketView> views, uint64_t now);
+
+// open.cc: one frame of an uplink that is addressed to our UDP port, from the outer IPv4 header on.
+void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const PacketView& outer,
+                  uint64_t now);
+
+// assemble.cc: a client's packet with its place in its lane; holes whose time is over.
+void assemble(Context& context, rte_mbuf* packet, uint16_t slot, const Plan& plan,
+              const Inner& inner, uint64_t now);
+void expire_holes(Context& context, uint64_t now);
+
+// deliver.cc: a client's packet that goes out on the LAN.
+void deliver(Context& context, rte_mbuf* packet, uint64_t now);
+
+// icmp.cc: answers `packet` (from its IPv4 header on, not consumed) with an ICMP error, when
+// RFC 1812 4.3.2 allows it: a new packet, or nullptr. `to_lan`: the packet came from the LAN.
+enum class IcmpError : uint8_t { time_exceeded, too_big, prohibited };
+void answer_icmp(Context& context, rte_mbuf* packet, const PacketView& view, IcmpError error,
+                 uint16_t mtu, bool to_lan, uint64_t now);
+
+// keep_paths.cc: beats that are due or arrived, paths that died, how long holes may wait.
+void keep_paths(Context& context);
+void receive_beat(Context& context, uint8_t path, std::span<const uint8_t> payload);
+
+// tx.cc: a frame for a port; flushes the queue when it is full.
+void enqueue(Context& context, TxQueue& queue, rte_mbuf* frame, const TxQueue::Booking& booking);
+void flush(Context& context, TxQueue& queue);
+void flush_all(Context& context);
+
+}  // namespace anabranch::dataplane

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What is on the wire between two gateways, version 1. Inside UDP over IPv4:
+//
+//   outer header, 16 octets, authenticated, not encrypted
+//     0  version (4 bits) | type (4 bits)
+//     1  sending worker
+//     2  path
+//     3  key phase
+//     4  receiver index, 4 octets: the receiver's name for (session, service)
+//     8  packet number, 8 octets: counts per (session, worker, path)
+//   inner header, 6 octets (segments only), in the manner of RFC 9188 (GMA)
+//     0  flags: 0 in version 1 (bit 0 will be More Fragments, bit 1 fragment offset present)
+//     1  Flow ID = lane
+//     2  Flow SN, 4 octets
+//   the client's IPv4 packet, or a beat (beat.h)
+//   tag, 16 octets
+//
+// Integers are big-endian. 20 (IPv4) + 8 (UDP) + 16 + 6 + 16 = 66 octets a segment.
+#pragma once
+
+#include "dataplane/bytes.h"
+
+namespace anabranch::dataplane {
+
+inline constexpr uint8_t kWireVersion = 1;
+enum class SegmentType : uint8_t { data = 1, beat = 2 };
+
+inline constexpr uint16_t kOuterIp = 20 + 8;
+inline constexpr uint16_t kOuterHeader = 16;
+inline constexpr uint16_t kInnerHeader = 6;
+inline constexpr uint16_t kTag = 16;
+inline constexpr uint16_t kSegmentOverhead = kOuterIp + kOuterHeader + kInnerHeader + kTag;
+static_assert(kSegmentOverhead == 66);
+
+struct Outer {
+  SegmentType type = SegmentType::data;
+  uint8_t worker = 0;
+  uint8_t path = 0;
+  uint8_t key_phase = 0;
+  uint32_t receiver_index = 0;
+  uint64_t packet_number = 0;
+};
+
+inline void store_outer(uint8_t* p, const Outer& h) {
+  p[0] = static_cast<uint8_t>(kWireVersion << 4 | static_cast<uint8_t>(h.type));
+  p[1] = h.worker;
+  p[2] = h.path;
+  p[3] = h.key_phase;
+  store_be32(p + 4, h.receiver_index);
+  store_be64(p + 8, h.packet_number);
+}
+
+// False when the version or type is not ours.
+inline bool load_outer(const uint8_t* p, Outer& h) {
+  if (p[0] >> 4 != kWireVersion) return false;
+  const uint8_t type = p[0] & 0x0f;
+  if (type != static_cast<uint8_t>(SegmentType::data) &&
+      type != static_cast<uint8_t>(SegmentType::beat)) {
+    return false;
+  }
+  h = Outer{static_cast<SegmentType>(type), p[1], p[2], p[3], load_be32(p + 4), load_be64(p + 8)};
+  return true;
+}
+
+struct Inner {
+  uint8_t lane = 0;
+  uint32_t sn = 0;
+};
+
+inline void store_inner(uint8_t* p, const Inner& h) {
+  p[0] = 0;
+  p[1] = h.lane;
+  store_be32(p + 2, h.sn);
+}
+
+// False when flags are set that version 1 does not know.
+inline bool load_inner(const uint8_t* p, Inner& h) {
+  if (p[0] != 0) return false;
+  h = Inner{p[1], load_be32(p + 2)};
+  return true;
+}
+
+}  // namespace anabranch::dataplane

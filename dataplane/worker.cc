@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/worker.h"
+
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+#include <rte_pause.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "dataplane/stages.h"
+
+namespace anabranch::dataplane {
+namespace {
+
+constexpr uint32_t kWantedRing = 256;
+constexpr uint32_t kAgedPerPoll = 32;
+constexpr uint32_t kIdlePollsBeforeSleep = 64;
+constexpr uint64_t kIdleSleepStepNs = 2'000;
+
+std::string unique_name(const char* what, uint8_t id) {
+  static std::atomic<uint32_t> count{0};
+  return std::string(what) + std::to_string(id) + "_" + std::to_string(count.fetch_add(1));
+}
+
+}  // namespace
+
+tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(const WorkerOptions& options,
+                                                                  PlanTable& plans,
+                                                                  MeterRegion& meters) {
+  std::unique_ptr<Worker> worker(new Worker);
+  Context& c = worker->context_;
+  c.options = options;
+  c.plans = &plans;
+  c.meters = &meters;
+  auto flows = FlowTable::create(unique_name("flows", options.id), options.flows_max,
+                                 options.flow_idle_s * options.tsc_hz);
+  if (!flows) return tl::unexpected(flows.error());
+  c.flows = std::move(*flows);
+  c.services.reset(static_cast<ServiceState*>(std::calloc(kServicesMax, sizeof(ServiceState))));
+  c.wanted.reset(rte_ring_create(unique_name("wanted", options.id).c_str(), kWantedRing,
+                                 static_cast<int>(rte_socket_id()), RING_F_SP_ENQ | RING_F_SC_DEQ));
+  if (c.services == nullptr || c.wanted == nullptr) {
+    return tl::unexpected<std::string>("worker: not enough memory; raise dataplane.memory_mb");
+  }
+  c.lan_tx.port = options.lan_port;
+  for (uint8_t u = 0; u < options.uplinks; ++u) {
+    c.uplink_tx[u].port = options.uplink_port[u];
+    c.uplink_tx[u].metered = true;
+  }
+  c.hole_wait = c.ticks(uint64_t{options.hole_wait_ms_max} * 1'000'000);
+  plans.worker_online(options.id);
+  return worker;
+}
+
+Worker::~Worker() {
+  if (context_.plans == nullptr) return;
+  for (uint16_t slot = 0; slot < kServicesMax; ++slot) {
+    for (Lane& lane : context_.service(slot).lanes) {
+      if (lane.window == 0) continue;
+      context_.resequencer.flush(lane, [](rte_mbuf* packet) { rte_pktmbuf_free(packet); });
+    }
+  }
+  context_.plans->worker_offline(context_.options.id);
+}
+
+uint32_t Worker::poll(uint64_t now) {
+  Context& c = context_;
+  c.now_ns = c.nanoseconds(now);
+  uint32_t packets = rx_lan(c, now);
+  for (uint8_t u = 0; u < c.options.uplinks; ++u) packets += rx_uplink(c, u, now);
+  expire_holes(c, now);
+  keep_paths(c);
+  flush_all(c);
+  c.counters.flows_aged.add(c.flows->age(now, kAgedPerPoll));
+  c.counters.flows.set(c.flows->size());
+  c.counters.polls.add(1);
+  c.plans->quiescent(c.options.id);
+  return packets;
+}
+
+void Worker::run(const std::atomic<bool>& stop, bool spin) {
+  // Without this the kernel adds 50 µs to each sleep.
+  prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+  uint32_t idle = 0;
+  while (!stop.load(std::memory_order_acquire)) {  // pairs with the store of whoever stops us
+    if (poll(rte_rdtsc()) != 0) {
+      idle = 0;
+      continue;
+    }
+    if (spin || ++idle < kIdlePollsBeforeSleep) {
+      rte_pause();
+      continue;
+    }
+    const uint64_t sleep_ns =
+        std::min(kIdleSleepNs, (idle - kIdlePollsBeforeSleep + 1) * kIdleSleepStepNs);
+    const timespec pause{0, static_cast<long>(sleep_ns)};
+    nanosleep(&pause, nullptr);
+  }
+}
+
+uint32_t Worker::wanted_neighbour() {
+  void* address = nullptr;
+  if (rte_ring_sc_dequeue(context_.wanted.get(), &address) != 0) return 0;
+  return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(address));
+}
+
+}  // namespace anabranch::dataplane
