@@ -50,10 +50,10 @@ struct PortConfig {
   std::string interface;  // shared port; empty when `device` is given
   std::string device;     // DPDK device
   // Only with `device`: what the kernel would otherwise tell.
-  std::optional<Prefix> network;      // address/length as written, host bits kept in `address`
-  std::optional<Ipv4> address;        // our address on the port
-  std::string next_hop_mac;           // "02:00:00:00:00:01", where everything is sent
-  uint16_t mtu = 1500;                // IP MTU, 576..9000 (shared: read from the kernel, must be ≤ 1500)
+  std::optional<Prefix> network;  // address/length as written, host bits kept in `address`
+  std::optional<Ipv4> address;    // our address on the port
+  std::string next_hop_mac;       // "02:00:00:00:00:01", where everything is sent
+  uint16_t mtu = 1500;  // IP MTU, 576..9000 (shared: read from the kernel, must be ≤ 1500)
 };
 
 struct UplinkConfig {
@@ -61,8 +61,8 @@ struct UplinkConfig {
   std::string provider;
   std::string network;
   PortConfig port;
-  uint64_t rate_up_bps = 0;    // what the provider sold us, bits a second, sending
-  uint64_t rate_down_bps = 0;  // receiving
+  uint64_t rate_up_bps = 0;     // what the provider sold us, bits a second, sending
+  uint64_t rate_down_bps = 0;   // receiving
   std::optional<Ipv4> gateway;  // next hop when the peer is not on the link
 };
 
@@ -78,10 +78,10 @@ enum class SessionRole : uint8_t { connect, listen };
 struct PeerConfig {
   std::string name;
   SessionRole role = SessionRole::connect;
-  bool insecure_cleartext = false;    // must be true: segments and session are not sealed
-  uint16_t port = 9188;               // UDP for segments, TCP for the control session
+  bool insecure_cleartext = false;  // must be true: segments and session are not sealed
+  uint16_t port = 9188;             // UDP for segments, TCP for the control session
   std::vector<PathConfig> paths;
-  std::vector<Prefix> prefixes;       // what lies behind the peer; its services may claim these
+  std::vector<Prefix> prefixes;  // what lies behind the peer; its services may claim these
 };
 
 struct Config {
@@ -115,7 +115,6 @@ struct Config {
   bool api_insecure_cleartext = false;  // needed for any address but 127.0.0.0/8
 
   // [billing]
-  std::string currency = "EUR";
   uint32_t journal_segment_mb = 16;
 
   std::string documents_dir;  // profiles/, tariffs/ and clients/ as *.json; may be empty
@@ -123,7 +122,8 @@ struct Config {
   const UplinkConfig* find_uplink(std::string_view name) const;
 };
 
-// Reads and checks the file. The error is every mistake found, one a line, in the order of the file.
+// Reads and checks the file. The error is every mistake found, one a line, in the order of the
+// file.
 tl::expected<Config, std::string> read_config(const std::string& file);
 // The same from text; `file` only names it in messages.
 tl::expected<Config, std::string> parse_config(std::string_view text, const std::string& file);

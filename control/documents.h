@@ -15,8 +15,8 @@
 
 namespace anabranch::control {
 
-// A mistake in a document: which field (JSON pointer, e.g. "/traffic/0/protocol") and what is wrong,
-// as one sentence that names value and expectation.
+// A mistake in a document: which field (JSON pointer, e.g. "/traffic/0/protocol") and what is
+// wrong, as one sentence that names value and expectation.
 struct FieldError {
   std::string pointer;
   std::string detail;
@@ -28,9 +28,9 @@ using Parsed = tl::expected<T, FieldErrors>;
 struct Client {
   std::string id;  // 1..64 of [a-z0-9-]
   std::string name;
-  std::string profile;              // id of a segmentation profile
-  std::string tariff;               // id of a tariff (billing's document)
-  std::vector<Prefix> prefixes;     // what the client may ask service for
+  std::string profile;           // id of a segmentation profile
+  std::string tariff;            // id of a tariff (billing's document)
+  std::vector<Prefix> prefixes;  // what the client may ask service for
 };
 
 enum class Standing : uint8_t { prefer, allow, avoid, never };
@@ -40,43 +40,42 @@ struct Profile {
   std::string id;
   std::vector<std::pair<std::string, Standing>> providers;
   std::vector<std::pair<std::string, Standing>> networks;
-  uint8_t quality_percent = 100;  // 100: only quality counts; 0: only price
+  uint8_t quality_percent = 100;          // 100: only quality counts; 0: only price
   std::vector<std::string> segmentation;  // allowed: "flow", "packet"; empty: both
   Standing standing(const std::string& provider, const std::string& network) const;
 };
 
 // Which packets: all given fields must match. Source is the client's side.
 struct TrafficRule {
-  Prefix source;                     // must lie within the client's prefixes
-  Prefix destination;                // default 0.0.0.0/0
-  uint8_t protocol = 0;              // 0 any, 6 "tcp", 17 "udp", 1 "icmp"
+  Prefix source;         // must lie within the client's prefixes
+  Prefix destination;    // default 0.0.0.0/0
+  uint8_t protocol = 0;  // 0 any, 6 "tcp", 17 "udp", 1 "icmp"
   uint16_t source_port_from = 0, source_port_to = 65535;
   uint16_t destination_port_from = 0, destination_port_to = 65535;
-  std::optional<uint8_t> dscp;       // 0..63
+  std::optional<uint8_t> dscp;  // 0..63
 };
 
 struct ServiceRequest {
   std::string client;
-  std::vector<TrafficRule> traffic;              // at least one, at most 16
-  std::optional<uint64_t> rate_up_bps;           // wanted at least
+  std::vector<TrafficRule> traffic;     // at least one, at most 16
+  std::optional<uint64_t> rate_up_bps;  // wanted at least
   std::optional<uint64_t> rate_down_bps;
-  std::optional<double> latency_ms_max;          // one way
+  std::optional<double> latency_ms_max;  // one way
   std::optional<double> loss_percent_max;
-  std::optional<std::string> price_per_gb_max;   // decimal text, in the tariff's currency
+  std::optional<std::string> price_per_gb_max;  // decimal text, in the tariff's currency
 };
 
 Parsed<Client> parse_client(const nlohmann::json& document);
 Parsed<Profile> parse_profile(const nlohmann::json& document);
 Parsed<ServiceRequest> parse_request(const nlohmann::json& document);
-nlohmann::json to_json(const Client& client);
-nlohmann::json to_json(const Profile& profile);
 nlohmann::json to_json(const ServiceRequest& request);
 
 // "100 Mbit/s", "2.5 Gbit/s", "800 kbit/s", "64000 bit/s" → bits a second.
 std::optional<uint64_t> parse_rate(std::string_view text);
 std::string rate_text(uint64_t bits_per_second);
 
-// RFC 9457 problem document (application/problem+json), with member "errors" when fields were wrong.
+// RFC 9457 problem document (application/problem+json), with member "errors" when fields were
+// wrong.
 nlohmann::json problem(int status, const std::string& title, const std::string& detail,
                        const FieldErrors& errors = {});
 

@@ -9,32 +9,37 @@
 #include <vector>
 
 #include "control/documents.h"
+#include "dataplane/bytes.h"
 
 namespace anabranch::control {
 
+using dataplane::Uint128;
+
 // What is known of one path now. `up` is what we send, `down` what we receive.
 struct PathState {
-  std::string name;      // the uplink's name
+  std::string name;  // the uplink's name
   std::string provider;
   std::string network;
-  uint8_t index = 0;     // place in the data plane's path table
+  uint8_t index = 0;  // place in the data plane's path table
   bool alive = false;
-  double rtt_ms = 0;         // smoothed; 0 when not yet measured
+  double rtt_ms = 0;  // smoothed; 0 when not yet measured
   double rtt_min_ms = 0;
   double rtt_variation_ms = 0;
-  double loss_up = 0, loss_down = 0;        // 0..1
-  double availability = 0;                  // 0..1, share of the last minute alive
+  double loss_up = 0, loss_down = 0;            // 0..1
+  double availability = 0;                      // 0..1, share of the last minute alive
   uint64_t rate_up_bps = 0, rate_down_bps = 0;  // contracted, outer IP
   uint32_t mtu = 1500;
   // What the client pays for an octet on this path, in 10^-18 currency units, by its tariff.
-  unsigned __int128 price_attos_per_octet = 0;
+  Uint128 price_attos_per_octet = 0;
 };
 
 // The quality score of a link, a network or a provider, 0 (useless) to 100 (perfect).
 struct Ratings {
   std::vector<std::pair<std::string, double>> links, networks, providers;
-  double link(const std::string& name) const;
 };
+// The rating of a name among `ratings`; 0 when it is not there.
+double rating_of(const std::vector<std::pair<std::string, double>>& ratings,
+                 const std::string& name);
 Ratings rate(const std::vector<PathState>& paths);
 
 enum class Segmentation : uint8_t { flow, packet };
@@ -45,7 +50,7 @@ struct Prediction {
   double latency_ms = 0;                            // one way, the slowest path used
   double loss_percent = 0;
   // Price of 10^9 octets on the wire, in 10^-18 currency units, at the expected split.
-  unsigned __int128 price_attos_per_gb = 0;
+  Uint128 price_attos_per_gb = 0;
 };
 
 // One combination of segmentation, dispersion and assemblage with its paths.
@@ -63,16 +68,14 @@ struct Scenario {
   bool resequence = true;  // assemblage: with deadline, or pass through
   Prediction expected;
   std::vector<std::string> reasons;  // sentences
-  // Same decision: same segmentation, assemblage and shares. Predictions may differ.
-  bool same_plan(const Scenario& other) const;
 };
 
 // Every combination of a non-empty subset of the paths that are alive and not "never", with each
 // allowed segmentation; each with its prediction. At most 8 paths.
 std::vector<Scenario> candidates(const std::vector<PathState>& paths, const Profile& profile);
 
-// The preferred one, with its reasons in words; nullopt with a sentence that names what could not be
-// met and the nearest that can.
+// The preferred one, with its reasons in words; nullopt with a sentence that names what could not
+// be met and the nearest that can.
 struct Choice {
   std::optional<Scenario> preferred;
   std::string refusal;
@@ -83,6 +86,6 @@ Choice prefer(const std::vector<PathState>& paths, const Profile& profile,
 nlohmann::json to_json(const Scenario& scenario, const std::string& currency);
 
 // Exact decimal text of an amount of 10^-18 units, at least two decimals, no exponent.
-std::string attos_text(unsigned __int128 attos);
+std::string attos_text(Uint128 attos);
 
 }  // namespace anabranch::control

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace anabranch::dataplane {
 namespace {
@@ -80,6 +81,13 @@ Meters::Meters(MeterRegion* region, bool fresh)
 Meters::Meters(Meters&& other) noexcept
     : region_(other.region_), fresh_(other.fresh_), unclean_(other.unclean_) {
   other.region_ = nullptr;
+}
+
+Meters& Meters::operator=(Meters&& other) noexcept {
+  std::swap(region_, other.region_);
+  std::swap(fresh_, other.fresh_);
+  std::swap(unclean_, other.unclean_);
+  return *this;
 }
 
 Meters::~Meters() {

@@ -2,7 +2,8 @@
 // Meters: octets and packets of outer IP for each (service, place, direction, kind).
 //
 // They live in a file mapped to shared memory (on a tmpfs), which outlives the process: a killed
-// gateway loses nothing it counted. Cells only grow. A cell has one writer: the worker, or for
+// gateway loses nothing it counted. Cells only grow, also when their slot goes to another service:
+// what a service used is a cell less its base. A cell has one writer: the worker, or for
 // `unattended` the control thread. The layout is versioned; a region of another layout is refused.
 #pragma once
 
@@ -56,6 +57,7 @@ using PlaceMeters = MeterCell[kDirections][kKinds];
 struct alignas(64) ServiceMeters {
   std::atomic<uint64_t> service{0};  // the service's id for good; slots are reused, ids are not
   PlaceMeters places[kPlaces];
+  PlaceMeters bases[kPlaces];  // the cells when the service got the slot; written by control
 };
 
 // What the kernel's own counters said when the region was made (see control/kernel/witness.h), and
@@ -81,7 +83,7 @@ class Meters {
   // meter region of this version (then it is left alone).
   static tl::expected<Meters, std::string> open(const std::string& file);
   Meters(Meters&& other) noexcept;
-  Meters& operator=(Meters&&) = delete;
+  Meters& operator=(Meters&& other) noexcept;
   ~Meters();
 
   MeterRegion& region() { return *region_; }

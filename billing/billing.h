@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Billing as others use it: readings in, statements out. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include <tl/expected.hpp>
+
+#include "billing/charge.h"
+#include "billing/journal.h"
+#include "billing/ledger.h"
+#include "billing/statement.h"
+
+namespace anabranch::billing {
+
+struct BillingOptions {
+  std::string state_dir;  // journal/ and ledger.sqlite are in it
+  std::string gateway;
+  uint32_t journal_segment_octets = 16u << 20;
+  bool journal_direct = true;
+};
+
+class Billing {
+ public:
+  static tl::expected<std::unique_ptr<Billing>, std::string> open(const BillingOptions& options,
+                                                                  Tariff house);
+
+  Ledger& ledger() { return ledger_; }
+  const Journal& journal() const { return *journal_; }
+
+  // Journals what the meters have counted, then charges it; returns when both are durable. After an
+  // error nothing is lost and nothing is charged twice: the next call covers it.
+  tl::expected<void, std::string> flush(std::span<const Reading> readings, int64_t wall_ns);
+
+ private:
+  Billing(std::unique_ptr<Journal> journal, Ledger ledger, Tariff house)
+      : journal_(std::move(journal)),
+        ledger_(std::move(ledger)),
+        charging_(*journal_, ledger_, std::move(house)) {}
+
+  std::unique_ptr<Journal> journal_;
+  Ledger ledger_;
+  Charging charging_;
+};
+
+}  // namespace anabranch::billing

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/attendance.h"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <thread>
+
+namespace anabranch::control {
+
+Attendance::Attendance(Usage& usage, Witness& witness, const dataplane::Worker& worker,
+                       std::vector<uint8_t> shared_uplinks)
+    : usage_(usage), witness_(witness), worker_(worker), uplinks_(std::move(shared_uplinks)) {}
+
+std::vector<UplinkCount> to_counts(const std::vector<WitnessCount>& witness) {
+  std::vector<UplinkCount> counts;
+  for (const WitnessCount& w : witness) {
+    counts.push_back({{w.sent_octets, w.received_octets}, {w.sent_packets, w.received_packets}});
+  }
+  return counts;
+}
+
+// A packet that the kernel had counted before is in the meters after two more polls.
+bool Attendance::wait_for_polls() {
+  const uint64_t from = worker_.counters().polls.get();
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::milliseconds(5);
+  while (worker_.counters().polls.get() < from + 3) {
+    if (std::chrono::steady_clock::now() > patience) return false;
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+  return true;
+}
+
+void Attendance::check() {
+  const auto before = witness_.read();
+  if (!before) return spdlog::error("{}", before.error());
+  std::vector<UplinkCount> own_before;
+  for (uint8_t u : uplinks_) own_before.push_back(usage_.uplink(u));
+  if (!wait_for_polls()) return;
+  const auto after = witness_.read();
+  if (!after) return;
+  const auto counts_before = to_counts(*before), counts_after = to_counts(*after);
+  if (counts_before != counts_after) return;
+  for (size_t i = 0; i < uplinks_.size(); ++i) {
+    if (usage_.uplink(uplinks_[i]) != own_before[i]) return;
+  }
+  alarms_ = 0;
+  for (size_t i = 0; i < uplinks_.size(); ++i) {
+    const Usage::Residue residue = usage_.residue(uplinks_[i], counts_after[i]);
+    if (residue.zero()) continue;
+    if (pending_ && !residue.negative()) {
+      usage_.book_unattended(uplinks_[i], residue);
+      spdlog::warn(
+          "uplink {}: {} octets sent and {} received while no process attended are booked to the "
+          "house",
+          uplinks_[i], residue.octets[0], residue.octets[1]);
+      continue;
+    }
+    ++alarms_;
+    spdlog::error(
+        "uplink {}: meters differ from the kernel's count by {} octets sent, {} received (kernel "
+        "less meter)",
+        uplinks_[i], residue.octets[0], residue.octets[1]);
+  }
+  pending_ = false;
+}
+
+}  // namespace anabranch::control

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Billing on a thread of its own: a slow disk must not hold up the control thread.
+//
+// Functions that return a value wait for that thread; they are rare (a service begins or ends, a
+// document is stored). Those with a callback do not wait; the callback runs on the billing thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "billing/billing.h"
+#include "control/config.h"
+#include "control/loop.h"
+#include "control/usage.h"
+
+namespace anabranch::control {
+
+class Books {
+ public:
+  using Status = tl::expected<void, std::string>;
+
+  static tl::expected<std::unique_ptr<Books>, std::string> open(const Config& config,
+                                                                const billing::Tariff& house);
+  ~Books();
+
+  tl::expected<uint16_t, std::string> path_id(const std::string& name, const std::string& provider,
+                                              const std::string& network);
+  tl::expected<uint64_t, std::string> open_service(const std::string& client,
+                                                   const billing::Tariff& tariff,
+                                                   const std::string& request);
+  Status close_service(uint64_t id);
+  std::vector<billing::ServiceEntry> services();
+  Status put_document(const std::string& kind, const std::string& id, const std::string& text);
+  std::vector<std::pair<std::string, std::string>> documents(const std::string& kind);
+
+  // Journal and charge. On failure nothing is lost: the next one covers the same usage.
+  void flush(std::vector<billing::Reading> readings, std::function<void(Status)> done);
+
+  // Statements as text or JSON; any thread may wait for the future.
+  std::future<tl::expected<std::string, std::string>> client_statement(const std::string& client,
+                                                                       bool as_text);
+  std::future<tl::expected<std::string, std::string>> house_statement(bool as_text);
+
+ private:
+  explicit Books(std::unique_ptr<billing::Billing> billing);
+  std::unique_ptr<billing::Billing> billing_;
+  Loop loop_;
+  std::thread thread_;
+};
+
+}  // namespace anabranch::control

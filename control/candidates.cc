@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Candidates: every scenario that could be, each with what it is expected to give and cost.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "control/scenario.h"
+#include "dataplane/wire.h"
+
+namespace anabranch::control {
+namespace {
+
+constexpr uint32_t kWeightSum = 65535;
+constexpr double kLinkFraming = 38;  // Ethernet: header 14, FCS 4, preamble 8, gap 12
+constexpr double kTcpIpHeaders = 40;
+constexpr size_t kPathsMax = 8;
+
+using Used = std::vector<const PathState*>;
+
+// Octets of payload in an octet of the link's rate, for full packets.
+double efficiency(const PathState& p) {
+  return (p.mtu - dataplane::kSegmentOverhead - kTcpIpHeaders) / (p.mtu + kLinkFraming);
+}
+
+// What one TCP connection gets through loss that nobody repairs: Mathis et al. 1997.
+double loss_limit_bps(double mtu, double rtt_ms, double loss) {
+  if (loss <= 0) return 1e15;
+  return 1.22 * (mtu - dataplane::kSegmentOverhead - kTcpIpHeaders) * 8 /
+         (std::max(rtt_ms, 1.0) / 1000 * std::sqrt(loss));
+}
+
+double usable_bps(uint64_t rate_bps, double loss) {
+  return static_cast<double>(rate_bps) * (1 - loss);
+}
+
+// Shares of kWeightSum by the largest remainder; the earlier path of two with equal remainders.
+std::vector<uint16_t> weights(const std::vector<double>& parts) {
+  double sum = 0;
+  for (double part : parts) sum += part;
+  std::vector<uint16_t> result(parts.size());
+  std::vector<std::pair<double, size_t>> remainders;
+  uint32_t given = 0;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const double exact = sum <= 0
+                             ? static_cast<double>(kWeightSum) / static_cast<double>(parts.size())
+                             : parts[i] / sum * kWeightSum;
+    result[i] = static_cast<uint16_t>(exact);
+    given += result[i];
+    remainders.emplace_back(-(exact - result[i]), i);
+  }
+  std::sort(remainders.begin(), remainders.end());
+  for (size_t i = 0; given < kWeightSum; ++given, ++i)
+    ++result[remainders[i % remainders.size()].second];
+  return result;
+}
+
+struct Direction {
+  uint64_t PathState::*rate;
+  double PathState::*loss;
+  uint16_t Scenario::Share::*weight;
+};
+constexpr Direction kUp{&PathState::rate_up_bps, &PathState::loss_up, &Scenario::Share::weight_up};
+constexpr Direction kDown{&PathState::rate_down_bps, &PathState::loss_down,
+                          &Scenario::Share::weight_down};
+
+// A bundle gives the sum, one flow at a time only its own path's; loss limits both.
+double goodput(const Used& used, Segmentation segmentation, const Direction& d) {
+  double sum = 0, best = 0, rate = 0, lost = 0, rtt_ms = 0;
+  for (const PathState* p : used) {
+    const double link = usable_bps(p->*d.rate, p->*d.loss) * efficiency(*p);
+    best = std::max(best, std::min(link, loss_limit_bps(p->mtu, p->rtt_ms, p->*d.loss)));
+    sum += link;
+    rate += static_cast<double>(p->*d.rate);
+    lost += static_cast<double>(p->*d.rate) * (p->*d.loss);
+    rtt_ms = std::max(rtt_ms, p->rtt_ms);
+  }
+  if (segmentation == Segmentation::flow) return best;
+  return std::min(sum, loss_limit_bps(used.front()->mtu, rtt_ms, rate == 0 ? 0 : lost / rate));
+}
+
+double latency_ms(const Used& used, Segmentation segmentation) {
+  double worst = 0, weighted = 0, capacity = 0;
+  for (const PathState* p : used) {
+    worst = std::max(worst, p->rtt_ms / 2);
+    weighted += p->rtt_ms / 2 * static_cast<double>(p->rate_up_bps);
+    capacity += static_cast<double>(p->rate_up_bps);
+  }
+  // Put in order again, every packet is as late as the slowest path.
+  return segmentation == Segmentation::packet || capacity == 0 ? worst : weighted / capacity;
+}
+
+void share_out(Scenario& s, const Used& used, const Direction& d) {
+  std::vector<double> parts;
+  for (const PathState* p : used) parts.push_back(usable_bps(p->*d.rate, p->*d.loss));
+  const auto shares = weights(parts);
+  for (size_t i = 0; i < used.size(); ++i) s.shares[i].*d.weight = shares[i];
+}
+
+Scenario make(const Used& used, Segmentation segmentation) {
+  Scenario s;
+  s.segmentation = segmentation;
+  // One path, or whole flows on one path each, come in order by themselves.
+  s.resequence = segmentation == Segmentation::packet && used.size() > 1;
+  for (const PathState* p : used) s.shares.push_back({p->index, p->name, p->provider, 0, 0});
+  share_out(s, used, kUp);
+  share_out(s, used, kDown);
+  s.expected.goodput_up_bps = goodput(used, segmentation, kUp);
+  s.expected.goodput_down_bps = goodput(used, segmentation, kDown);
+  s.expected.latency_ms = latency_ms(used, segmentation);
+  Uint128 price = 0, weight = 0;
+  double loss = 0;
+  for (size_t i = 0; i < used.size(); ++i) {
+    const uint32_t w = uint32_t{s.shares[i].weight_up} + s.shares[i].weight_down;
+    price += used[i]->price_attos_per_octet * 1'000'000'000u * w;
+    weight += w;
+    loss += w * std::max(used[i]->loss_up, used[i]->loss_down);
+  }
+  s.expected.price_attos_per_gb = (price + weight / 2) / weight;
+  s.expected.loss_percent = 100 * loss / static_cast<double>(weight);
+  return s;
+}
+
+bool allowed(const Profile& profile, Segmentation segmentation) {
+  const auto& names = profile.segmentation;
+  return names.empty() ||
+         std::find(names.begin(), names.end(), to_string(segmentation)) != names.end();
+}
+
+}  // namespace
+
+const char* to_string(Segmentation segmentation) {
+  return segmentation == Segmentation::flow ? "flow" : "packet";
+}
+
+std::vector<Scenario> candidates(const std::vector<PathState>& paths, const Profile& profile) {
+  Used usable;
+  for (const PathState& p : paths) {
+    if (p.alive && profile.standing(p.provider, p.network) != Standing::never) usable.push_back(&p);
+  }
+  std::sort(usable.begin(), usable.end(),
+            [](const PathState* a, const PathState* b) { return a->index < b->index; });
+  if (usable.size() > kPathsMax) usable.resize(kPathsMax);
+  std::vector<Scenario> result;
+  for (uint32_t set = 1; set < 1u << usable.size(); ++set) {
+    Used used;
+    for (size_t i = 0; i < usable.size(); ++i) {
+      if ((set >> i & 1) != 0) used.push_back(usable[i]);
+    }
+    for (const Segmentation segmentation : {Segmentation::packet, Segmentation::flow}) {
+      if (allowed(profile, segmentation)) result.push_back(make(used, segmentation));
+    }
+  }
+  return result;
+}
+
+}  // namespace anabranch::control

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/carrier.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace anabranch::control {
+
+using dataplane::kServicesMax;
+
+namespace {
+
+// Nobody counts into a free slot, so its cells stand still. The id comes last: after a crash in
+// between the slot is still free.
+void begin_meters(dataplane::ServiceMeters& meters, uint64_t id) {
+  for (size_t place = 0; place < dataplane::kPlaces; ++place) {
+    for (size_t d = 0; d < dataplane::kDirections; ++d) {
+      for (size_t k = 0; k < dataplane::kKinds; ++k) {
+        meters.bases[place][d][k].octets.set(meters.places[place][d][k].octets.get());
+        meters.bases[place][d][k].packets.set(meters.places[place][d][k].packets.get());
+      }
+    }
+  }
+  meters.service.store(id, std::memory_order_release);
+}
+
+}  // namespace
+
+Carrier::Carrier(dataplane::PlanTable& plans, dataplane::MeterRegion& meters)
+    : plans_(plans), meters_(meters) {}
+
+tl::expected<uint16_t, std::string> Carrier::take_slot(uint64_t id) {
+  uint16_t free = 0;
+  for (uint16_t slot = 1; slot < kServicesMax; ++slot) {
+    const uint64_t owner = meters_.services[slot].service.load(std::memory_order_relaxed);
+    if (owner == id) return slot;
+    if (owner == 0 && free == 0) free = slot;
+  }
+  if (free == 0) {
+    return tl::unexpected("all " + std::to_string(kServicesMax - 1) + " services are in use");
+  }
+  begin_meters(meters_.services[free], id);
+  return free;
+}
+
+tl::expected<Carried*, std::string> Carrier::add(uint64_t id, const std::string& client,
+                                                 std::vector<TrafficRule> rules,
+                                                 const Carriage& carriage) {
+  const auto slot = take_slot(id);
+  if (!slot) return tl::unexpected(slot.error());
+  Carried& service = services_[id];
+  service = {.id = id,
+             .client = client,
+             .slot = *slot,
+             .receiver = new_receiver(*slot),
+             .carriage = carriage,
+             .rules = std::move(rules)};
+  publish(service);
+  publish_rules();
+  return &service;
+}
+
+void Carrier::release_others(const std::set<uint64_t>& open) {
+  for (uint16_t slot = 1; slot < kServicesMax; ++slot) {
+    auto& owner = meters_.services[slot].service;
+    if (!open.contains(owner.load(std::memory_order_relaxed)))
+      owner.store(0, std::memory_order_release);
+  }
+}
+
+Carried* Carrier::find(uint64_t id) {
+  const auto found = services_.find(id);
+  return found == services_.end() ? nullptr : &found->second;
+}
+
+void Carrier::set_carriage(Carried& service, const Carriage& carriage) {
+  if (service.carriage == carriage) return;
+  service.carriage = carriage;
+  publish(service);
+}
+
+void Carrier::set_peer_receiver(Carried& service, uint32_t receiver) {
+  if (service.peer_receiver == receiver) return;
+  service.peer_receiver = receiver;
+  publish(service);
+}
+
+void Carrier::renew_receiver(Carried& service) {
+  service.receiver = new_receiver(service.slot);
+  service.peer_receiver = 0;
+  publish(service);
+}
+
+void Carrier::close(Carried& service) {
+  if (!service.open) return;
+  service.open = false;
+  publish_rules();
+}
+
+void Carrier::withdraw(Carried& service, std::function<void()> done) {
+  close(service);
+  plans_.publish(service.slot, nullptr);
+  withdrawn_.push_back(std::move(done));
+}
+
+void Carrier::forget(uint64_t id) {
+  const auto found = services_.find(id);
+  meters_.services[found->second.slot].service.store(0, std::memory_order_release);
+  services_.erase(found);
+}
+
+void Carrier::set_house(uint32_t receiver, uint32_t peer_receiver) {
+  house_receiver_ = receiver;
+  plans_.publish(dataplane::kHouseSlot, compile(Carriage{}, receiver, peer_receiver, path_mtu_));
+}
+
+uint32_t Carrier::new_receiver(uint16_t slot) {
+  uint32_t generation = 0;
+  while (generation / kServicesMax == 0) {
+    if (getrandom(&generation, sizeof generation, 0) != sizeof generation) generation = 0;
+  }
+  return generation / kServicesMax * kServicesMax + slot;
+}
+
+void Carrier::set_path_mtu(const std::array<uint16_t, dataplane::kPathsMax>& mtu) {
+  if (path_mtu_ == mtu) return;
+  path_mtu_ = mtu;
+  for (const auto& [id, service] : services_) publish(service);
+}
+
+uint16_t Carrier::paths_in_use() const {
+  uint16_t mask = 0;
+  for (const auto& [id, service] : services_) {
+    for (size_t p = 1; p < service.carriage.weights.size(); ++p) {
+      if (service.carriage.weights[p] != 0) mask = static_cast<uint16_t>(mask | 1u << p);
+    }
+  }
+  return mask;
+}
+
+uint64_t Carrier::octets(const Carried& service) const {
+  const dataplane::ServiceMeters& meters = meters_.services[service.slot];
+  uint64_t sum = 0;
+  for (size_t place = 0; place < dataplane::kPlaces; ++place) {
+    for (size_t d = 0; d < dataplane::kDirections; ++d) {
+      for (size_t k = 0; k < dataplane::kKinds; ++k) {
+        sum += meters.places[place][d][k].octets.get() - meters.bases[place][d][k].octets.get();
+      }
+    }
+  }
+  return sum;
+}
+
+void Carrier::tick() {
+  plans_.reclaim();
+  if (plans_.retired() != 0) return;
+  std::vector<std::function<void()>> done;
+  done.swap(withdrawn_);
+  for (auto& one : done) one();
+}
+
+void Carrier::publish(const Carried& service) {
+  const bool has_path =
+      std::any_of(service.carriage.weights.begin(), service.carriage.weights.end(),
+                  [](uint16_t w) { return w != 0; });
+  plans_.publish(service.slot, compile(service.carriage, service.receiver,
+                                       has_path ? service.peer_receiver : 0, path_mtu_));
+}
+
+void Carrier::publish_rules() {
+  std::vector<SlotRules> open;
+  for (const auto& [id, service] : services_) {
+    if (service.open) open.push_back({service.slot, service.rules});
+  }
+  plans_.publish(compile(open));
+}
+
+}  // namespace anabranch::control

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Puts services in force in the data plane: slots, plans, rules. Knows nothing of why.
+// Runs on the control thread, the only one that publishes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "control/compile.h"
+#include "dataplane/meter.h"
+#include "dataplane/plan_table.h"
+
+namespace anabranch::control {
+
+// A service this gateway carries, its client's or the peer's.
+struct Carried {
+  // Ids of visiting services, which the peer admitted and bills, have the top bit set here.
+  static constexpr uint64_t kVisitor = uint64_t{1} << 63;
+  uint64_t id = 0;
+  std::string client;
+  uint16_t slot = 0;
+  uint32_t receiver = 0;           // our receiver index
+  uint32_t peer_receiver = 0;      // the peer's; 0: it has not accepted yet, nothing is sent
+  Carriage carriage;               // as we send it
+  std::vector<TrafficRule> rules;  // source is our LAN
+  bool open = true;                // false: no new traffic into it
+  bool visiting() const { return (id & kVisitor) != 0; }
+};
+
+class Carrier {
+ public:
+  Carrier(dataplane::PlanTable& plans, dataplane::MeterRegion& meters);
+
+  // Takes a slot (the one its meters are in already, after a restart). The error: all are taken.
+  tl::expected<Carried*, std::string> add(uint64_t id, const std::string& client,
+                                          std::vector<TrafficRule> rules, const Carriage& carriage);
+  // After a restart: slots of services that are not in `open` are free.
+  void release_others(const std::set<uint64_t>& open);
+  Carried* find(uint64_t id);
+  const Carried* find(uint64_t id) const { return const_cast<Carrier*>(this)->find(id); }
+  const std::map<uint64_t, Carried>& all() const { return services_; }
+
+  // Each publishes what changed.
+  void set_carriage(Carried& service, const Carriage& carriage);
+  void set_peer_receiver(Carried& service, uint32_t receiver);
+  void renew_receiver(Carried& service);  // and forgets the peer's
+  void close(Carried& service);           // its rules go
+  // Its plan goes; `done` is called when no worker can count into its meters any more.
+  void withdraw(Carried& service, std::function<void()> done);
+  // Its slot goes: only after withdraw() is done and its meters were read for the last time.
+  void forget(uint64_t id);
+
+  // The house: what carries beats. 0 as the peer's: no session.
+  void set_house(uint32_t receiver, uint32_t peer_receiver);
+  uint32_t house_receiver() const { return house_receiver_; }
+  uint32_t new_receiver(uint16_t slot);
+
+  void set_path_mtu(const std::array<uint16_t, dataplane::kPathsMax>& mtu);
+  uint16_t paths_in_use() const;  // bit p: a plan uses path p
+  // Octets ever counted for a service, both directions.
+  uint64_t octets(const Carried& service) const;
+
+  // Now and then: frees what was replaced.
+  void tick();
+
+ private:
+  tl::expected<uint16_t, std::string> take_slot(uint64_t id);
+  void publish(const Carried& service);
+  void publish_rules();
+
+  dataplane::PlanTable& plans_;
+  dataplane::MeterRegion& meters_;
+  std::map<uint64_t, Carried> services_;
+  std::array<uint16_t, dataplane::kPathsMax> path_mtu_{};
+  uint32_t house_receiver_ = 0;
+  std::vector<std::function<void()>> withdrawn_;
+};
+
+}  // namespace anabranch::control

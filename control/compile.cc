@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/compile.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "dataplane/wire.h"
+
+namespace anabranch::control {
+namespace {
+
+uint32_t next_generation() {
+  static uint32_t generation = 0;  // control thread only
+  return ++generation;
+}
+
+uint32_t mask_of(const Prefix& prefix) {
+  return prefix.length == 0 ? 0 : UINT32_MAX << (32 - prefix.length);
+}
+
+dataplane::Rule compile_rule(const TrafficRule& r, uint16_t slot) {
+  dataplane::Rule rule;
+  rule.source_mask = mask_of(r.source);
+  rule.source = r.source.address.value & rule.source_mask;
+  rule.destination_mask = mask_of(r.destination);
+  rule.destination = r.destination.address.value & rule.destination_mask;
+  rule.source_port_from = r.source_port_from;
+  rule.source_port_to = r.source_port_to;
+  rule.destination_port_from = r.destination_port_from;
+  rule.destination_port_to = r.destination_port_to;
+  rule.protocol = r.protocol;
+  rule.dscp = r.dscp ? static_cast<int8_t>(*r.dscp) : int8_t{-1};
+  rule.slot = slot;
+  return rule;
+}
+
+// How much a rule asks for: longer prefixes, narrower port ranges, more fields.
+uint64_t speciality(const TrafficRule& r) {
+  const auto width = [](uint16_t from, uint16_t to) { return 65535u - (to - from); };
+  return (uint64_t{r.source.length} + r.destination.length) << 32 |
+         uint64_t{r.protocol != 0} << 31 | uint64_t{r.dscp.has_value()} << 30 |
+         (width(r.source_port_from, r.source_port_to) +
+          uint64_t{width(r.destination_port_from, r.destination_port_to)});
+}
+
+Weights weights_of(const Scenario& scenario, uint16_t Scenario::Share::*weight) {
+  Weights weights{};
+  for (const auto& share : scenario.shares) weights[share.path_index] = share.*weight;
+  return weights;
+}
+
+}  // namespace
+
+Weights weights_up(const Scenario& s) {
+  return weights_of(s, &Scenario::Share::weight_up);
+}
+Weights weights_down(const Scenario& s) {
+  return weights_of(s, &Scenario::Share::weight_down);
+}
+
+std::unique_ptr<const dataplane::Plan> compile(
+    const Carriage& carriage, uint32_t receiver_index, uint32_t peer_index,
+    const std::array<uint16_t, dataplane::kPathsMax>& path_mtu) {
+  auto plan = std::make_unique<dataplane::Plan>();
+  plan->generation = next_generation();
+  plan->receiver_index = receiver_index;
+  plan->peer_index = peer_index;
+  plan->segmentation = carriage.segmentation == Segmentation::flow
+                           ? dataplane::Segmentation::flow
+                           : dataplane::Segmentation::packet;
+  plan->resequence = carriage.resequence;
+  dataplane::compile_weights(carriage.weights, *plan);
+  uint16_t mtu = UINT16_MAX;
+  for (size_t p = 1; p < path_mtu.size(); ++p) {
+    if (carriage.weights[p] != 0) mtu = std::min(mtu, path_mtu[p]);
+  }
+  plan->inner_mtu =
+      static_cast<uint16_t>(mtu == UINT16_MAX ? 0 : mtu - dataplane::kSegmentOverhead);
+  return plan;
+}
+
+std::vector<TrafficRule> mirrored(const std::vector<TrafficRule>& rules) {
+  std::vector<TrafficRule> result = rules;
+  for (TrafficRule& r : result) {
+    std::swap(r.source, r.destination);
+    std::swap(r.source_port_from, r.destination_port_from);
+    std::swap(r.source_port_to, r.destination_port_to);
+  }
+  return result;
+}
+
+std::unique_ptr<const dataplane::Ruleset> compile(const std::vector<SlotRules>& services) {
+  std::vector<std::pair<uint64_t, dataplane::Rule>> ranked;
+  for (const SlotRules& service : services) {
+    for (const TrafficRule& rule : service.rules) {
+      ranked.emplace_back(speciality(rule), compile_rule(rule, service.slot));
+    }
+  }
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  auto ruleset = std::make_unique<dataplane::Ruleset>();
+  ruleset->epoch = next_generation();
+  for (const auto& [rank, rule] : ranked) ruleset->rules.push_back(rule);
+  return ruleset;
+}
+
+}  // namespace anabranch::control

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/config.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "control/documents.h"
+#include "control/table_reader.h"
+#include "dataplane/bounds.h"
+
+namespace anabranch::control {
+namespace {
+
+constexpr const char* kAddress = "an IPv4 address such as \"10.1.1.1\"";
+constexpr const char* kPrefixes = "a list of prefixes such as [\"10.10.0.0/24\"], host bits zero";
+constexpr const char* kRate = "a rate such as \"100 Mbit/s\"";
+constexpr const char* kName = "a name of 1 to 32 characters out of a-z, 0-9 and -";
+
+bool is_name(const std::string& text) {
+  return !text.empty() && text.size() <= 32 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+std::string read_name(TableReader& t, const char* key) {
+  const std::string value = t.text(key, kName);
+  if (!value.empty() && !is_name(value)) t.wrong(key, "\"" + value + "\"", kName);
+  return value;
+}
+
+std::vector<Prefix> read_prefixes(TableReader& t, const char* key) {
+  std::vector<Prefix> prefixes;
+  for (const std::string& text : t.texts(key, kPrefixes)) {
+    if (const auto prefix = parse_prefix(text))
+      prefixes.push_back(*prefix);
+    else
+      t.wrong(key, "\"" + text + "\"", kPrefixes);
+  }
+  return prefixes;
+}
+
+bool is_mac(const std::string& text) {
+  unsigned parts[6];
+  char rest = 0;
+  return text.size() == 17 &&
+         std::sscanf(text.c_str(), "%2x:%2x:%2x:%2x:%2x:%2x%c", &parts[0], &parts[1], &parts[2],
+                     &parts[3], &parts[4], &parts[5], &rest) == 6;
+}
+
+// "10.1.1.1/30": our address and the network it is in.
+void read_device_address(TableReader& t, PortConfig& port) {
+  constexpr const char* kExpected = "our address and the network's length, such as \"10.1.1.1/30\"";
+  const std::string text = t.text("network_address", kExpected);
+  if (text.empty()) return;
+  const size_t slash = text.find('/');
+  const auto address = parse_ipv4(text.substr(0, slash));
+  const auto any =
+      slash == std::string::npos ? std::nullopt : parse_prefix("0.0.0.0" + text.substr(slash));
+  if (!address || !any || any->length == 0)
+    return t.wrong("network_address", "\"" + text + "\"", kExpected);
+  port.address = *address;
+  port.network = Prefix{{address->value & (UINT32_MAX << (32 - any->length))}, any->length};
+}
+
+PortConfig read_port(TableReader& t) {
+  PortConfig port;
+  port.interface = t.text("interface", "the name of a kernel interface", false);
+  port.device = t.text("device", "a DPDK device such as \"net_ring0\" or \"0000:03:00.0\"", false);
+  if (port.interface.empty() == port.device.empty()) {
+    t.fail(t.place("interface"),
+           "interface: expected exactly one of interface (shared with the kernel) and device "
+           "(DPDK's alone)");
+  }
+  if (port.device.empty()) return port;
+  read_device_address(t, port);
+  constexpr const char* kMac = "a MAC address such as \"02:00:00:00:00:01\"";
+  port.next_hop_mac = t.text("next_hop_mac", kMac);
+  if (!port.next_hop_mac.empty() && !is_mac(port.next_hop_mac))
+    t.wrong("next_hop_mac", "\"" + port.next_hop_mac + "\"", kMac);
+  port.mtu = static_cast<uint16_t>(t.integer("mtu", 1500, 576, 1500));
+  return port;
+}
+
+void read_dataplane(TableReader t, Config& c) {
+  c.worker_cpu = static_cast<uint16_t>(t.integer("cpu", 0, 0, 1023));
+  for (const uint64_t cpu : t.integers("control_cpus", 1023))
+    c.control_cpus.push_back(static_cast<uint16_t>(cpu));
+  c.memory_mb = static_cast<uint32_t>(t.integer("memory_mb", c.memory_mb, 128, 1u << 20));
+  c.hugepages = t.boolean("hugepages", false);
+  c.spin = t.boolean("spin", false);
+  c.flows_max = static_cast<uint32_t>(t.integer("flows_max", c.flows_max, 1024, 1u << 24));
+  c.flow_idle_s = static_cast<uint32_t>(t.integer("flow_idle_s", c.flow_idle_s, 1, 86400));
+  c.hole_wait_ms_max =
+      static_cast<uint32_t>(t.integer("hole_wait_ms_max", c.hole_wait_ms_max, 1, 5000));
+  t.finish();
+}
+
+void read_lan(TableReader t, Config& c) {
+  c.lan = read_port(t);
+  c.lan_prefixes = read_prefixes(t, "prefixes");
+  c.lan_gateway = t.parsed("gateway", kAddress, parse_ipv4, false);
+  t.finish();
+}
+
+UplinkConfig read_uplink(TableReader& t) {
+  UplinkConfig u;
+  u.name = read_name(t, "name");
+  u.provider = read_name(t, "provider");
+  u.network = read_name(t, "network");
+  u.port = read_port(t);
+  u.rate_up_bps = t.parsed("rate_up", kRate, parse_rate).value_or(0);
+  u.rate_down_bps = t.parsed("rate_down", kRate, parse_rate).value_or(0);
+  u.gateway = t.parsed("gateway", kAddress, parse_ipv4, false);
+  t.finish();
+  return u;
+}
+
+void read_uplinks(TableReader& root, Config& c) {
+  for (TableReader& t : root.tables("uplink", true)) {
+    UplinkConfig u = read_uplink(t);
+    if (c.find_uplink(u.name) != nullptr)
+      t.wrong("name", "\"" + u.name + "\" is taken by another uplink", "another name");
+    const auto same_port = [&](const PortConfig& p) {
+      return (!p.interface.empty() && p.interface == u.port.interface) ||
+             (!p.device.empty() && p.device == u.port.device);
+    };
+    const bool taken = same_port(c.lan) || std::any_of(c.uplinks.begin(), c.uplinks.end(),
+                                                       [&](const UplinkConfig& other) {
+                                                         return same_port(other.port);
+                                                       });
+    if (taken)
+      t.wrong(u.port.device.empty() ? "interface" : "device",
+              "\"" + u.port.interface + u.port.device + "\" is used by another port",
+              "a port of its own");
+    c.uplinks.push_back(std::move(u));
+  }
+  if (c.uplinks.size() > dataplane::kUplinksMax) {
+    root.fail(root.place("uplink"), "uplink: there are " + std::to_string(c.uplinks.size()) +
+                                        "; expected at most " +
+                                        std::to_string(dataplane::kUplinksMax));
+  }
+}
+
+void read_paths(TableReader& peer, Config& c) {
+  for (TableReader& t : peer.tables("path", true)) {
+    PathConfig path;
+    path.id = static_cast<uint8_t>(t.integer("id", 0, 1, dataplane::kPathsMax - 1, true));
+    path.uplink = t.text("uplink", "the name of an uplink");
+    path.peer_address = t.parsed("address", kAddress, parse_ipv4).value_or(Ipv4{});
+    const auto clash = [&](auto same) {
+      return std::any_of(c.peer.paths.begin(), c.peer.paths.end(), same);
+    };
+    if (path.id != 0 && clash([&](const PathConfig& p) { return p.id == path.id; })) {
+      t.wrong("id", std::to_string(path.id) + " is taken by another path", "another number");
+    }
+    if (!path.uplink.empty() && c.find_uplink(path.uplink) == nullptr) {
+      t.wrong("uplink", "there is no uplink \"" + path.uplink + "\"", "the name of an [[uplink]]");
+    } else if (clash([&](const PathConfig& p) { return p.uplink == path.uplink; })) {
+      t.wrong("uplink", "\"" + path.uplink + "\" has a path to this peer already",
+              "one path for each uplink");
+    }
+    t.finish();
+    c.peer.paths.push_back(std::move(path));
+  }
+}
+
+void read_peer(TableReader t, Config& c) {
+  c.peer.name = read_name(t, "name");
+  const std::string role = t.text("session", "\"connect\" or \"listen\"");
+  if (!role.empty() && role != "connect" && role != "listen")
+    t.wrong("session", "\"" + role + "\"", "\"connect\" or \"listen\"");
+  c.peer.role = role == "listen" ? SessionRole::listen : SessionRole::connect;
+  c.peer.port = static_cast<uint16_t>(t.integer("port", c.peer.port, 1, 65535));
+  c.peer.insecure_cleartext = t.boolean("insecure_cleartext", false);
+  if (!c.peer.insecure_cleartext) {
+    t.wrong("insecure_cleartext", "is not true",
+            "true: this version does not seal segments, so everyone on the way can read and forge "
+            "them, and you have to say that you accept it");
+  }
+  c.peer.prefixes = read_prefixes(t, "prefixes");
+  read_paths(t, c);
+  for (const Prefix& ours : c.lan_prefixes) {
+    for (const Prefix& theirs : c.peer.prefixes) {
+      if (ours.contains(theirs) || theirs.contains(ours)) {
+        t.wrong("prefixes", to_string(theirs) + " overlaps " + to_string(ours) + " of lan.prefixes",
+                "prefixes that are behind the peer only");
+      }
+    }
+  }
+  t.finish();
+}
+
+void read_api(TableReader t, Config& c) {
+  const auto listen =
+      t.parsed("listen", "an address and port such as \"127.0.0.1:8080\"", parse_endpoint, false);
+  c.api_listen = listen.value_or(c.api_listen);
+  c.api_insecure_cleartext = t.boolean("insecure_cleartext", false);
+  if (c.api_listen.address.value >> 24 != 127 && !c.api_insecure_cleartext) {
+    t.wrong("listen",
+            to_string(c.api_listen) + " can be reached by others, without encryption or password",
+            "an address in 127.0.0.0/8, or insecure_cleartext = true");
+  }
+  t.finish();
+}
+
+void read_gateway(TableReader t, Config& c) {
+  c.name = read_name(t, "name");
+  c.state_dir = t.text("state_dir", "a folder on a disk, for journal and ledger");
+  c.runtime_dir = t.text("runtime_dir", "a folder on a tmpfs, such as \"/run/anabranch\"");
+  c.documents_dir = t.text("documents", "the folder of clients/, profiles/ and tariffs/");
+  if (!c.documents_dir.empty()) {
+    c.documents_dir = (std::filesystem::path(c.file).parent_path() / c.documents_dir).string();
+  }
+  t.finish();
+}
+
+void read_billing(TableReader t, Config& c) {
+  c.journal_segment_mb =
+      static_cast<uint32_t>(t.integer("journal_segment_mb", c.journal_segment_mb, 1, 1024));
+  c.journal_direct = t.boolean("journal_direct", true);
+  t.finish();
+}
+
+}  // namespace
+
+const UplinkConfig* Config::find_uplink(std::string_view wanted) const {
+  const auto found = std::find_if(uplinks.begin(), uplinks.end(),
+                                  [&](const UplinkConfig& u) { return u.name == wanted; });
+  return found == uplinks.end() ? nullptr : &*found;
+}
+
+tl::expected<Config, std::string> parse_config(std::string_view text, const std::string& file) {
+  const toml::parse_result parsed = toml::parse(text, std::string_view(file));
+  const auto at = [&](uint32_t line, uint32_t column, std::string_view what) {
+    return file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " +
+           std::string(what);
+  };
+  if (!parsed) {
+    const auto& error = parsed.error();
+    return tl::unexpected(
+        at(error.source().begin.line, error.source().begin.column, error.description()));
+  }
+  std::vector<ConfigError> errors;
+  Config c;
+  c.file = file;
+  TableReader root(&parsed.table(), "", {1, 1}, errors);
+  read_gateway(root.table("gateway"), c);
+  read_dataplane(root.table("dataplane"), c);
+  read_lan(root.table("lan"), c);
+  read_uplinks(root, c);
+  read_peer(root.table("peer"), c);
+  read_api(root.table("api"), c);
+  read_billing(root.table("billing"), c);
+  root.finish();
+  if (errors.empty()) return c;
+  std::stable_sort(errors.begin(), errors.end(), [](const ConfigError& a, const ConfigError& b) {
+    return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+  });
+  std::string lines;
+  for (const ConfigError& error : errors) {
+    lines += (lines.empty() ? "" : "\n") + at(error.line, error.column, error.text);
+  }
+  return tl::unexpected(lines);
+}
+
+tl::expected<Config, std::string> read_config(const std::string& file) {
+  std::ifstream in(file);
+  if (!in)
+    return tl::unexpected(file + ": cannot be read; expected the gateway's configuration (TOML)");
+  std::ostringstream text;
+  text << in.rdbuf();
+  return parse_config(text.str(), file);
+}
+
+}  // namespace anabranch::control

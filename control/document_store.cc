@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/document_store.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+
+namespace anabranch::control {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr std::array<const char*, 3> kKinds{"clients", "profiles", "tariffs"};
+
+std::vector<fs::path> files_of(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    if (entry.path().extension() == ".json") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace
+
+Answer refuse(int status, const std::string& title, const std::string& detail,
+              const FieldErrors& errors) {
+  return {status, problem(status, title, detail, errors)};
+}
+
+bool DocumentStore::is_kind(const std::string& kind) {
+  return std::find(kKinds.begin(), kKinds.end(), kind) != kKinds.end();
+}
+
+FieldErrors DocumentStore::take(const std::string& kind, const json& document, std::string& id) {
+  const auto store = [&](auto parsed, auto& map) -> FieldErrors {
+    if (!parsed) {
+      FieldErrors errors;
+      for (const auto& e : parsed.error()) errors.push_back({e.pointer, e.detail});
+      return errors;
+    }
+    id = parsed->id;
+    map.insert_or_assign(id, std::move(*parsed));
+    raw_[kind][id] = document;
+    return {};
+  };
+  if (kind == "clients") return store(parse_client(document), clients_);
+  if (kind == "profiles") return store(parse_profile(document), profiles_);
+  return store(billing::parse_tariff(document), tariffs_);
+}
+
+tl::expected<DocumentStore, std::string> DocumentStore::read(const std::string& folder) {
+  DocumentStore store;
+  std::string errors;
+  if (!fs::is_directory(folder)) {
+    return tl::unexpected(
+        folder + ": no such folder; expected the folder of clients/, profiles/ and tariffs/");
+  }
+  for (const std::string kind : kKinds) {
+    for (const fs::path& file : files_of(fs::path(folder) / kind)) {
+      std::ifstream in(file);
+      std::string id;
+      try {
+        const json document = json::parse(in);
+        for (const FieldError& e : store.take(kind, document, id)) {
+          errors += file.string() + ": " + e.pointer + ": " + e.detail + "\n";
+        }
+      } catch (const json::parse_error& e) {
+        errors += file.string() + ": " + e.what() + "\n";
+        continue;
+      }
+      if (!id.empty() && !store.from_file_.insert({kind, id}).second) {
+        errors += file.string() + ": /id: \"" + id + "\" is defined by another file too\n";
+      }
+    }
+  }
+  if (store.tariff(kHouseTariff) == nullptr) {
+    errors +=
+        folder + "/tariffs: no tariff has the id \"house\"; it prices what belongs to no client\n";
+  }
+  if (!errors.empty()) {
+    errors.pop_back();
+    return tl::unexpected(errors);
+  }
+  return store;
+}
+
+void DocumentStore::add_stored(Books& books) {
+  for (const std::string kind : kKinds) {
+    for (const auto& [id, text] : books.documents(kind)) {
+      std::string taken;
+      if (!from_file_.contains({kind, id})) take(kind, json::parse(text, nullptr, false), taken);
+    }
+  }
+}
+
+Answer DocumentStore::put(Books& books, const std::string& kind, const std::string& id,
+                          const json& document) {
+  if (from_file_.contains({kind, id})) {
+    return refuse(
+        409, "Defined by a file",
+        kind + "/" + id + " is defined by a file of the gateway; change it there and restart");
+  }
+  if (!document.is_object() || document.value("id", json()) != id) {
+    return refuse(400, "Wrong document", "the document's id differs from the one in the address",
+                  {{"/id", "expected \"" + id + "\""}});
+  }
+  // Parsed into a copy first: what is refused or cannot be stored changes nothing.
+  DocumentStore next = *this;
+  std::string taken;
+  if (const FieldErrors errors = next.take(kind, document, taken); !errors.empty()) {
+    return refuse(400, "Wrong document", std::to_string(errors.size()) + " field(s) are wrong",
+                  errors);
+  }
+  if (const auto stored = books.put_document(kind, id, document.dump()); !stored) {
+    return refuse(500, "Not stored", stored.error());
+  }
+  *this = std::move(next);
+  return {200, document};
+}
+
+Answer DocumentStore::get(const std::string& kind, const std::string& id) const {
+  const auto all = raw_.find(kind);
+  if (all == raw_.end() || !all->second.contains(id)) {
+    return refuse(404, "Not found", "there is no " + kind + "/" + id);
+  }
+  return {200, all->second.at(id)};
+}
+
+Answer DocumentStore::list(const std::string& kind) const {
+  json result = json::array();
+  if (const auto all = raw_.find(kind); all != raw_.end()) {
+    for (const auto& [id, document] : all->second) result.push_back(document);
+  }
+  return {200, result};
+}
+
+}  // namespace anabranch::control

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Clients, segmentation profiles and tariffs: from files at the start, or put over the API.
+//
+// A document that a file defines is changed in the file; the others are kept in the ledger's store.
+// Control thread.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "billing/tariff.h"
+#include "control/books.h"
+#include "control/documents.h"
+
+namespace anabranch::control {
+
+struct Answer {
+  int status = 200;
+  nlohmann::json body;  // a problem document (RFC 9457) when status is 400 or more
+};
+Answer refuse(int status, const std::string& title, const std::string& detail,
+              const FieldErrors& errors = {});
+
+class DocumentStore {
+ public:
+  // Reads <folder>/{clients,profiles,tariffs}/*.json. The error: every mistake, one a line,
+  // `file: /pointer: what is wrong`.
+  static tl::expected<DocumentStore, std::string> read(const std::string& folder);
+  // Adds what was put over the API earlier. Files win.
+  void add_stored(Books& books);
+
+  const Client* client(const std::string& id) const { return find(clients_, id); }
+  const Profile* profile(const std::string& id) const { return find(profiles_, id); }
+  const billing::Tariff* tariff(const std::string& id) const { return find(tariffs_, id); }
+  // The tariff for what belongs to no client.
+  static constexpr const char* kHouseTariff = "house";
+
+  // PUT and GET /v1/<kind>/<id>; kind is "clients", "profiles" or "tariffs".
+  Answer put(Books& books, const std::string& kind, const std::string& id,
+             const nlohmann::json& document);
+  Answer get(const std::string& kind, const std::string& id) const;
+  Answer list(const std::string& kind) const;
+  static bool is_kind(const std::string& kind);
+
+ private:
+  template <typename T>
+  static const T* find(const std::map<std::string, T>& all, const std::string& id) {
+    const auto found = all.find(id);
+    return found == all.end() ? nullptr : &found->second;
+  }
+  FieldErrors take(const std::string& kind, const nlohmann::json& document, std::string& id);
+
+  std::map<std::string, Client> clients_;
+  std::map<std::string, Profile> profiles_;
+  std::map<std::string, billing::Tariff> tariffs_;
+  std::map<std::string, std::map<std::string, nlohmann::json>> raw_;  // by kind and id
+  std::set<std::pair<std::string, std::string>> from_file_;
+};
+
+}  // namespace anabranch::control

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/documents.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "control/json_reader.h"
+
+namespace anabranch::control {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kId = "1 to 64 characters out of a-z, 0-9 and -";
+constexpr const char* kPrefix = "a prefix such as \"10.10.0.0/24\", host bits zero";
+constexpr const char* kRate = "a rate such as \"50 Mbit/s\"";
+constexpr const char* kPorts = "a port or a range such as \"80\" or \"1000-2000\"";
+constexpr const char* kStandings = "\"prefer\", \"allow\", \"avoid\" or \"never\" by name";
+constexpr size_t kRulesMax = 16;
+
+constexpr std::array<std::pair<const char*, Standing>, 4> kStandingNames{
+    {{"prefer", Standing::prefer},
+     {"allow", Standing::allow},
+     {"avoid", Standing::avoid},
+     {"never", Standing::never}}};
+constexpr std::array<std::pair<const char*, uint8_t>, 3> kProtocols{
+    {{"icmp", 1}, {"tcp", 6}, {"udp", 17}}};
+
+bool is_id(const std::string& text) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+std::string read_id(JsonReader& r, const char* key) {
+  const std::string id = r.text(key, kId);
+  if (!id.empty() && !is_id(id)) r.wrong(key, "\"" + id + "\"", kId);
+  return id;
+}
+
+template <typename Names>
+auto by_name(const Names& names, const std::string& text)
+    -> std::optional<decltype(names[0].second)> {
+  for (const auto& [name, value] : names) {
+    if (text == name) return value;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::pair<std::string, Standing>> read_standings(JsonReader& r, const char* key) {
+  std::vector<std::pair<std::string, Standing>> result;
+  for (const auto& [name, text] : r.text_map(key, kStandings)) {
+    if (const auto standing = by_name(kStandingNames, text))
+      result.emplace_back(name, *standing);
+    else
+      r.wrong(std::string(key) + "/" + name, "\"" + text + "\"", kStandings);
+  }
+  return result;
+}
+
+std::optional<std::pair<uint16_t, uint16_t>> parse_ports(const std::string& text) {
+  const char* end = text.data() + text.size();
+  uint16_t from = 0, to = 0;
+  auto [next, error] = std::from_chars(text.data(), end, from);
+  if (error != std::errc()) return std::nullopt;
+  if (next == end) return std::pair(from, from);
+  if (*next != '-') return std::nullopt;
+  const auto last = std::from_chars(next + 1, end, to);
+  if (last.ec != std::errc() || last.ptr != end || to < from) return std::nullopt;
+  return std::pair(from, to);
+}
+
+std::string ports_text(uint16_t from, uint16_t to) {
+  return from == to ? std::to_string(from) : std::to_string(from) + "-" + std::to_string(to);
+}
+
+std::optional<double> read_limit(JsonReader& r, const char* key, double most) {
+  const double value = r.number(key, -1, 0, most);
+  return value < 0 ? std::nullopt : std::optional(value);
+}
+
+bool is_price(const std::string& text) {
+  const size_t point = std::min(text.find('.'), text.size());
+  const auto digits = [](std::string_view s) {
+    return !s.empty() && s.size() <= 9 &&
+           std::all_of(s.begin(), s.end(), [](char c) { return c >= '0' && c <= '9'; });
+  };
+  const std::string_view view(text);
+  return digits(view.substr(0, point)) && (point == text.size() || digits(view.substr(point + 1)));
+}
+
+template <typename T>
+Parsed<T> result_of(T&& value, FieldErrors&& errors) {
+  if (errors.empty()) return std::forward<T>(value);
+  return tl::unexpected(std::move(errors));
+}
+
+}  // namespace
+
+Standing Profile::standing(const std::string& provider, const std::string& network) const {
+  const auto find = [](const auto& all, const std::string& name) {
+    const auto found = std::find_if(all.begin(), all.end(),
+                                    [&](const auto& entry) { return entry.first == name; });
+    return found == all.end() ? Standing::allow : found->second;
+  };
+  // The worse of the two decides; preferring either is enough when the other is allowed.
+  const Standing p = find(providers, provider), n = find(networks, network);
+  if (p == Standing::never || n == Standing::never) return Standing::never;
+  if (p == Standing::avoid || n == Standing::avoid) return Standing::avoid;
+  return p == Standing::prefer || n == Standing::prefer ? Standing::prefer : Standing::allow;
+}
+
+Parsed<Client> parse_client(const json& document) {
+  FieldErrors errors;
+  JsonReader r(document, "", errors);
+  Client c;
+  c.id = read_id(r, "id");
+  c.name = r.text("name", "the client's name");
+  c.profile = read_id(r, "profile");
+  c.tariff = read_id(r, "tariff");
+  const auto prefixes = r.texts("prefixes", "a list of prefixes");
+  for (size_t i = 0; i < prefixes.size(); ++i) {
+    if (const auto prefix = parse_prefix(prefixes[i]))
+      c.prefixes.push_back(*prefix);
+    else
+      r.wrong("prefixes/" + std::to_string(i), "\"" + prefixes[i] + "\"", kPrefix);
+  }
+  r.finish();
+  return result_of(std::move(c), std::move(errors));
+}
+
+Parsed<Profile> parse_profile(const json& document) {
+  FieldErrors errors;
+  JsonReader r(document, "", errors);
+  Profile p;
+  p.id = read_id(r, "id");
+  p.providers = read_standings(r, "providers");
+  p.networks = read_standings(r, "networks");
+  p.quality_percent = static_cast<uint8_t>(r.integer("quality_percent", 0, 100, false, 100));
+  p.segmentation = r.texts("segmentation", "a list out of \"flow\" and \"packet\"", false);
+  for (const std::string& s : p.segmentation) {
+    if (s != "flow" && s != "packet")
+      r.wrong("segmentation", "\"" + s + "\"", "\"flow\" or \"packet\"");
+  }
+  r.finish();
+  return result_of(std::move(p), std::move(errors));
+}
+
+TrafficRule read_rule(JsonReader& r) {
+  TrafficRule rule;
+  rule.source = r.parsed("source", kPrefix, parse_prefix).value_or(Prefix{});
+  rule.destination = r.parsed("destination", kPrefix, parse_prefix, false).value_or(Prefix{});
+  rule.protocol = r.parsed(
+                       "protocol", "\"tcp\", \"udp\" or \"icmp\"",
+                       [](const std::string& text) { return by_name(kProtocols, text); }, false)
+                      .value_or(0);
+  const auto source = r.parsed("source_ports", kPorts, parse_ports, false);
+  const auto destination = r.parsed("destination_ports", kPorts, parse_ports, false);
+  std::tie(rule.source_port_from, rule.source_port_to) =
+      source.value_or(std::pair<uint16_t, uint16_t>(0, 65535));
+  std::tie(rule.destination_port_from, rule.destination_port_to) =
+      destination.value_or(std::pair<uint16_t, uint16_t>(0, 65535));
+  if (r.has("dscp"))
+    rule.dscp = static_cast<uint8_t>(r.integer("dscp", 0, 63));
+  else
+    (void)r.raw("dscp", "0 to 63", false);
+  r.finish();
+  return rule;
+}
+
+json to_json(const TrafficRule& rule) {
+  json result{{"source", to_string(rule.source)}};
+  if (rule.destination.length != 0) result["destination"] = to_string(rule.destination);
+  for (const auto& [name, protocol] : kProtocols) {
+    if (rule.protocol == protocol) result["protocol"] = name;
+  }
+  if (rule.source_port_from != 0 || rule.source_port_to != 65535) {
+    result["source_ports"] = ports_text(rule.source_port_from, rule.source_port_to);
+  }
+  if (rule.destination_port_from != 0 || rule.destination_port_to != 65535) {
+    result["destination_ports"] = ports_text(rule.destination_port_from, rule.destination_port_to);
+  }
+  if (rule.dscp) result["dscp"] = *rule.dscp;
+  return result;
+}
+
+Parsed<ServiceRequest> parse_request(const json& document) {
+  FieldErrors errors;
+  JsonReader r(document, "", errors);
+  ServiceRequest q;
+  q.client = read_id(r, "client");
+  for (JsonReader& rule : r.objects("traffic", kRulesMax)) q.traffic.push_back(read_rule(rule));
+  q.rate_up_bps = r.parsed("rate_up", kRate, parse_rate, false);
+  q.rate_down_bps = r.parsed("rate_down", kRate, parse_rate, false);
+  q.latency_ms_max = read_limit(r, "latency_ms_max", 60'000);
+  q.loss_percent_max = read_limit(r, "loss_percent_max", 100);
+  const std::string price = r.text("price_per_gb_max", "a price such as \"0.80\"", false);
+  if (!price.empty() && !is_price(price))
+    r.wrong("price_per_gb_max", "\"" + price + "\"", "a price such as \"0.80\"");
+  if (!price.empty()) q.price_per_gb_max = price;
+  r.finish();
+  return result_of(std::move(q), std::move(errors));
+}
+
+json to_json(const ServiceRequest& q) {
+  json traffic = json::array();
+  for (const TrafficRule& rule : q.traffic) traffic.push_back(to_json(rule));
+  json result{{"client", q.client}, {"traffic", traffic}};
+  if (q.rate_up_bps) result["rate_up"] = rate_text(*q.rate_up_bps);
+  if (q.rate_down_bps) result["rate_down"] = rate_text(*q.rate_down_bps);
+  if (q.latency_ms_max) result["latency_ms_max"] = *q.latency_ms_max;
+  if (q.loss_percent_max) result["loss_percent_max"] = *q.loss_percent_max;
+  if (q.price_per_gb_max) result["price_per_gb_max"] = *q.price_per_gb_max;
+  return result;
+}
+
+std::optional<uint64_t> parse_rate(std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, double>, 4> kUnits{
+      {{"bit/s", 1}, {"kbit/s", 1e3}, {"Mbit/s", 1e6}, {"Gbit/s", 1e9}}};
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || value <= 0) return std::nullopt;
+  std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
+  if (unit.starts_with(' ')) unit.remove_prefix(1);
+  for (const auto& [name, factor] : kUnits) {
+    const double rate = value * factor;
+    if (unit == name && rate >= 1 && rate <= 1e12) return static_cast<uint64_t>(std::llround(rate));
+  }
+  return std::nullopt;
+}
+
+std::string rate_text(uint64_t bps) {
+  constexpr std::array<std::pair<uint64_t, const char*>, 3> kUnits{
+      {{1'000'000'000, " Gbit/s"}, {1'000'000, " Mbit/s"}, {1'000, " kbit/s"}}};
+  for (const auto& [size, unit] : kUnits) {
+    if (bps < size) continue;
+    // As many decimals as it takes to be read back unchanged.
+    const uint64_t rest = bps % size;
+    std::string decimals = std::to_string(size + rest).substr(1);
+    while (!decimals.empty() && decimals.back() == '0') decimals.pop_back();
+    return std::to_string(bps / size) + (decimals.empty() ? "" : "." + decimals) + unit;
+  }
+  return std::to_string(bps) + " bit/s";
+}
+
+json problem(int status, const std::string& title, const std::string& detail,
+             const FieldErrors& errors) {
+  json document{{"type", "about:blank"}, {"status", status}, {"title", title}, {"detail", detail}};
+  for (const FieldError& e : errors)
+    document["errors"].push_back({{"pointer", e.pointer}, {"detail", e.detail}});
+  return document;
+}
+
+}  // namespace anabranch::control

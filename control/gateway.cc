@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/gateway.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <rte_cycles.h>
+#include <rte_launch.h>
+#include <sched.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "control/kernel/interface.h"
+#include "dataplane/eal.h"
+
+namespace anabranch::control {
+namespace {
+
+// Both rings of four af_packet ports, a window of held packets, bursts and caches.
+constexpr uint32_t kPackets = 32768;
+constexpr uint32_t kHeldMax = kPackets / 2;
+constexpr auto kTick = std::chrono::milliseconds(20);
+constexpr auto kSecond = std::chrono::seconds(1);
+constexpr auto kAttendPending = std::chrono::milliseconds(200);
+constexpr int kAttendEvery = 50;  // of those, when nothing is pending
+
+dataplane::Mac parse_mac(const std::string& text) {
+  dataplane::Mac mac{};
+  std::sscanf(text.c_str(), "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2], &mac[3],
+              &mac[4], &mac[5]);
+  return mac;
+}
+
+// Threads started later inherit this.
+void use_cpus(const std::vector<uint16_t>& cpus) {
+  if (cpus.empty()) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (uint16_t cpu : cpus) CPU_SET(cpu, &set);
+  pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}
+
+uint16_t first_cpu() {
+  cpu_set_t set;
+  pthread_getaffinity_np(pthread_self(), sizeof set, &set);
+  for (uint16_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) return cpu;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Gateway::Gateway(Config config, DocumentStore documents)
+    : config_(std::move(config)), documents_(std::move(documents)) {}
+
+tl::expected<std::unique_ptr<Gateway>, std::string> Gateway::open(Config config,
+                                                                  DocumentStore documents) {
+  std::unique_ptr<Gateway> g(new Gateway(std::move(config), std::move(documents)));
+  g->watch_signals();  // first: threads inherit the mask
+  use_cpus(g->config_.control_cpus);
+  std::error_code error;
+  for (const std::string& folder : {g->config_.state_dir, g->config_.runtime_dir}) {
+    std::filesystem::create_directories(folder, error);
+    if (error) return tl::unexpected("folder " + folder + " cannot be made: " + error.message());
+  }
+  auto books = Books::open(g->config_, *g->documents_.tariff(DocumentStore::kHouseTariff));
+  if (!books) return tl::unexpected(books.error());
+  g->books_ = std::move(*books);
+  g->documents_.add_stored(*g->books_);
+  for (const auto step : {&Gateway::open_meters, &Gateway::open_ports, &Gateway::open_worker,
+                          &Gateway::open_control}) {
+    if (auto done = (g.get()->*step)(); !done) return tl::unexpected(done.error());
+  }
+  return g;
+}
+
+Gateway::~Gateway() {
+  if (api_) api_->stop();
+  worker_stop_.store(true, std::memory_order_release);
+  if (worker_running_) rte_eal_wait_lcore(dataplane::kWorkerLcore);
+  worker_.reset();
+  for (const dataplane::Port& port : ports_) dataplane::close_port(port);
+  if (signal_fd_ >= 0) close(signal_fd_);
+}
+
+void Gateway::watch_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal_fd_ = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+Places Gateway::current_places() {
+  Places places{};
+  const auto set = [&](dataplane::Place place, size_t uplink, const std::string& name) {
+    const UplinkConfig& u = config_.uplinks[uplink];
+    places[place] = {books_->path_id(name, u.provider, u.network).value_or(0),
+                     static_cast<uint8_t>(uplink)};
+  };
+  for (size_t u = 0; u < config_.uplinks.size(); ++u) {
+    set(dataplane::uplink_place(static_cast<uint8_t>(u)), u,
+        config_.uplinks[u].name + " (no path)");
+  }
+  for (const PathConfig& path : config_.peer.paths) {
+    const auto u = static_cast<size_t>(config_.find_uplink(path.uplink) - config_.uplinks.data());
+    set(dataplane::path_place(path.id), u, path.uplink);
+  }
+  return places;
+}
+
+// Meters of an earlier process go on where they were, when each still stands for the same path. If
+// not, what they counted is charged as what it was counted as, and new ones begin.
+Gateway::Status Gateway::open_meters() {
+  const std::string file = config_.runtime_dir + "/meters-" + config_.name;
+  auto meters = dataplane::Meters::open(file);
+  if (!meters) return tl::unexpected(meters.error());
+  places_ = current_places();
+  Places counted_as{};
+  bool same = true;
+  for (size_t p = 0; p < places_.size(); ++p) {
+    const auto catalogue = static_cast<uint16_t>(meters->region().places[p].catalogue);
+    counted_as[p].catalogue = catalogue;
+    same = same && catalogue == places_[p].catalogue;
+  }
+  if (!meters->fresh() && !same) {
+    Usage old(meters->region(), counted_as);
+    auto done = std::make_shared<std::promise<Books::Status>>();
+    books_->flush(old.read(), [done](Books::Status status) { done->set_value(std::move(status)); });
+    if (auto status = done->get_future().get(); !status) return status;
+    std::filesystem::remove(file);
+    meters = dataplane::Meters::open(file);
+    if (!meters) return tl::unexpected(meters.error());
+  }
+  meters_.emplace(std::move(*meters));
+  for (size_t p = 0; p < places_.size(); ++p)
+    meters_->region().places[p].catalogue = places_[p].catalogue;
+  meters_->region().clean = 0;
+  usage_ = std::make_unique<Usage>(meters_->region(), places_);
+  return {};
+}
+
+Gateway::Status Gateway::open_port(const PortConfig& config, PortFacts& facts) {
+  if (!config.interface.empty()) {
+    const auto interface = interface_facts(config.interface);
+    if (!interface) return tl::unexpected(interface.error());
+    if (auto forbidden = forbid_merging(config.interface); !forbidden) return forbidden;
+    facts = {interface->index,   interface->mac, interface->address,
+             interface->network, interface->mtu, {}};
+  }
+  const auto port = dataplane::open_port({config.interface, config.device, config.mtu}, pool_);
+  if (!port)
+    return tl::unexpected("port " + (config.interface.empty() ? config.device : config.interface) +
+                          ": " + port.error());
+  ports_.push_back(*port);
+  if (config.interface.empty()) {
+    facts = {
+        0, port->mac, *config.address, *config.network, config.mtu, parse_mac(config.next_hop_mac)};
+  }
+  return {};
+}
+
+Gateway::Status Gateway::open_ports() {
+  // Interfaces first: what is wrong with them is known without DPDK.
+  std::vector<const PortConfig*> all{&config_.lan};
+  for (const UplinkConfig& uplink : config_.uplinks) all.push_back(&uplink.port);
+  for (const PortConfig* port : all) {
+    if (port->interface.empty()) continue;
+    if (auto facts = interface_facts(port->interface); !facts) return tl::unexpected(facts.error());
+  }
+  auto eal = dataplane::start_eal(
+      {.runtime_dir = config_.runtime_dir,
+       .worker_cpu = config_.worker_cpu,
+       .control_cpu = config_.control_cpus.empty() ? first_cpu() : config_.control_cpus.front(),
+       .memory_mb = config_.memory_mb,
+       .hugepages = config_.hugepages});
+  if (!eal) return eal;
+  const auto pool = dataplane::create_pool(kPackets);
+  if (!pool) return tl::unexpected(pool.error());
+  pool_ = *pool;
+  if (auto witness = open_witness(); !witness) return witness;
+  uplinks_.resize(config_.uplinks.size());
+  if (auto lan = open_port(config_.lan, lan_); !lan) return lan;
+  for (size_t u = 0; u < uplinks_.size(); ++u) {
+    if (auto opened = open_port(config_.uplinks[u].port, uplinks_[u]); !opened) return opened;
+  }
+  return {};
+}
+
+Gateway::Status Gateway::open_witness() {
+  std::vector<std::string> interfaces;
+  for (size_t u = 0; u < config_.uplinks.size(); ++u) {
+    if (config_.uplinks[u].port.interface.empty()) continue;
+    shared_uplinks_.push_back(static_cast<uint8_t>(u));
+    interfaces.push_back(config_.uplinks[u].port.interface);
+  }
+  if (interfaces.empty()) return {};
+  auto witness = Witness::open(config_.name, config_.peer.port, interfaces, config_.lan.interface);
+  if (!witness) return tl::unexpected(witness.error());
+  witness_.emplace(std::move(*witness));
+  if (witness_->reused() && !meters_->fresh()) return {};
+  if (meters_->unclean()) {
+    spdlog::error(
+        "the kernel's counters of the killed process are gone: what crossed while none attended is "
+        "on no account");
+  }
+  const auto counts = witness_->read();
+  if (!counts) return tl::unexpected(counts.error());
+  usage_->rebase(shared_uplinks_, to_counts(*counts));
+  return {};
+}
+
+Gateway::Status Gateway::open_worker() {
+  dataplane::WorkerOptions options{.lan_port = ports_[0].id,
+                                   .uplinks = static_cast<uint8_t>(uplinks_.size()),
+                                   .pool = pool_,
+                                   .tsc_hz = rte_get_tsc_hz(),
+                                   .flows_max = config_.flows_max,
+                                   .flow_idle_s = config_.flow_idle_s,
+                                   .hole_wait_ms_max = config_.hole_wait_ms_max,
+                                   .held_max = kHeldMax};
+  for (size_t u = 0; u < uplinks_.size(); ++u) options.uplink_port[u] = ports_[u + 1].id;
+  auto worker = dataplane::Worker::create(options, plans_, meters_->region());
+  if (!worker) return tl::unexpected(worker.error());
+  worker_ = std::move(*worker);
+  return {};
+}
+
+Gateway::Status Gateway::open_control() {
+  auto neighbours = Neighbours::open();
+  if (!neighbours) return tl::unexpected(neighbours.error());
+  neighbours_.emplace(std::move(*neighbours));
+  carrier_ = std::make_unique<Carrier>(plans_, meters_->region());
+  topology_ = std::make_unique<Topology>(config_, lan_, uplinks_, *neighbours_, plans_);
+  carrier_->set_path_mtu(topology_->path_mtu());
+  topology_->tick(0);
+  monitor_ = std::make_unique<PathMonitor>(config_, *worker_);
+  if (witness_)
+    attendance_ = std::make_unique<Attendance>(*usage_, *witness_, *worker_, shared_uplinks_);
+
+  std::map<uint8_t, Session::Ends> ends;
+  for (const PathConfig& path : config_.peer.paths) {
+    const auto u = static_cast<size_t>(config_.find_uplink(path.uplink) - config_.uplinks.data());
+    ends[path.id] = {uplinks_[u].address, path.peer_address};
+  }
+  peering_ = std::make_unique<Peering>(
+      loop_, config_, *carrier_, ends,
+      Peering::Events{
+          .up = [this] { services_->announce_all(); },
+          .refused = [this](uint64_t id,
+                            const std::string& reason) { services_->refused(id, reason); }});
+  const auto flush_function = [this](std::function<void(Books::Status)> done) {
+    flush(std::move(done));
+  };
+  services_ = std::make_unique<Services>(config_, documents_, *books_, *carrier_, *peering_,
+                                         *monitor_, *topology_, flush_function);
+  services_->reopen();
+  if (auto started = peering_->start(); !started) return started;
+  api_ = std::make_unique<Api>(
+      loop_, ApiTarget{*services_, documents_, *books_, flush_function,
+                       [this] { return counters(); }, [this] { return status(); }});
+  return api_->start(config_.api_listen);
+}
+
+void Gateway::flush(std::function<void(Books::Status)> done) {
+  books_->flush(usage_->read(), [this, done = std::move(done)](Books::Status status) {
+    loop_.post([done, status = std::move(status)] { done(status); });
+  });
+}
+
+void Gateway::tick() {
+  while (const uint32_t address = worker_->wanted_neighbour()) topology_->want({address});
+  topology_->tick(carrier_->paths_in_use());
+  services_->tick();
+  carrier_->tick();
+}
+
+void Gateway::second() {
+  monitor_->measure();
+  services_->recompute();
+  if (flushing_) return;  // a slow disk: the next flush covers it
+  flushing_ = true;
+  flush([this](const Books::Status& status) {
+    flushing_ = false;
+    if (!status) spdlog::error("usage is not charged yet: {}", status.error());
+  });
+}
+
+tl::expected<void, std::string> Gateway::run() {
+  worker_running_ = true;
+  rte_eal_remote_launch(
+      [](void* self) {
+        auto* gateway = static_cast<Gateway*>(self);
+        gateway->worker_->run(gateway->worker_stop_, gateway->config_.spin);
+        return 0;
+      },
+      this, dataplane::kWorkerLcore);
+  loop_.every(kTick, [this] { tick(); });
+  loop_.every(kSecond, [this] { second(); });
+  loop_.every(kAttendPending, [this, skipped = 0]() mutable {
+    if (!attendance_ || (!attendance_->pending() && ++skipped < kAttendEvery)) return;
+    skipped = 0;
+    attendance_->check();
+  });
+  std::thread stopper;
+  loop_.watch(signal_fd_, POLLIN, [this, &stopper](short) {
+    signalfd_siginfo info;
+    if (read(signal_fd_, &info, sizeof info) != sizeof info || stopper.joinable()) return;
+    spdlog::info("stopping");
+    // The API may wait for this loop, so it is stopped from elsewhere while the loop goes on.
+    stopper = std::thread([this] {
+      api_->stop();
+      loop_.stop();
+    });
+  });
+  spdlog::info("{} is ready; api on {}", config_.name, to_string(config_.api_listen));
+  loop_.run();
+  stopper.join();
+
+  worker_stop_.store(true, std::memory_order_release);
+  rte_eal_wait_lcore(dataplane::kWorkerLcore);
+  worker_running_ = false;
+  auto done = std::make_shared<std::promise<Books::Status>>();
+  books_->flush(usage_->read(),
+                [done](Books::Status status) { done->set_value(std::move(status)); });
+  auto status = done->get_future().get();
+  if (!status) return status;
+  if (witness_) witness_->remove();
+  meters_->region().clean = 1;
+  return {};
+}
+
+nlohmann::json Gateway::counters() const {
+  const dataplane::Counters& c = worker_->counters();
+  nlohmann::json drops;
+  for (size_t i = 0; i < dataplane::kDropCount; ++i)
+    drops[std::string(dataplane::kDropNames[i])] = c.drops[i].get();
+  return {{"rx", c.rx.get()},
+          {"made", c.made.get()},
+          {"tx", c.tx.get()},
+          {"held", c.held.get()},
+          {"absorbed", c.absorbed.get()},
+          {"to_kernel", c.to_kernel.get()},
+          {"late", c.late.get()},
+          {"gaps", c.gaps.get()},
+          {"forced", c.forced.get()},
+          {"flows", c.flows.get()},
+          {"flows_aged", c.flows_aged.get()},
+          {"drops", drops}};
+}
+
+nlohmann::json Gateway::status() const {
+  return {{"gateway", config_.name},
+          {"peer", config_.peer.name},
+          {"session", peering_->is_up() ? "up" : "down"},
+          {"meters_pending", attendance_ != nullptr && attendance_->pending()},
+          {"meters_alarms", attendance_ == nullptr ? 0 : attendance_->alarms()}};
+}
+
+}  // namespace anabranch::control

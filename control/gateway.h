@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A gateway: everything put together, in the order in which it starts.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/api.h"
+#include "control/attendance.h"
+#include "control/topology.h"
+#include "dataplane/ports.h"
+#include "dataplane/worker.h"
+
+namespace anabranch::control {
+
+class Gateway {
+ public:
+  // Starts it all but the loops. The error is one sentence; what was started is stopped again.
+  static tl::expected<std::unique_ptr<Gateway>, std::string> open(Config config,
+                                                                  DocumentStore documents);
+  ~Gateway();
+
+  // Until SIGTERM or SIGINT. Then: no new requests, the worker stops, the last usage is journaled
+  // and charged, ports stop. The error: the last usage could not be charged; it is kept, and
+  // charged at the next start.
+  tl::expected<void, std::string> run();
+
+ private:
+  using Status = tl::expected<void, std::string>;
+  Gateway(Config config, DocumentStore documents);
+  Status open_ports();
+  Status open_port(const PortConfig& config, PortFacts& facts);
+  Status open_meters();
+  Status open_witness();
+  Status open_worker();
+  Status open_control();
+  void flush(std::function<void(Books::Status)> done);
+  void tick();
+  void second();
+  void watch_signals();
+  Places current_places();
+  nlohmann::json counters() const;
+  nlohmann::json status() const;
+
+  Config config_;
+  DocumentStore documents_;
+  Loop loop_;
+  std::unique_ptr<Books> books_;
+
+  rte_mempool* pool_ = nullptr;
+  std::vector<dataplane::Port> ports_;  // the LAN's first
+  PortFacts lan_;
+  std::vector<PortFacts> uplinks_;
+  std::optional<dataplane::Meters> meters_;
+  Places places_;
+  std::unique_ptr<Usage> usage_;
+  std::optional<Witness> witness_;
+  std::vector<uint8_t> shared_uplinks_;
+
+  dataplane::PlanTable plans_;
+  std::unique_ptr<dataplane::Worker> worker_;
+  std::atomic<bool> worker_stop_{false};
+  bool worker_running_ = false;
+
+  std::optional<Neighbours> neighbours_;
+  std::unique_ptr<Topology> topology_;
+  std::unique_ptr<Carrier> carrier_;
+  std::unique_ptr<PathMonitor> monitor_;
+  std::unique_ptr<Attendance> attendance_;
+  std::unique_ptr<Peering> peering_;
+  std::unique_ptr<Services> services_;
+  std::unique_ptr<Api> api_;
+  bool flushing_ = false;
+  int signal_fd_ = -1;
+};
+
+}  // namespace anabranch::control

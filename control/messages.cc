@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/messages.h"
+
+#include "control/json_reader.h"
+
+namespace anabranch::control {
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kRulesMax = 64;
+constexpr size_t kReasonMax = 256;
+constexpr uint64_t kIdMax = UINT64_MAX >> 1;
+
+template <typename... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+
+uint64_t read_service(JsonReader& r) {
+  return r.integer("service", 1, kIdMax);
+}
+uint32_t read_receiver(JsonReader& r) {
+  return static_cast<uint32_t>(r.integer("receiver", 1, UINT32_MAX));
+}
+
+Hello read_hello(JsonReader& r) {
+  Hello hello;
+  hello.version = static_cast<int>(r.integer("version", 0, 1000));
+  hello.gateway = r.text("gateway", "the gateway's name");
+  hello.instance = r.integer("instance", 1, UINT64_MAX);
+  for (const uint64_t id : r.integers("paths", 15, 15))
+    hello.paths.push_back(static_cast<uint8_t>(id));
+  return hello;
+}
+
+Announce read_announce(JsonReader& r) {
+  Announce a;
+  a.service = read_service(r);
+  a.client = r.text("client", "the client's id");
+  a.receiver = read_receiver(r);
+  for (JsonReader& rule : r.objects("rules", kRulesMax)) a.rules.push_back(read_rule(rule));
+  const auto segmentation = [](const std::string& text) -> std::optional<Segmentation> {
+    if (text == "flow") return Segmentation::flow;
+    return text == "packet" ? std::optional(Segmentation::packet) : std::nullopt;
+  };
+  a.segmentation = r.parsed("segmentation", "\"flow\" or \"packet\"", segmentation)
+                       .value_or(Segmentation::packet);
+  a.resequence = r.boolean("resequence");
+  const auto weights = r.integers("weights", 65535, a.weights.size());
+  for (size_t i = 0; i < weights.size(); ++i) a.weights[i] = static_cast<uint16_t>(weights[i]);
+  return a;
+}
+
+Message read_message(const std::string& type, JsonReader& r) {
+  if (type == "hello") return read_hello(r);
+  if (type == "house") return House{read_receiver(r)};
+  if (type == "announce") return read_announce(r);
+  if (type == "accept") return Accept{read_service(r), read_receiver(r)};
+  if (type == "refuse") return Refuse{read_service(r), r.text("reason", "a sentence")};
+  if (type == "end") return End{read_service(r)};
+  if (type == "gone") return Gone{read_service(r)};
+  if (type != "alive") r.wrong("type", "\"" + type + "\"", "a message of this version");
+  return Alive{};
+}
+
+}  // namespace
+
+std::string encode(const Message& message) {
+  const json object = std::visit(
+      Overloaded{
+          [](const Hello& m) -> json {
+            return {{"type", "hello"},
+                    {"version", m.version},
+                    {"gateway", m.gateway},
+                    {"instance", m.instance},
+                    {"paths", m.paths}};
+          },
+          [](const House& m) -> json {
+            return {{"type", "house"}, {"receiver", m.receiver}};
+          },
+          [](const Announce& m) -> json {
+            json rules = json::array();
+            for (const TrafficRule& rule : m.rules) rules.push_back(to_json(rule));
+            return {{"type", "announce"},
+                    {"service", m.service},
+                    {"client", m.client},
+                    {"receiver", m.receiver},
+                    {"rules", rules},
+                    {"segmentation", to_string(m.segmentation)},
+                    {"resequence", m.resequence},
+                    {"weights", m.weights}};
+          },
+          [](const Accept& m) -> json {
+            return {{"type", "accept"}, {"service", m.service}, {"receiver", m.receiver}};
+          },
+          [](const Refuse& m) -> json {
+            return {{"type", "refuse"},
+                    {"service", m.service},
+                    {"reason", m.reason.substr(0, kReasonMax)}};
+          },
+          [](const End& m) -> json {
+            return {{"type", "end"}, {"service", m.service}};
+          },
+          [](const Gone& m) -> json {
+            return {{"type", "gone"}, {"service", m.service}};
+          },
+          [](const Alive&) -> json {
+            return {{"type", "alive"}};
+          },
+      },
+      message);
+  return object.dump();
+}
+
+tl::expected<Message, std::string> decode(std::string_view text) {
+  const json object = json::parse(text, nullptr, false);
+  if (!object.is_object()) return tl::unexpected<std::string>("message is not a JSON object");
+  FieldErrors errors;
+  JsonReader reader(object, "", errors);
+  const std::string type = reader.text("type", "the kind of message");
+  Message message = read_message(type, reader);
+  reader.finish();
+  if (errors.empty()) return message;
+  return tl::unexpected("message \"" + type + "\": " + errors.front().pointer + ": " +
+                        errors.front().detail);
+}
+
+}  // namespace anabranch::control

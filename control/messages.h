@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What two gateways say to each other on the control session. Each message is a JSON object behind
+// a 4-octet big-endian length, at most kMessageMax octets. Unknown types, fields out of range and
+// missing fields end the session: a peer that speaks otherwise is not our peer.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "control/documents.h"
+#include "control/scenario.h"
+
+namespace anabranch::control {
+
+inline constexpr size_t kMessageMax = 64 * 1024;
+inline constexpr int kSessionVersion = 1;
+
+// First in each connection. `instance` is random and new with each start of the gateway: lanes and
+// numbers of an older instance are void.
+struct Hello {
+  int version = kSessionVersion;
+  std::string gateway;
+  uint64_t instance = 0;
+  std::vector<uint8_t> paths;
+};
+// The receiver index for beats; answers every hello.
+struct House {
+  uint32_t receiver = 0;
+};
+// A service as the other gateway shall carry it: which packets of its LAN (source is its side), how
+// they are to be segmented, dispersed and assembled, and our receiver index for them.
+struct Announce {
+  uint64_t service = 0;
+  std::string client;
+  uint32_t receiver = 0;
+  std::vector<TrafficRule> rules;
+  Segmentation segmentation = Segmentation::packet;
+  bool resequence = true;
+  std::array<uint16_t, 16> weights{};  // by path number
+};
+struct Accept {
+  uint64_t service = 0;
+  uint32_t receiver = 0;
+};
+struct Refuse {
+  uint64_t service = 0;
+  std::string reason;
+};
+// No new traffic into the service; what is under way may still arrive.
+struct End {
+  uint64_t service = 0;
+};
+// Nothing of it will come any more; forget it.
+struct Gone {
+  uint64_t service = 0;
+};
+// Every second, so that a dead session is noticed.
+struct Alive {};
+
+using Message = std::variant<Hello, House, Announce, Accept, Refuse, End, Gone, Alive>;
+
+std::string encode(const Message& message);  // without the length
+tl::expected<Message, std::string> decode(std::string_view text);
+
+}  // namespace anabranch::control

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The state of all paths, from the worker's telemetry. Control thread.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "control/measure.h"
+#include "dataplane/worker.h"
+
+namespace anabranch::control {
+
+class PathMonitor {
+ public:
+  PathMonitor(const Config& config, const dataplane::Worker& worker)
+      : config_(config), worker_(worker) {}
+
+  // Once a second: loss, availability.
+  void measure() {
+    for (const PathConfig& path : config_.peer.paths)
+      meters_[path.id].update(sample(worker_.telemetry(path.id)));
+  }
+
+  // Bit p: path p is alive now.
+  uint16_t alive() const {
+    uint16_t mask = 0;
+    for (const PathConfig& path : config_.peer.paths) {
+      if (worker_.telemetry(path.id).alive.get() != 0)
+        mask = static_cast<uint16_t>(mask | 1u << path.id);
+    }
+    return mask;
+  }
+
+  // All paths as they are now, without prices: those are each client's.
+  std::vector<PathState> states(const std::array<uint16_t, dataplane::kPathsMax>& mtu) const {
+    std::vector<PathState> states;
+    for (const PathConfig& path : config_.peer.paths) {
+      const UplinkConfig& uplink = *config_.find_uplink(path.uplink);
+      PathState state;
+      state.name = uplink.name;
+      state.provider = uplink.provider;
+      state.network = uplink.network;
+      state.index = path.id;
+      state.rate_up_bps = uplink.rate_up_bps;
+      state.rate_down_bps = uplink.rate_down_bps;
+      state.mtu = mtu[path.id];
+      const auto meter = meters_.find(path.id);
+      (meter == meters_.end() ? PathMeter() : meter->second)
+          .write(sample(worker_.telemetry(path.id)), state);
+      states.push_back(std::move(state));
+    }
+    return states;
+  }
+
+ private:
+  const Config& config_;
+  const dataplane::Worker& worker_;
+  std::map<uint8_t, PathMeter> meters_;
+};
+
+}  // namespace anabranch::control

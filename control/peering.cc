@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/peering.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+
+#include <algorithm>
+
+namespace anabranch::control {
+namespace {
+
+Hello make_hello(const Config& config) {
+  Hello hello{.gateway = config.name};
+  while (hello.instance == 0) {
+    if (getrandom(&hello.instance, sizeof hello.instance, 0) != sizeof hello.instance)
+      hello.instance = 0;
+  }
+  for (const PathConfig& path : config.peer.paths) hello.paths.push_back(path.id);
+  return hello;
+}
+
+std::vector<Session::Ends> ends_in_order(const std::map<uint8_t, Session::Ends>& paths) {
+  std::vector<Session::Ends> result;
+  for (const auto& [id, ends] : paths) result.push_back(ends);
+  return result;
+}
+
+bool within(const Prefix& prefix, const std::vector<Prefix>& allowed) {
+  return std::any_of(allowed.begin(), allowed.end(),
+                     [&](const Prefix& p) { return p.contains(prefix); });
+}
+
+}  // namespace
+
+Peering::Peering(Loop& loop, const Config& config, Carrier& carrier,
+                 const std::map<uint8_t, Session::Ends>& paths, Events events)
+    : config_(config),
+      carrier_(carrier),
+      events_(std::move(events)),
+      session_(loop, config.peer, ends_in_order(paths), make_hello(config),
+               {.up = [this](const Hello& hello) { up(hello); },
+                .message = [this](const Message& message) { receive(message); },
+                .down = [](const std::string& why) { spdlog::warn("{}", why); }}) {}
+
+void Peering::up(const Hello& hello) {
+  spdlog::info("control session with {} is up{}", hello.gateway,
+               hello.instance == peer_instance_ ? " again" : "");
+  const auto ids = make_hello(config_).paths;
+  for (uint8_t id : hello.paths) {
+    if (std::find(ids.begin(), ids.end(), id) == ids.end()) {
+      spdlog::warn("{} has a path {} that this gateway does not have: nothing will arrive on it",
+                   hello.gateway, id);
+    }
+  }
+  if (hello.instance != peer_instance_) start_anew();
+  peer_instance_ = hello.instance;
+  session_.send(House{carrier_.house_receiver()});
+  events_.up();
+}
+
+// Another instance of the peer: its lanes and numbers start from the beginning, so ours must too.
+void Peering::start_anew() {
+  const auto visitors = visitors_;
+  for (const auto& [peer_id, id] : visitors) remove_visitor(peer_id);
+  carrier_.set_house(carrier_.new_receiver(dataplane::kHouseSlot), 0);
+  for (const auto& [id, service] : carrier_.all()) {
+    if (!service.visiting()) carrier_.renew_receiver(*carrier_.find(id));
+  }
+}
+
+void Peering::announce(const Carried& service, const Carriage& towards_us) {
+  session_.send(Announce{.service = service.id,
+                         .client = service.client,
+                         .receiver = service.receiver,
+                         .rules = mirrored(service.rules),
+                         .segmentation = towards_us.segmentation,
+                         .resequence = towards_us.resequence,
+                         .weights = towards_us.weights});
+}
+
+void Peering::receive(const Message& message) {
+  if (const auto* house = std::get_if<House>(&message)) {
+    carrier_.set_house(carrier_.house_receiver(), house->receiver);
+  } else if (const auto* announce = std::get_if<Announce>(&message)) {
+    receive_announce(*announce);
+  } else if (const auto* accept = std::get_if<Accept>(&message)) {
+    Carried* service = carrier_.find(accept->service);
+    if (service != nullptr && !service->visiting())
+      carrier_.set_peer_receiver(*service, accept->receiver);
+  } else if (const auto* refuse = std::get_if<Refuse>(&message)) {
+    events_.refused(refuse->service, refuse->reason);
+  } else if (const auto* end = std::get_if<End>(&message)) {
+    if (Carried* service = visitor(end->service)) carrier_.close(*service);
+  } else if (const auto* gone = std::get_if<Gone>(&message)) {
+    remove_visitor(gone->service);
+  }
+}
+
+void Peering::receive_announce(const Announce& announce) {
+  if (const std::string why = objection(announce); !why.empty()) {
+    spdlog::warn("service {} of {} refused: {}", announce.service, config_.peer.name, why);
+    return session_.send(Refuse{announce.service, why});
+  }
+  const Carriage carriage{announce.segmentation, announce.resequence, announce.weights};
+  Carried* service = visitor(announce.service);
+  if (service == nullptr) {
+    const uint64_t id = Carried::kVisitor | ++visitors_seen_;
+    const auto added = carrier_.add(id, announce.client, announce.rules, carriage);
+    if (!added) return session_.send(Refuse{announce.service, added.error()});
+    visitors_[announce.service] = id;
+    service = *added;
+    spdlog::info("carrying service {} of {} for client {}", announce.service, config_.peer.name,
+                 announce.client);
+  }
+  carrier_.set_carriage(*service, carriage);
+  carrier_.set_peer_receiver(*service, announce.receiver);
+  session_.send(Accept{announce.service, service->receiver});
+}
+
+std::string Peering::objection(const Announce& announce) const {
+  for (const TrafficRule& rule : announce.rules) {
+    if (!within(rule.source, config_.lan_prefixes)) {
+      return to_string(rule.source) + " is not behind " + config_.name;
+    }
+    if (!within(rule.destination, config_.peer.prefixes)) {
+      return to_string(rule.destination) + " is not among peer.prefixes of " + config_.name;
+    }
+  }
+  for (size_t p = 0; p < announce.weights.size(); ++p) {
+    const bool known = std::any_of(config_.peer.paths.begin(), config_.peer.paths.end(),
+                                   [p](const PathConfig& path) { return path.id == p; });
+    if (announce.weights[p] != 0 && !known)
+      return "path " + std::to_string(p) + " is not configured at " + config_.name;
+  }
+  return {};
+}
+
+Carried* Peering::visitor(uint64_t peer_id) {
+  const auto found = visitors_.find(peer_id);
+  return found == visitors_.end() ? nullptr : carrier_.find(found->second);
+}
+
+void Peering::remove_visitor(uint64_t peer_id) {
+  const auto found = visitors_.find(peer_id);
+  if (found == visitors_.end()) return;
+  const uint64_t id = found->second;
+  visitors_.erase(found);
+  carrier_.withdraw(*carrier_.find(id), [this, id] { carrier_.forget(id); });
+}
+
+}  // namespace anabranch::control

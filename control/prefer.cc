@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The preferred scenario among the candidates, and why, in words.
+//
+// A candidate is worth q × quality + (1 − q) × cheapness + a quarter of the share on preferred
+// providers or networks + 0.15 of the mean rating, where q is the profile's quality_percent.
+// Quality is the goodput against what was asked for (or against the best candidate), divided by (1
+// + latency/500 ms); cheapness is the least price against its own. Of equals, the one with fewer
+// paths, then lower path numbers.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "billing/money.h"
+#include "control/scenario.h"
+
+namespace anabranch::control {
+namespace {
+
+constexpr double kLatencyHalvesMs = 500;
+constexpr double kPreferredBonus = 0.25;
+constexpr double kRatingShare = 0.15;
+
+std::string mbits(double bps) {
+  return fmt::format("{:.1f} Mbit/s", bps / 1e6);
+}
+
+std::string names(const Scenario& s) {
+  std::string text;
+  for (size_t i = 0; i < s.shares.size(); ++i) {
+    if (i > 0) text += i + 1 == s.shares.size() ? " and " : ", ";
+    text += s.shares[i].name + " (" + s.shares[i].provider + ")";
+  }
+  return text;
+}
+
+struct Bounds {
+  double up = 1, down = 1;  // what goodput is measured against
+  Uint128 cheapest = 0;
+};
+
+class Preference {
+ public:
+  Preference(const std::vector<PathState>& paths, const Profile& profile,
+             const ServiceRequest& request, const std::string& currency)
+      : paths_(paths),
+        profile_(profile),
+        request_(request),
+        currency_(currency),
+        ratings_(rate(paths)) {}
+
+  Choice choose() {
+    all_ = candidates(paths_, profile_);
+    if (all_.empty()) return {std::nullopt, "no path may be used: " + unusable()};
+    // Avoided paths only when it does not work without them.
+    for (const bool with_avoided : {false, true}) {
+      std::vector<const Scenario*> possible;
+      for (const Scenario& s : all_) {
+        if (objection(s).empty() && (with_avoided || !uses_avoided(s))) possible.push_back(&s);
+      }
+      if (possible.empty()) continue;
+      Scenario chosen = *best(possible);
+      chosen.reasons = reasons(chosen, with_avoided);
+      return {chosen, {}};
+    }
+    return {std::nullopt, refusal()};
+  }
+
+ private:
+  const PathState& path(const Scenario::Share& share) const {
+    return *std::find_if(paths_.begin(), paths_.end(),
+                         [&](const PathState& p) { return p.index == share.path_index; });
+  }
+  Standing standing(const PathState& p) const { return profile_.standing(p.provider, p.network); }
+  bool uses_avoided(const Scenario& s) const {
+    return std::any_of(s.shares.begin(), s.shares.end(),
+                       [&](const auto& share) { return standing(path(share)) == Standing::avoid; });
+  }
+
+  // What of the request the scenario cannot keep, or nothing.
+  std::string objection(const Scenario& s) const {
+    const Prediction& e = s.expected;
+    if (request_.rate_up_bps && e.goodput_up_bps < static_cast<double>(*request_.rate_up_bps))
+      return rate_text(*request_.rate_up_bps) + " up";
+    if (request_.rate_down_bps && e.goodput_down_bps < static_cast<double>(*request_.rate_down_bps))
+      return rate_text(*request_.rate_down_bps) + " down";
+    if (request_.latency_ms_max && e.latency_ms > *request_.latency_ms_max)
+      return fmt::format("{} ms one way", *request_.latency_ms_max);
+    if (request_.loss_percent_max && e.loss_percent > *request_.loss_percent_max)
+      return fmt::format("{} % loss", *request_.loss_percent_max);
+    if (request_.price_per_gb_max && e.price_attos_per_gb > price_max())
+      return *request_.price_per_gb_max + " " + currency_ + "/GB";
+    return {};
+  }
+  Uint128 price_max() const {
+    return static_cast<Uint128>(
+        billing::parse_amount(*request_.price_per_gb_max).value_or(billing::Amount()).attos());
+  }
+
+  double worth(const Scenario& s, const Bounds& bounds) const {
+    const Prediction& e = s.expected;
+    const double goodput = (std::min(1.0, e.goodput_up_bps / bounds.up) +
+                            std::min(1.0, e.goodput_down_bps / bounds.down)) /
+                           2;
+    const double quality = goodput / (1 + e.latency_ms / kLatencyHalvesMs);
+    const double cheapness =
+        e.price_attos_per_gb == 0
+            ? 1
+            : static_cast<double>(bounds.cheapest) / static_cast<double>(e.price_attos_per_gb);
+    double preferred = 0, rating = 0;
+    for (const auto& share : s.shares) {
+      const double part = (share.weight_up + share.weight_down) / 131070.0;
+      if (standing(path(share)) == Standing::prefer) preferred += part;
+      const PathState& p = path(share);
+      rating += part *
+                (rating_of(ratings_.links, p.name) + rating_of(ratings_.networks, p.network) +
+                 rating_of(ratings_.providers, p.provider)) /
+                300;
+    }
+    const double q = profile_.quality_percent / 100.0;
+    return q * quality + (1 - q) * cheapness + kPreferredBonus * preferred + kRatingShare * rating;
+  }
+
+  // More than was asked for is worth nothing.
+  Bounds bounds_of(const std::vector<const Scenario*>& possible) const {
+    Bounds b;
+    b.cheapest = possible.front()->expected.price_attos_per_gb;
+    for (const Scenario* s : possible) {
+      b.up = std::max(b.up, s->expected.goodput_up_bps);
+      b.down = std::max(b.down, s->expected.goodput_down_bps);
+      b.cheapest = std::min(b.cheapest, s->expected.price_attos_per_gb);
+    }
+    if (request_.rate_up_bps) b.up = static_cast<double>(*request_.rate_up_bps);
+    if (request_.rate_down_bps) b.down = static_cast<double>(*request_.rate_down_bps);
+    return b;
+  }
+
+  const Scenario* best(const std::vector<const Scenario*>& possible) const {
+    const Bounds bounds = bounds_of(possible);
+    const Scenario* best = nullptr;
+    double best_worth = -1;
+    for (const Scenario* s : possible) {
+      const double w = worth(*s, bounds);
+      constexpr double kEqual = 1e-9;
+      if (best != nullptr && (w < best_worth - kEqual || (w <= best_worth + kEqual &&
+                                                          s->shares.size() >= best->shares.size())))
+        continue;
+      best = s;
+      best_worth = w;
+    }
+    return best;
+  }
+
+  std::vector<std::string> reasons(const Scenario& s, bool with_avoided) const {
+    std::vector<std::string> why{carries(s), disperses(s), costs(s)};
+    if (with_avoided)
+      why.push_back(
+          "paths the profile avoids are used, because the request cannot be met without them");
+    for (const auto& share : s.shares) {
+      if (standing(path(share)) == Standing::prefer)
+        why.push_back(share.name + " is preferred by the profile");
+    }
+    for (const PathState& p : paths_) {
+      const bool used = std::any_of(s.shares.begin(), s.shares.end(),
+                                    [&](const auto& share) { return share.path_index == p.index; });
+      if (!used) why.push_back(p.name + " is left out: " + left_out(p));
+    }
+    return why;
+  }
+
+  std::string carries(const Scenario& s) const {
+    const Scenario* single = nullptr;
+    for (const Scenario& other : all_) {
+      if (other.shares.size() == 1 &&
+          (single == nullptr || other.expected.goodput_up_bps > single->expected.goodput_up_bps))
+        single = &other;
+    }
+    std::string text = names(s) + (s.shares.size() > 1 ? " together are" : " is") +
+                       " expected to carry " + mbits(s.expected.goodput_up_bps) + " up and " +
+                       mbits(s.expected.goodput_down_bps) + " down";
+    if (s.shares.size() > 1)
+      text += "; the best single link, " + single->shares.front().name + ", " +
+              mbits(single->expected.goodput_up_bps) + " up";
+    return text;
+  }
+
+  std::string disperses(const Scenario& s) const {
+    if (s.shares.size() == 1) return "all goes one way, so nothing has to be put in order again";
+    std::string parts;
+    for (const auto& share : s.shares)
+      parts += (parts.empty() ? "" : " : ") + fmt::format("{:.0f} %", share.weight_up / 655.35);
+    if (s.segmentation == Segmentation::flow)
+      return "whole flows are dispersed " + parts +
+             " by what each link can carry; one flow at a time stays on one path";
+    return "packets are dispersed " + parts +
+           " by what each link can carry, and put in order again within the spread of the links' "
+           "delays";
+  }
+
+  std::string costs(const Scenario& s) const {
+    const auto price = [&](Uint128 attos) {
+      return attos_text(static_cast<Uint128>(
+                 billing::round_to_minor(
+                     billing::Amount::from_attos(static_cast<billing::Int128>(attos)), 4)
+                     .attos())) +
+             " " + currency_ + "/GB";
+    };
+    const auto cheapest =
+        std::min_element(all_.begin(), all_.end(), [](const Scenario& a, const Scenario& b) {
+          return a.expected.price_attos_per_gb < b.expected.price_attos_per_gb;
+        });
+    std::string text = "costs " + price(s.expected.price_attos_per_gb);
+    if (cheapest->expected.price_attos_per_gb < s.expected.price_attos_per_gb) {
+      text += ", " + price(s.expected.price_attos_per_gb - cheapest->expected.price_attos_per_gb) +
+              " above the cheapest, " + names(*cheapest);
+    }
+    return text;
+  }
+
+  std::string left_out(const PathState& p) const {
+    if (!p.alive) return "down";
+    switch (standing(p)) {
+      case Standing::never:
+        return "the profile says never";
+      case Standing::avoid:
+        return "the profile avoids it";
+      default:
+        return "the request is served better without it";
+    }
+  }
+
+  std::string unusable() const {
+    std::string text;
+    for (const PathState& p : paths_)
+      text += (text.empty() ? "" : "; ") + p.name + ": " + left_out(p);
+    return text.empty() ? "none is configured with a price in the client's tariff" : text;
+  }
+
+  std::string refusal() const {
+    const auto most =
+        std::max_element(all_.begin(), all_.end(), [](const Scenario& a, const Scenario& b) {
+          return a.expected.goodput_up_bps + a.expected.goodput_down_bps <
+                 b.expected.goodput_up_bps + b.expected.goodput_down_bps;
+        });
+    return "no scenario keeps all that is asked for; the best, over " + names(*most) +
+           ", does not keep " + objection(*most) +
+           fmt::format(
+               ": it is expected to give {} up, {} down, {:.0f} ms one way, {:.1f} % loss, at {} "
+               "{}/GB",
+               mbits(most->expected.goodput_up_bps), mbits(most->expected.goodput_down_bps),
+               most->expected.latency_ms, most->expected.loss_percent,
+               attos_text(most->expected.price_attos_per_gb), currency_);
+  }
+
+  const std::vector<PathState>& paths_;
+  const Profile& profile_;
+  const ServiceRequest& request_;
+  const std::string& currency_;
+  Ratings ratings_;
+  std::vector<Scenario> all_;
+};
+
+}  // namespace
+
+Choice prefer(const std::vector<PathState>& paths, const Profile& profile,
+              const ServiceRequest& request, const std::string& currency) {
+  return Preference(paths, profile, request, currency).choose();
+}
+
+nlohmann::json to_json(const Scenario& s, const std::string& currency) {
+  nlohmann::json shares = nlohmann::json::array();
+  for (const auto& share : s.shares) {
+    shares.push_back({{"path", share.name},
+                      {"provider", share.provider},
+                      {"weight_up", share.weight_up},
+                      {"weight_down", share.weight_down}});
+  }
+  return {{"segmentation", to_string(s.segmentation)},
+          {"dispersion", "weighted"},
+          {"assemblage", s.resequence ? "resequence" : "pass-through"},
+          {"shares", shares},
+          {"expected",
+           {{"goodput_up_bps", s.expected.goodput_up_bps},
+            {"goodput_down_bps", s.expected.goodput_down_bps},
+            {"latency_ms", s.expected.latency_ms},
+            {"loss_percent", s.expected.loss_percent},
+            {"price_per_gb", attos_text(s.expected.price_attos_per_gb)},
+            {"currency", currency}}},
+          {"reasons", s.reasons}};
+}
+
+std::string attos_text(Uint128 attos) {
+  return billing::to_text(billing::Amount::from_attos(static_cast<billing::Int128>(attos)));
+}
+
+}  // namespace anabranch::control

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/services.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace anabranch::control {
+namespace {
+
+using nlohmann::json;
+
+constexpr auto kStartPatience = std::chrono::seconds(4);
+constexpr auto kQuiet =
+    std::chrono::milliseconds(600);  // longer than any hole may wait, and a round trip
+constexpr auto kFlushRetry = std::chrono::seconds(1);
+constexpr auto kEndPatience = std::chrono::seconds(10);
+
+// A weight has to change by a twentieth before a plan is replaced: noise in the measured loss is
+// not a reason.
+bool nearly(uint16_t a, uint16_t b) {
+  return std::abs(a - b) * 20 <= std::max(a, b);
+}
+
+bool worth_replacing(const Scenario& now, const Scenario& next) {
+  if (now.segmentation != next.segmentation || now.resequence != next.resequence ||
+      now.shares.size() != next.shares.size()) {
+    return true;
+  }
+  for (size_t i = 0; i < now.shares.size(); ++i) {
+    const auto &a = now.shares[i], &b = next.shares[i];
+    if (a.path_index != b.path_index || !nearly(a.weight_up, b.weight_up) ||
+        !nearly(a.weight_down, b.weight_down)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Rules without a destination mean everything behind the peer.
+void expand_destinations(std::vector<TrafficRule>& rules, const std::vector<Prefix>& behind_peer) {
+  std::vector<TrafficRule> expanded;
+  for (const TrafficRule& rule : rules) {
+    if (rule.destination.length != 0) {
+      expanded.push_back(rule);
+      continue;
+    }
+    for (const Prefix& prefix : behind_peer) {
+      expanded.push_back(rule);
+      expanded.back().destination = prefix;
+    }
+  }
+  rules = std::move(expanded);
+}
+
+}  // namespace
+
+Services::Services(const Config& config, DocumentStore& documents, Books& books, Carrier& carrier,
+                   Peering& peering, PathMonitor& paths, const Topology& topology, Flush flush)
+    : config_(config),
+      documents_(documents),
+      books_(books),
+      carrier_(carrier),
+      peering_(peering),
+      paths_(paths),
+      topology_(topology),
+      flush_(std::move(flush)) {}
+
+std::vector<PathState> Services::priced_paths(const billing::Tariff& tariff) const {
+  std::vector<PathState> states = paths_.states(topology_.path_mtu());
+  std::erase_if(states, [&](PathState& state) {
+    const auto price = tariff.attos_per_octet(state.provider);
+    if (price) state.price_attos_per_octet = static_cast<Uint128>(*price);
+    return !price.has_value();  // a provider the client's tariff does not price cannot be used for
+                                // it
+  });
+  return states;
+}
+
+tl::expected<ServiceRequest, Answer> Services::check(const json& document) const {
+  auto request = parse_request(document);
+  if (!request) {
+    return tl::unexpected(refuse(400, "Wrong request",
+                                 std::to_string(request.error().size()) + " field(s) are wrong",
+                                 request.error()));
+  }
+  const Client* client = documents_.client(request->client);
+  if (client == nullptr) {
+    return tl::unexpected(
+        refuse(404, "Unknown client", "there is no client \"" + request->client + "\""));
+  }
+  FieldErrors errors;
+  const auto lies_within = [](const Prefix& p, const std::vector<Prefix>& all) {
+    return std::any_of(all.begin(), all.end(), [&](const Prefix& a) { return a.contains(p); });
+  };
+  for (size_t i = 0; i < request->traffic.size(); ++i) {
+    const TrafficRule& rule = request->traffic[i];
+    const std::string at = "/traffic/" + std::to_string(i);
+    if (!lies_within(rule.source, client->prefixes)) {
+      errors.push_back(
+          {at + "/source", to_string(rule.source) + " is not within the client's prefixes"});
+    }
+    if (!lies_within(rule.source, config_.lan_prefixes)) {
+      errors.push_back({at + "/source", to_string(rule.source) + " is not behind this gateway"});
+    }
+    if (rule.destination.length != 0 && !lies_within(rule.destination, config_.peer.prefixes)) {
+      errors.push_back({at + "/destination",
+                        to_string(rule.destination) + " is not behind " + config_.peer.name});
+    }
+  }
+  if (!errors.empty()) {
+    return tl::unexpected(refuse(422, "Traffic cannot be carried",
+                                 "some of the traffic is not the client's or leads elsewhere",
+                                 errors));
+  }
+  expand_destinations(request->traffic, config_.peer.prefixes);
+  return *request;
+}
+
+tl::expected<Scenario, Answer> Services::choose(const ServiceRequest& request) const {
+  const Client& client = *documents_.client(request.client);
+  const Profile* profile = documents_.profile(client.profile);
+  const billing::Tariff* tariff = documents_.tariff(client.tariff);
+  if (profile == nullptr || tariff == nullptr) {
+    return tl::unexpected(refuse(409, "Incomplete client",
+                                 "client \"" + client.id + "\" names profile \"" + client.profile +
+                                     "\" and tariff \"" + client.tariff +
+                                     "\"; one of them does not exist"));
+  }
+  const Choice choice = prefer(priced_paths(*tariff), *profile, request, tariff->currency);
+  if (choice.preferred) return *choice.preferred;
+  return tl::unexpected(refuse(409, "Request cannot be met", choice.refusal));
+}
+
+void Services::request(const json& document, Reply reply) {
+  const auto request = check(document);
+  if (!request) return reply(request.error());
+  if (!peering_.is_up()) {
+    return reply(refuse(
+        503, "Peer not connected",
+        "the control session with " + config_.peer.name + " is down; try again when it is up"));
+  }
+  const auto scenario = choose(*request);
+  if (!scenario) return reply(scenario.error());
+  const Client& client = *documents_.client(request->client);
+  const auto id = books_.open_service(client.id, *documents_.tariff(client.tariff),
+                                      control::to_json(*request).dump());
+  if (!id) return reply(refuse(500, "Not stored", id.error()));
+  const auto added = carrier_.add(*id, client.id, request->traffic, {});
+  if (!added) {
+    books_.close_service(*id);
+    return reply(refuse(503, "No room", added.error()));
+  }
+  Service& service = services_[*id];
+  service.request = *request;
+  service.currency = documents_.tariff(client.tariff)->currency;
+  service.reply = std::move(reply);
+  service.since = Clock::now();
+  put_in_force(*id, service, *scenario);
+}
+
+void Services::reopen() {
+  std::vector<billing::ServiceEntry> entries = books_.services();
+  std::erase_if(entries, [](const billing::ServiceEntry& entry) { return entry.closed(); });
+  std::set<uint64_t> open;
+  for (const auto& entry : entries) open.insert(entry.id);
+  carrier_.release_others(open);
+  for (const billing::ServiceEntry& entry : entries) {
+    const auto request = parse_request(json::parse(entry.request, nullptr, false));
+    const Client* client = documents_.client(entry.client);
+    const billing::Tariff* tariff = client == nullptr ? nullptr : documents_.tariff(client->tariff);
+    if (!request || tariff == nullptr) {
+      spdlog::error(
+          "service {} of client {} is not in force: its client, tariff or request is not "
+          "understood any more",
+          entry.id, entry.client);
+      continue;
+    }
+    const auto added = carrier_.add(entry.id, entry.client, request->traffic, {});
+    if (!added) {
+      spdlog::error("service {}: {}", entry.id, added.error());
+      continue;
+    }
+    services_[entry.id] = {
+        .request = *request, .currency = tariff->currency, .since = Clock::now()};
+    spdlog::info("service {} of client {} goes on", entry.id, entry.client);
+  }
+}
+
+void Services::put_in_force(uint64_t id, Service& service, const Scenario& scenario) {
+  service.scenario = scenario;
+  service.down = {scenario.segmentation, scenario.resequence, weights_down(scenario)};
+  Carried& carried = *carrier_.find(id);
+  carrier_.set_carriage(carried,
+                        {scenario.segmentation, scenario.resequence, weights_up(scenario)});
+  peering_.announce(carried, service.down);
+}
+
+void Services::recompute() {
+  for (auto& [id, service] : services_) recompute(id, service);
+}
+
+void Services::recompute(uint64_t id, Service& service) {
+  if (service.state > State::active) return;
+  auto next = choose(service.request);
+  service.note.clear();
+  if (!next) {
+    // Admitted already: carried as well as can be, and what cannot be kept is said.
+    service.note = next.error().body.value("detail", "");
+    ServiceRequest best_effort{.client = service.request.client,
+                               .traffic = service.request.traffic};
+    next = choose(best_effort);
+  }
+  if (!next) return;  // no path at all: the plan stays until one is back
+  if (!worth_replacing(service.scenario, *next)) {
+    service.scenario.expected = next->expected;
+    return;
+  }
+  put_in_force(id, service, *next);
+  spdlog::info("service {}: another scenario: {}", id,
+               next->reasons.empty() ? "" : next->reasons.front());
+}
+
+void Services::announce_all() {
+  for (auto& [id, service] : services_) {
+    if (service.state <= State::active) peering_.announce(*carrier_.find(id), service.down);
+  }
+}
+
+void Services::refused(uint64_t id, const std::string& reason) {
+  const auto found = services_.find(id);
+  if (found == services_.end()) return;
+  spdlog::warn("service {} refused by {}: {}", id, config_.peer.name, reason);
+  if (found->second.state == State::starting && found->second.reply) {
+    give_up(id, found->second,
+            refuse(502, "Refused by the peer", config_.peer.name + ": " + reason));
+  }
+}
+
+void Services::tick() {
+  if (const uint16_t alive = paths_.alive(); alive != alive_) {
+    alive_ = alive;
+    recompute();
+  }
+  std::vector<uint64_t> ids;  // services may go while they are looked at
+  for (const auto& [id, service] : services_) ids.push_back(id);
+  for (const uint64_t id : ids) {
+    Service& service = services_.at(id);
+    if (service.state == State::starting)
+      tick_starting(id, service);
+    else if (service.state == State::ending)
+      tick_ending(id, service);
+    else if (service.state == State::unpaid && Clock::now() - service.since > kFlushRetry)
+      close(id);
+  }
+}
+
+void Services::tick_starting(uint64_t id, Service& service) {
+  if (carrier_.find(id)->peer_receiver != 0) {
+    service.state = State::active;
+    if (service.reply) {
+      service.reply({201, to_json(id, service)});
+      service.reply = nullptr;
+    }
+  } else if (service.reply && Clock::now() - service.since > kStartPatience) {
+    give_up(id, service,
+            refuse(504, "Peer does not answer",
+                   config_.peer.name + " did not accept the service in time"));
+  }
+}
+
+void Services::give_up(uint64_t id, Service& service, Answer answer) {
+  if (const Reply reply = std::exchange(service.reply, nullptr)) {
+    end(id, [reply, answer](const Answer&) { reply(answer); });
+  }
+}
+
+void Services::end(uint64_t id, Reply reply) {
+  const auto found = services_.find(id);
+  if (found == services_.end()) {
+    return reply(refuse(404, "Unknown service", "there is no open service " + std::to_string(id)));
+  }
+  Service& service = found->second;
+  if (service.state > State::active) {
+    return reply(
+        refuse(409, "Ending already", "service " + std::to_string(id) + " is being ended"));
+  }
+  service.state = State::ending;
+  service.reply = std::move(reply);
+  service.since = Clock::now();
+  service.octets = carrier_.octets(*carrier_.find(id));
+  carrier_.close(*carrier_.find(id));
+  peering_.end(id);
+}
+
+// Ends when nothing has come for a while; a peer that goes on sending is not waited for.
+void Services::tick_ending(uint64_t id, Service& service) {
+  const uint64_t octets = carrier_.octets(*carrier_.find(id));
+  const auto now = Clock::now();
+  if (octets != service.octets && now - service.since < kEndPatience) {
+    service.octets = octets;
+    service.since = now;
+  }
+  if (now - service.since < kQuiet) return;
+  service.state = State::closing;
+  carrier_.withdraw(*carrier_.find(id), [this, id] { close(id); });
+}
+
+void Services::close(uint64_t id) {
+  services_.at(id).state = State::closing;
+  flush_([this, id](const Books::Status& status) {
+    Service& service = services_.at(id);
+    if (!status) {
+      // Tried again until it succeeds: an octet that was counted is charged.
+      spdlog::error("service {}: last usage is not charged yet: {}", id, status.error());
+      service.since = Clock::now();
+      service.state = State::unpaid;
+      return;
+    }
+    if (const auto closed = books_.close_service(id); !closed) {
+      spdlog::error("service {}: {}", id, closed.error());
+    }
+    peering_.gone(id);
+    json body = to_json(id, service);
+    body["state"] = "ended";
+    const Reply reply = std::move(service.reply);
+    carrier_.forget(id);
+    services_.erase(id);
+    if (reply) reply({200, body});
+  });
+}
+
+json Services::to_json(uint64_t id, const Service& service) const {
+  static constexpr const char* kStates[] = {"starting", "active", "ending", "ending", "ending"};
+  json result{{"id", id},
+              {"client", service.request.client},
+              {"state", kStates[static_cast<size_t>(service.state)]},
+              {"request", control::to_json(service.request)},
+              {"scenario", control::to_json(service.scenario, service.currency)},
+              {"octets", carrier_.octets(*carrier_.find(id))}};
+  if (!service.note.empty()) result["note"] = service.note;
+  return result;
+}
+
+Answer Services::show(uint64_t id) const {
+  const auto found = services_.find(id);
+  if (found == services_.end()) {
+    return refuse(404, "Unknown service", "there is no open service " + std::to_string(id));
+  }
+  return {200, to_json(id, found->second)};
+}
+
+Answer Services::list() const {
+  json result = json::array();
+  for (const auto& [id, service] : services_) result.push_back(to_json(id, service));
+  for (const auto& [id, carried] : carrier_.all()) {
+    if (!carried.visiting()) continue;
+    result.push_back({{"id", id & ~Carried::kVisitor},
+                      {"client", carried.client},
+                      {"state", "visiting"},
+                      {"home", config_.peer.name},
+                      {"octets", carrier_.octets(carried)}});
+  }
+  return {200, result};
+}
+
+Answer Services::paths() const {
+  const std::vector<PathState> states = paths_.states(topology_.path_mtu());
+  const Ratings ratings = rate(states);
+  json result = json::array();
+  for (const PathState& s : states) {
+    result.push_back({{"id", s.index},
+                      {"name", s.name},
+                      {"provider", s.provider},
+                      {"network", s.network},
+                      {"alive", s.alive},
+                      {"rtt_ms", s.rtt_ms},
+                      {"rtt_min_ms", s.rtt_min_ms},
+                      {"loss_up_percent", s.loss_up * 100},
+                      {"loss_down_percent", s.loss_down * 100},
+                      {"availability_percent", s.availability * 100},
+                      {"rating", rating_of(ratings.links, s.name)},
+                      {"rate_up_bps", s.rate_up_bps},
+                      {"rate_down_bps", s.rate_down_bps},
+                      {"in_use", (carrier_.paths_in_use() >> s.index & 1) != 0}});
+  }
+  return {200, result};
+}
+
+}  // namespace anabranch::control

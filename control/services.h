@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The Analysis Module's services: admits clients' requests, keeps each service's preferred scenario
+// in force in both directions, and ends it without losing an octet. Control thread.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "control/document_store.h"
+#include "control/path_monitor.h"
+#include "control/peering.h"
+#include "control/topology.h"
+
+namespace anabranch::control {
+
+class Services {
+ public:
+  using Reply = std::function<void(Answer)>;
+  // Reads the meters, journals and charges; `done` on the control thread.
+  using Flush = std::function<void(std::function<void(Books::Status)> done)>;
+
+  Services(const Config& config, DocumentStore& documents, Books& books, Carrier& carrier,
+           Peering& peering, PathMonitor& paths, const Topology& topology, Flush flush);
+
+  // After a restart: services that were open go on, with their slots and meters.
+  void reopen();
+
+  // A client's request. Replies when the service is in force (201), or could not be brought into
+  // force (then it is as if it had not been asked for), or is refused.
+  void request(const nlohmann::json& document, Reply reply);
+  // No new traffic; what is under way arrives; the last usage is charged. Replies when all is done.
+  void end(uint64_t id, Reply reply);
+  Answer show(uint64_t id) const;
+  Answer list() const;
+  Answer paths() const;
+
+  // Peering's events.
+  void announce_all();
+  void refused(uint64_t id, const std::string& reason);
+
+  // Every 20 ms: link changes, accepted services, services that end.
+  void tick();
+  // Every second: every scenario anew.
+  void recompute();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  // unpaid: all has arrived, but its last usage could not be journaled or charged yet.
+  enum class State : uint8_t { starting, active, ending, closing, unpaid };
+  struct Service {
+    ServiceRequest request;
+    State state = State::starting;
+    Scenario scenario;
+    std::string currency;  // of the client's tariff
+    std::string note;      // what of the request cannot be kept at present
+    Carriage down;         // as the peer sends
+    Reply reply;
+    Clock::time_point since;
+    uint64_t octets = 0;  // at the last look, while ending
+  };
+
+  std::vector<PathState> priced_paths(const billing::Tariff& tariff) const;
+  tl::expected<ServiceRequest, Answer> check(const nlohmann::json& document) const;
+  tl::expected<Scenario, Answer> choose(const ServiceRequest& request) const;
+  void recompute(uint64_t id, Service& service);
+  void put_in_force(uint64_t id, Service& service, const Scenario& scenario);
+  void tick_starting(uint64_t id, Service& service);
+  void tick_ending(uint64_t id, Service& service);
+  void give_up(uint64_t id, Service& service, Answer answer);
+  void close(uint64_t id);
+  nlohmann::json to_json(uint64_t id, const Service& service) const;
+
+  const Config& config_;
+  DocumentStore& documents_;
+  Books& books_;
+  Carrier& carrier_;
+  Peering& peering_;
+  PathMonitor& paths_;
+  const Topology& topology_;
+  Flush flush_;
+  std::map<uint64_t, Service> services_;
+  uint16_t alive_ = 0;
+};
+
+}  // namespace anabranch::control

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/topology.h"
+
+namespace anabranch::control {
+namespace {
+
+constexpr size_t kWantedMax = 4096;  // more hosts than a LAN segment should have
+constexpr auto kRefresh = std::chrono::seconds(5);
+
+dataplane::Ipv4Prefix plain(const Prefix& prefix) {
+  const uint32_t mask = prefix.length == 0 ? 0 : UINT32_MAX << (32 - prefix.length);
+  return {prefix.address.value & mask, mask};
+}
+
+}  // namespace
+
+Topology::Topology(const Config& config, PortFacts lan, std::vector<PortFacts> uplinks,
+                   Neighbours& neighbours, dataplane::PlanTable& plans)
+    : config_(config),
+      lan_(lan),
+      uplinks_(std::move(uplinks)),
+      neighbours_(neighbours),
+      plans_(plans) {
+  for (const PathConfig& path : config_.peer.paths) {
+    const UplinkConfig* uplink = config_.find_uplink(path.uplink);
+    path_mtu_[path.id] = uplinks_[static_cast<size_t>(uplink - config_.uplinks.data())].mtu;
+  }
+}
+
+bool Topology::is_lan_neighbour(Ipv4 address) const {
+  return lan_.network.contains(address) || config_.lan_gateway == address;
+}
+
+void Topology::want(Ipv4 address) {
+  if (lan_.ifindex == 0 || !is_lan_neighbour(address) || wanted_.size() >= kWantedMax) return;
+  wanted_.insert(address);
+  neighbours_.kick(lan_.ifindex, address);
+  changed_ = true;
+}
+
+std::optional<dataplane::Mac> Topology::next_hop_mac(const PortFacts& port, Ipv4 next_hop) {
+  if (port.ifindex == 0) return port.next_hop;
+  if (!neighbours_.carrier(port.ifindex)) return std::nullopt;
+  return neighbours_.lookup(port.ifindex, next_hop);
+}
+
+void Topology::tick(uint16_t in_use) {
+  if (neighbours_.poll()) changed_ = true;
+  if (std::chrono::steady_clock::now() - refreshed_ > kRefresh) refresh();
+  if (!changed_ && in_use == in_use_) return;
+  publish_paths(in_use);
+  if (changed_) publish_neighbours();
+  changed_ = false;
+  in_use_ = in_use;
+}
+
+void Topology::refresh() {
+  refreshed_ = std::chrono::steady_clock::now();
+  for (const Ipv4 address : wanted_) neighbours_.kick(lan_.ifindex, address);
+  for (const PathConfig& path : config_.peer.paths) {
+    const UplinkConfig& uplink = *config_.find_uplink(path.uplink);
+    const PortFacts& port = uplinks_[static_cast<size_t>(&uplink - config_.uplinks.data())];
+    if (port.ifindex != 0)
+      neighbours_.kick(port.ifindex, uplink.gateway.value_or(path.peer_address));
+  }
+}
+
+void Topology::publish_paths(uint16_t in_use) {
+  auto table = std::make_unique<dataplane::PathTable>();
+  table->udp_port = config_.peer.port;
+  table->lan_address = lan_.address.value;
+  table->lan_mac = lan_.mac;
+  table->lan_mtu = lan_.mtu;
+  table->uplinks = static_cast<uint8_t>(uplinks_.size());
+  for (size_t u = 0; u < uplinks_.size(); ++u) table->uplink_address[u] = uplinks_[u].address.value;
+  for (const PathConfig& configured : config_.peer.paths) {
+    const UplinkConfig& uplink = *config_.find_uplink(configured.uplink);
+    const auto index = static_cast<size_t>(&uplink - config_.uplinks.data());
+    const PortFacts& port = uplinks_[index];
+    dataplane::Path& path = table->paths[configured.id];
+    path.configured = true;
+    path.uplink = static_cast<uint8_t>(index);
+    path.in_use = (in_use >> configured.id & 1) != 0;
+    path.local = port.address.value;
+    path.remote = configured.peer_address.value;
+    path.mtu = port.mtu;
+    const auto mac = next_hop_mac(port, uplink.gateway.value_or(configured.peer_address));
+    path.reachable = mac.has_value();
+    if (mac) dataplane::make_header(path, port.mac, *mac, config_.peer.port);
+  }
+  plans_.publish(std::move(table));
+}
+
+void Topology::publish_neighbours() {
+  std::vector<std::pair<uint32_t, dataplane::Mac>> resolved;
+  for (const Ipv4 address : wanted_) {
+    if (const auto mac = neighbours_.lookup(lan_.ifindex, address))
+      resolved.emplace_back(address.value, *mac);
+  }
+  auto table = std::make_unique<dataplane::NeighbourTable>(resolved);
+  for (const Prefix& prefix : config_.lan_prefixes) table->behind.push_back(plain(prefix));
+  table->on_link = plain(lan_.network);
+  table->gateway = config_.lan_gateway.value_or(Ipv4{}).value;
+  table->everything = lan_.next_hop;
+  plans_.publish(std::unique_ptr<const dataplane::NeighbourTable>(std::move(table)));
+}
+
+}  // namespace anabranch::control

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Who is next on each port, and with which MAC: from the kernel's tables (shared ports) or the
+// configuration (device ports) to the data plane's path and neighbour tables. Control thread.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "control/config.h"
+#include "control/kernel/neighbours.h"
+#include "dataplane/plan_table.h"
+
+namespace anabranch::control {
+
+// A port as it was opened.
+struct PortFacts {
+  int ifindex = 0;  // 0: a device port
+  dataplane::Mac mac{};
+  Ipv4 address;
+  Prefix network;
+  uint16_t mtu = 1500;
+  std::optional<dataplane::Mac> next_hop;  // device ports: all there is
+};
+
+class Topology {
+ public:
+  Topology(const Config& config, PortFacts lan, std::vector<PortFacts> uplinks,
+           Neighbours& neighbours, dataplane::PlanTable& plans);
+
+  // A LAN address the data plane could not resolve.
+  void want(Ipv4 address);
+  // Reads the kernel's events and publishes tables when they changed. `in_use`: bit p: path p.
+  // Keeps the entries in use alive in the kernel, whose own traffic does not.
+  void tick(uint16_t in_use);
+
+  const std::array<uint16_t, dataplane::kPathsMax>& path_mtu() const { return path_mtu_; }
+
+ private:
+  bool is_lan_neighbour(Ipv4 address) const;
+  std::optional<dataplane::Mac> next_hop_mac(const PortFacts& port, Ipv4 next_hop);
+  void publish_paths(uint16_t in_use);
+  void publish_neighbours();
+  void refresh();
+
+  const Config& config_;
+  PortFacts lan_;
+  std::vector<PortFacts> uplinks_;
+  Neighbours& neighbours_;
+  dataplane::PlanTable& plans_;
+  std::array<uint16_t, dataplane::kPathsMax> path_mtu_{};
+  std::set<Ipv4> wanted_;
+  std::chrono::steady_clock::time_point refreshed_{};
+  bool changed_ = true;
+  uint16_t in_use_ = 0;
+};
+
+}  // namespace anabranch::control

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/usage.h"
+
+#include "control/carrier.h"
+
+namespace anabranch::control {
+
+using dataplane::kDirections;
+using dataplane::kKinds;
+using dataplane::kPlaces;
+
+static_assert(static_cast<int>(billing::Kind::unattended) ==
+              static_cast<int>(dataplane::Kind::unattended));
+static_assert(static_cast<int>(billing::Direction::received) ==
+              static_cast<int>(dataplane::Direction::received));
+
+Usage::Usage(dataplane::MeterRegion& region, const Places& places)
+    : region_(region), places_(places) {}
+
+std::vector<billing::Reading> Usage::read() const {
+  std::vector<billing::Reading> readings;
+  for (uint16_t slot = 0; slot < dataplane::kServicesMax; ++slot) {
+    const auto& meters = region_.services[slot];
+    const uint64_t service =
+        meters.service.load(std::memory_order_acquire);  // pairs with begin_meters()
+    const bool home =
+        slot == dataplane::kHouseSlot || (service != 0 && (service & Carried::kVisitor) == 0);
+    if (!home) continue;
+    for (size_t place = 0; place < kPlaces; ++place) {
+      for (size_t d = 0; d < kDirections; ++d) {
+        for (size_t k = 0; k < kKinds; ++k) {
+          const auto& cell = meters.places[place][d][k];
+          const auto& base = meters.bases[place][d][k];
+          if (cell.octets.get() == base.octets.get()) continue;
+          readings.push_back({{.region = region_.id,
+                               .service = service,
+                               .worker = 0,
+                               .path = places_[place].catalogue,
+                               .direction = static_cast<billing::Direction>(d),
+                               .kind = static_cast<billing::Kind>(k)},
+                              cell.octets.get() - base.octets.get(),
+                              cell.packets.get() - base.packets.get()});
+        }
+      }
+    }
+  }
+  return readings;
+}
+
+UplinkCount Usage::uplink(uint8_t uplink) const {
+  UplinkCount count;
+  for (const auto& service : region_.services) {
+    for (size_t place = 0; place < kPlaces; ++place) {
+      if (places_[place].catalogue == 0 || places_[place].uplink != uplink) continue;
+      for (size_t d = 0; d < kDirections; ++d) {
+        for (const auto& cell : service.places[place][d]) {
+          count.octets[d] += cell.octets.get();
+          count.packets[d] += cell.packets.get();
+        }
+      }
+    }
+  }
+  return count;
+}
+
+void Usage::rebase(const std::vector<uint8_t>& uplinks, const std::vector<UplinkCount>& witness) {
+  for (size_t i = 0; i < uplinks.size(); ++i) {
+    const UplinkCount own = uplink(uplinks[i]);
+    auto& base = region_.places[dataplane::uplink_place(uplinks[i])];
+    for (size_t d = 0; d < kDirections; ++d) {
+      base.witness_octets[d] = witness[i].octets[d] - own.octets[d];
+      base.witness_packets[d] = witness[i].packets[d] - own.packets[d];
+    }
+  }
+}
+
+Usage::Residue Usage::residue(uint8_t u, const UplinkCount& witness) const {
+  const UplinkCount own = uplink(u);
+  const auto& base = region_.places[dataplane::uplink_place(u)];
+  Residue residue;
+  for (size_t d = 0; d < kDirections; ++d) {
+    residue.octets[d] =
+        static_cast<int64_t>(witness.octets[d] - base.witness_octets[d] - own.octets[d]);
+    residue.packets[d] =
+        static_cast<int64_t>(witness.packets[d] - base.witness_packets[d] - own.packets[d]);
+  }
+  return residue;
+}
+
+void Usage::book_unattended(uint8_t u, const Residue& residue) {
+  auto& house = region_.services[dataplane::kHouseSlot].places[dataplane::uplink_place(u)];
+  for (size_t d = 0; d < kDirections; ++d) {
+    house[d][static_cast<size_t>(dataplane::Kind::unattended)].add(
+        static_cast<uint64_t>(residue.octets[d]), static_cast<uint64_t>(residue.packets[d]));
+  }
+}
+
+}  // namespace anabranch::control
