@@ -232,20 +232,19 @@ const UplinkConfig* Config::find_uplink(std::string_view wanted) const {
 }
 
 tl::expected<Config, std::string> parse_config(std::string_view text, const std::string& file) {
-  const toml::parse_result parsed = toml::parse(text, std::string_view(file));
   const auto at = [&](uint32_t line, uint32_t column, std::string_view what) {
-    return file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " +
-           std::string(what);
+    return file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + std::string(what);
   };
-  if (!parsed) {
-    const auto& error = parsed.error();
-    return tl::unexpected(
-        at(error.source().begin.line, error.source().begin.column, error.description()));
+  toml::table parsed;
+  try {
+    parsed = toml::parse(text, std::string_view(file));
+  } catch (const toml::parse_error& error) {
+    return tl::unexpected(at(error.source().begin.line, error.source().begin.column, error.description()));
   }
   std::vector<ConfigError> errors;
   Config c;
   c.file = file;
-  TableReader root(&parsed.table(), "", {1, 1}, errors);
+  TableReader root(&parsed, "", {1, 1}, errors);
   read_gateway(root.table("gateway"), c);
   read_dataplane(root.table("dataplane"), c);
   read_lan(root.table("lan"), c);

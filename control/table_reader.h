@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
 namespace anabranch::control {

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The command line: everything an operator or a client does, over the API. Exit status: 0 done; 1
+// the gateway refused (its reason is printed); 2 wrong arguments; 3 the gateway cannot be reached.
+#include <CLI/CLI.hpp>
+
+#include <fmt/format.h>
+#include <httplib.h>
+
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+
+namespace {
+
+using nlohmann::json;
+
+constexpr int kRefused = 1, kUsage = 2, kUnreachable = 3;
+
+struct Options {
+  std::string api = "http://127.0.0.1:8080";
+  bool as_json = false;
+};
+
+// One call of the API; ends the program with a line that says why when it does not succeed.
+class Client {
+ public:
+  explicit Client(const Options& options) : options_(options), http_(options.api) {
+    http_.set_connection_timeout(5);
+    http_.set_read_timeout(40);
+  }
+  json get(const std::string& path) { return parsed(http_.Get(path), path); }
+  std::string get_text(const std::string& path) { return checked(http_.Get(path), path); }
+  json post(const std::string& path, const json& body) {
+    return parsed(http_.Post(path, body.dump(), "application/json"), path);
+  }
+  json put(const std::string& path, const json& body) {
+    return parsed(http_.Put(path, body.dump(), "application/json"), path);
+  }
+  json remove(const std::string& path) { return parsed(http_.Delete(path), path); }
+
+ private:
+  std::string checked(const httplib::Result& result, const std::string& path) {
+    if (!result) {
+      fmt::print(stderr,
+                 "anabranch: {}{} cannot be reached: {}; is anabranchd running, and is --api its "
+                 "address?\n",
+                 options_.api, path, httplib::to_string(result.error()));
+      std::exit(kUnreachable);
+    }
+    if (result->status >= 400) refused(*result);
+    return result->body;
+  }
+  json parsed(const httplib::Result& result, const std::string& path) {
+    return json::parse(checked(result, path), nullptr, false);
+  }
+
+  [[noreturn]] void refused(const httplib::Response& response) {
+    const json problem = json::parse(response.body, nullptr, false);
+    if (options_.as_json || !problem.is_object()) {
+      fmt::print(stderr, "{}\n", response.body);
+      std::exit(kRefused);
+    }
+    fmt::print(stderr, "anabranch: {}: {}\n", problem.value("title", "refused"),
+               problem.value("detail", ""));
+    for (const json& e : problem.value("errors", json::array())) {
+      fmt::print(stderr, "  {}: {}\n", e.value("pointer", ""), e.value("detail", ""));
+    }
+    std::exit(kRefused);
+  }
+
+  const Options& options_;
+  httplib::Client http_;
+};
+
+double mbits(const json& bps) {
+  return bps.get<double>() / 1e6;
+}
+
+void print_service(const json& service) {
+  fmt::print("service {} of client {}: {}\n", service["id"].get<uint64_t>(),
+             service.value("client", ""), service.value("state", ""));
+  if (!service.contains("scenario")) return;
+  const json& s = service["scenario"];
+  fmt::print("  scenario    segmentation by {}, {} dispersion, assemblage: {}\n",
+             s.value("segmentation", ""), s.value("dispersion", ""), s.value("assemblage", ""));
+  for (const json& share : s["shares"]) {
+    fmt::print("  path        {:<10} {:<12} {:5.1f} % up, {:5.1f} % down\n",
+               share.value("path", ""), share.value("provider", ""),
+               share["weight_up"].get<double>() / 655.35,
+               share["weight_down"].get<double>() / 655.35);
+  }
+  const json& e = s["expected"];
+  fmt::print(
+      "  expected    {:.1f} Mbit/s up, {:.1f} down, {:.0f} ms one way, {:.2f} % loss, {} {}/GB\n",
+      mbits(e["goodput_up_bps"]), mbits(e["goodput_down_bps"]), e["latency_ms"].get<double>(),
+      e["loss_percent"].get<double>(), e.value("price_per_gb", ""), e.value("currency", ""));
+  for (const json& reason : s["reasons"])
+    fmt::print("  because     {}\n", reason.get<std::string>());
+  if (service.contains("note")) fmt::print("  note        {}\n", service.value("note", ""));
+}
+
+void print_paths(const json& paths) {
+  fmt::print("{:<12} {:<14} {:<6} {:>9} {:>9} {:>9} {:>7} {:>14}\n", "path", "provider", "state",
+             "RTT ms", "loss up", "loss down", "rating", "rate up/down");
+  for (const json& p : paths) {
+    fmt::print(
+        "{:<12} {:<14} {:<6} {:>9.2f} {:>7.2f} % {:>7.2f} % {:>7.1f} {:>6.0f}/{:.0f} Mbit/s\n",
+        p.value("name", ""), p.value("provider", ""), p["alive"].get<bool>() ? "up" : "down",
+        p["rtt_ms"].get<double>(), p["loss_up_percent"].get<double>(),
+        p["loss_down_percent"].get<double>(), p["rating"].get<double>(), mbits(p["rate_up_bps"]),
+        mbits(p["rate_down_bps"]));
+  }
+}
+
+json read_json_file(const std::string& file) {
+  std::ifstream in(file);
+  std::ostringstream text;
+  text << in.rdbuf();
+  try {
+    if (!in) throw std::runtime_error("cannot be read");
+    return json::parse(text.str());
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "anabranch: {}: {}\n", file, error.what());
+    std::exit(kUsage);
+  }
+}
+
+struct RequestOptions {
+  std::string file, client, source, destination, protocol, ports, rate_up, rate_down, price;
+  std::optional<int> dscp;
+  std::optional<double> latency, loss;
+};
+
+json request_document(const RequestOptions& r) {
+  if (!r.file.empty()) return read_json_file(r.file);
+  json rule{{"source", r.source}};
+  if (!r.destination.empty()) rule["destination"] = r.destination;
+  if (!r.protocol.empty()) rule["protocol"] = r.protocol;
+  if (!r.ports.empty()) rule["destination_ports"] = r.ports;
+  if (r.dscp) rule["dscp"] = *r.dscp;
+  json document{{"client", r.client}, {"traffic", {rule}}};
+  if (!r.rate_up.empty()) document["rate_up"] = r.rate_up;
+  if (!r.rate_down.empty()) document["rate_down"] = r.rate_down;
+  if (r.latency) document["latency_ms_max"] = *r.latency;
+  if (r.loss) document["loss_percent_max"] = *r.loss;
+  if (!r.price.empty()) document["price_per_gb_max"] = r.price;
+  return document;
+}
+
+void add_request(CLI::App& app, Options& options) {
+  auto* sub = app.add_subcommand("request", "ask for a service; done when it is in force");
+  auto r = std::make_shared<RequestOptions>();
+  auto* file =
+      sub->add_option("--file", r->file, "the request as JSON, instead of the options below");
+  auto* client = sub->add_option("--client", r->client, "who asks, and pays");
+  sub->add_option("--from", r->source, "the client's prefix")->needs(client);
+  sub->add_option("--to", r->destination,
+                  "destination prefix; default: everything behind the peer");
+  sub->add_option("--protocol", r->protocol, "tcp, udp or icmp");
+  sub->add_option("--ports", r->ports, "destination ports, such as 80 or 1000-2000");
+  sub->add_option("--dscp", r->dscp, "0 to 63");
+  sub->add_option("--rate-up", r->rate_up, "wanted at least, such as \"50 Mbit/s\"");
+  sub->add_option("--rate-down", r->rate_down, "wanted at least");
+  sub->add_option("--latency-ms", r->latency, "at most, one way");
+  sub->add_option("--loss-percent", r->loss, "at most");
+  sub->add_option("--price-per-gb", r->price, "at most");
+  file->excludes(client);
+  sub->callback([r, sub, &options] {
+    if (r->file.empty() && (r->client.empty() || r->source.empty())) {
+      throw CLI::ValidationError("request", "expected --file, or --client and --from");
+    }
+    const json service = Client(options).post("/v1/services", request_document(*r));
+    if (options.as_json)
+      fmt::print("{}\n", service.dump(2));
+    else
+      print_service(service);
+  });
+}
+
+void add_services(CLI::App& app, Options& options) {
+  app.add_subcommand("services", "services in force")->callback([&options] {
+    const json services = Client(options).get("/v1/services");
+    if (options.as_json) return fmt::print("{}\n", services.dump(2));
+    for (const json& service : services) print_service(service);
+  });
+  auto* end = app.add_subcommand("end", "end a service; done when its last octet is charged");
+  auto id = std::make_shared<uint64_t>();
+  end->add_option("id", *id, "the service")->required();
+  end->callback([id, &options] {
+    const json service = Client(options).remove("/v1/services/" + std::to_string(*id));
+    if (options.as_json) return fmt::print("{}\n", service.dump(2));
+    fmt::print("service {} is ended; {} octets were carried and charged\n", *id,
+               service["octets"].get<uint64_t>());
+  });
+}
+
+void add_statements(CLI::App& app, Options& options) {
+  const auto print = [&options](const std::string& path) {
+    fmt::print("{}", Client(options).get_text(path + (options.as_json ? "" : "?format=text")));
+  };
+  auto* statement = app.add_subcommand("statement", "a client's statement");
+  auto client = std::make_shared<std::string>();
+  statement->add_option("client", *client, "the client's id")->required();
+  statement->callback([print, client] { print("/v1/statements/clients/" + *client); });
+  app.add_subcommand("house", "the house account's statement")->callback([print] {
+    print("/v1/statements/house");
+  });
+  app.add_subcommand("flush", "journal and charge what was used until now")->callback([&options] {
+    Client(options).post("/v1/usage/flush", json::object());
+  });
+}
+
+void add_state(CLI::App& app, Options& options) {
+  app.add_subcommand("paths", "paths, measurements, ratings")->callback([&options] {
+    const json paths = Client(options).get("/v1/paths");
+    if (options.as_json)
+      fmt::print("{}\n", paths.dump(2));
+    else
+      print_paths(paths);
+  });
+  for (const auto& [name, what] :
+       {std::pair{"counters", "packets by where they ended"},
+        std::pair{"status", "the gateway and its session with the peer"}}) {
+    app.add_subcommand(name, what)->callback([&options, path = std::string("/v1/") + name] {
+      fmt::print("{}\n", Client(options).get(path).dump(2));
+    });
+  }
+  auto* put = app.add_subcommand("put", "store a client, profile or tariff");
+  auto kind = std::make_shared<std::string>();
+  auto file = std::make_shared<std::string>();
+  put->add_option("kind", *kind, "clients, profiles or tariffs")
+      ->required()
+      ->check(CLI::IsMember({"clients", "profiles", "tariffs"}));
+  put->add_option("file", *file, "the document (JSON)")->required();
+  put->callback([kind, file, &options] {
+    const json document = read_json_file(*file);
+    if (!document.is_object() || !document.contains("id") || !document["id"].is_string()) {
+      throw CLI::ValidationError(*file, "the document has no id");
+    }
+    Client(options).put("/v1/" + *kind + "/" + document["id"].get<std::string>(), document);
+  });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app{"Asks a gateway for service, and shows what it does and what it costs."};
+  app.add_option("--api", options.api, "the gateway's API")
+      ->envname("ANABRANCH_API")
+      ->capture_default_str();
+  app.add_flag("--json", options.as_json, "print what the API answers");
+  app.set_version_flag("--version", ANABRANCH_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  add_request(app, options);
+  add_services(app, options);
+  add_statements(app, options);
+  add_state(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
+  return 0;
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The gateway. Exit status: 0 ended in order; 1 could not start, or could not end in order; 2 wrong
+// configuration.
+#include <CLI/CLI.hpp>
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+
+#include "control/gateway.h"
+
+using namespace anabranch;
+
+namespace {
+
+int fail(int status, const std::string& text) {
+  std::fprintf(stderr, "%s\n", text.c_str());
+  return status;
+}
+
+// Everything configured has a price, or its usage could never be charged.
+std::string unpriced(const control::Config& config, const control::DocumentStore& documents) {
+  const billing::Tariff& house = *documents.tariff(control::DocumentStore::kHouseTariff);
+  for (const control::UplinkConfig& uplink : config.uplinks) {
+    if (!house.attos_per_octet(uplink.provider)) {
+      return config.documents_dir + "/tariffs: tariff \"house\" has no price for provider \"" +
+             uplink.provider + "\" of uplink \"" + uplink.name + "\"";
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string file;
+  bool check = false;
+  CLI::App app{"Anabranch, a multi-provider bonding gateway."};
+  app.add_option("config", file, "the gateway's configuration (TOML)")->required();
+  app.add_flag("--check", check, "only check the configuration and the documents it names");
+  app.set_version_flag("--version", ANABRANCH_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+
+  auto config = control::read_config(file);
+  if (!config) return fail(2, config.error());
+  auto documents = control::DocumentStore::read(config->documents_dir);
+  if (!documents) return fail(2, documents.error());
+  if (const std::string wrong = unpriced(*config, *documents); !wrong.empty())
+    return fail(2, wrong);
+  if (check) return 0;
+
+  spdlog::set_default_logger(spdlog::stderr_color_mt(config->name));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %n %l: %v");
+  spdlog::flush_on(spdlog::level::info);
+  auto gateway = control::Gateway::open(std::move(*config), std::move(*documents));
+  if (!gateway) return fail(1, "anabranchd: " + gateway.error());
+  const auto ended = (*gateway)->run();
+  gateway->reset();
+  if (!ended)
+    return fail(1, "anabranchd: the last usage is not charged yet; it will be at the next start: " +
+                       ended.error());
+  return 0;
+}
