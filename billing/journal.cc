@@ -39,8 +39,11 @@ void sync_folder(const std::string& folder) {
 }  // namespace
 
 struct Journal::Ring {
-  io_uring uring;
-  ~Ring() { io_uring_queue_exit(&uring); }
+  io_uring uring{};
+  int opened = io_uring_queue_init(8, &uring, 0);
+  ~Ring() {
+    if (opened == 0) io_uring_queue_exit(&uring);
+  }
 };
 
 Journal::Journal(const JournalOptions& options)
@@ -53,11 +56,9 @@ Journal::~Journal() {
 
 tl::expected<std::unique_ptr<Journal>, std::string> Journal::open(const JournalOptions& options) {
   std::unique_ptr<Journal> journal(new Journal(options));
-  io_uring uring;
-  if (const int result = io_uring_queue_init(8, &uring, 0); result < 0) {
-    return failed("io_uring is not available", options.folder, -result);
-  }
-  journal->ring_ = std::make_unique<Ring>(Ring{uring});
+  journal->ring_ = std::make_unique<Ring>();
+  if (journal->ring_->opened < 0)
+    return failed("io_uring is not available", options.folder, -journal->ring_->opened);
   if (auto locked = journal->lock(); !locked) return tl::unexpected(locked.error());
   if (auto recovered = journal->recover(); !recovered) return tl::unexpected(recovered.error());
   return journal;

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <thread>
+#include <utility>
 
 namespace anabranch::control {
 
@@ -44,9 +45,19 @@ void Attendance::check() {
   for (size_t i = 0; i < uplinks_.size(); ++i) {
     if (usage_.uplink(uplinks_[i]) != own_before[i]) return;
   }
+  std::vector<Usage::Residue> residues;
+  for (size_t i = 0; i < uplinks_.size(); ++i)
+    residues.push_back(usage_.residue(uplinks_[i], counts_after[i]));
+  // Twice the same: an interrupt that was held up between DPDK's copy and the kernel's counter
+  // looks like a difference once.
+  if (std::exchange(seen_, residues) != residues) return;
+  settle(residues);
+}
+
+void Attendance::settle(const std::vector<Usage::Residue>& residues) {
   alarms_ = 0;
   for (size_t i = 0; i < uplinks_.size(); ++i) {
-    const Usage::Residue residue = usage_.residue(uplinks_[i], counts_after[i]);
+    const Usage::Residue& residue = residues[i];
     if (residue.zero()) continue;
     if (pending_ && !residue.negative()) {
       usage_.book_unattended(uplinks_[i], residue);

@@ -30,13 +30,14 @@ class Attendance {
 
  private:
   bool wait_for_polls();
-  std::vector<UplinkCount> counts();
+  void settle(const std::vector<Usage::Residue>& residues);
 
   Usage& usage_;
   Witness& witness_;
   const dataplane::Worker& worker_;
   std::vector<uint8_t> uplinks_;
-  bool pending_ = true;  // until the first quiet moment of this process
+  std::vector<Usage::Residue> seen_;  // at the last quiet moment
+  bool pending_ = true;               // until the first quiet moment of this process
   uint32_t alarms_ = 0;
 };
 

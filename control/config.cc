@@ -233,13 +233,15 @@ const UplinkConfig* Config::find_uplink(std::string_view wanted) const {
 
 tl::expected<Config, std::string> parse_config(std::string_view text, const std::string& file) {
   const auto at = [&](uint32_t line, uint32_t column, std::string_view what) {
-    return file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + std::string(what);
+    return file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " +
+           std::string(what);
   };
   toml::table parsed;
   try {
     parsed = toml::parse(text, std::string_view(file));
   } catch (const toml::parse_error& error) {
-    return tl::unexpected(at(error.source().begin.line, error.source().begin.column, error.description()));
+    return tl::unexpected(
+        at(error.source().begin.line, error.source().begin.column, error.description()));
   }
   std::vector<ConfigError> errors;
   Config c;

@@ -45,6 +45,7 @@ class Usage {
   struct Residue {
     int64_t octets[dataplane::kDirections] = {};
     int64_t packets[dataplane::kDirections] = {};
+    bool operator==(const Residue&) const = default;
     bool zero() const {
       return octets[0] == 0 && octets[1] == 0 && packets[0] == 0 && packets[1] == 0;
     }

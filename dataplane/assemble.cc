@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Clients' packets come out in the order of their lane, or as they come, as the plan says.
+// Clients' packets come out in the order of their lane.
 #include "dataplane/stages.h"
 
 namespace anabranch::dataplane {
@@ -20,22 +20,32 @@ ServiceState& current_state(Context& context, uint16_t slot, const Plan& plan, u
 }
 
 void write_counters(Context& context) {
-  context.counters.held.set(context.resequencer.held());
   context.counters.gaps.set(context.resequencer.gaps());
   context.counters.forced.set(context.resequencer.forced());
 }
 
 }  // namespace
 
-void assemble(Context& context, rte_mbuf* packet, uint16_t slot, const Plan& plan,
-              const Inner& inner, uint64_t now) {
-  if (!plan.resequence) return deliver(context, packet, now);
+// The index holds the slot in its low bits.
+const Plan* find_receiver(const Context& context, uint32_t receiver_index, uint16_t& slot) {
+  slot = static_cast<uint16_t>(receiver_index % kServicesMax);
+  const Plan* plan = context.plans->plan(slot);
+  return plan != nullptr && receiver_index != 0 && plan->receiver_index == receiver_index ? plan
+                                                                                          : nullptr;
+}
+
+void assemble(Context& context, const Arrived& arrived, uint64_t now) {
+  uint16_t slot = 0;
+  const Plan* plan = find_receiver(context, arrived.receiver_index, slot);
+  // The service may have ended while the packet waited for slower paths; it was paid for all the
+  // same.
+  if (plan == nullptr) return deliver(context, arrived.packet, now);
   const auto out = [&](rte_mbuf* next) { deliver(context, next, now); };
-  ServiceState& service = current_state(context, slot, plan, now);
-  switch (context.resequencer.receive(service.lanes[inner.lane], inner.sn, packet, now,
+  Lane& lane = current_state(context, slot, *plan, now).lanes[arrived.inner.lane];
+  switch (context.resequencer.receive(lane, arrived.inner.sn, arrived.packet, now,
                                       context.hole_wait, out)) {
     case Arrival::duplicate:
-      context.drop(packet, Drop::duplicate);
+      context.drop(arrived.packet, Drop::duplicate);
       break;
     case Arrival::late:
       context.counters.late.add(1);

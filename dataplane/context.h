@@ -15,6 +15,7 @@
 #include "dataplane/beat.h"
 #include "dataplane/bytes.h"
 #include "dataplane/counters.h"
+#include "dataplane/delay_line.h"
 #include "dataplane/disperse.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/meter.h"
@@ -88,11 +89,24 @@ struct Context {
   uint16_t alive = 0;                               // bit p: path p
   uint64_t now_ns = 0;                              // `now` of this poll
   uint64_t keep_at_ns = 0;                          // when paths are looked at next
-  uint64_t hole_wait = 0;                           // ticks
-  uint16_t identification = 0;                      // of outer IPv4 headers
+  std::array<DelayLine, kPathsMax> delay_lines;
+  std::array<uint64_t, kPathsMax> carried_ns{};  // when a segment last came over the path
+  uint32_t equalising = 0;                       // segments in the delay lines
+  uint64_t hole_wait = 0;                        // ticks
+  uint16_t identification = 0;                   // of outer IPv4 headers
 
   uint64_t icmp_tokens_at = 0;  // token bucket of ICMP errors
   uint32_t icmp_tokens = 0;
+
+  // Packets whose next hop on the LAN is being resolved (RFC 1122 2.3.2.2: not dropped at once).
+  static constexpr uint32_t kUnresolvedMax = 64;
+  struct Unresolved {
+    rte_mbuf* packet = nullptr;
+    uint64_t until = 0;
+  };
+  std::array<Unresolved, kUnresolvedMax> unresolved{};
+  uint32_t unresolved_count = 0;
+  const NeighbourTable* unresolved_in = nullptr;  // the table they were last looked up in
 
   // LAN addresses the worker would like resolved; control takes them out.
   std::unique_ptr<rte_ring, RingDelete> wanted;

@@ -15,6 +15,13 @@ void want(Context& context, uint32_t address, uint64_t now) {
   context.asked_at[i] = now;
 }
 
+void wait_for_neighbour(Context& context, rte_mbuf* packet, uint64_t now) {
+  if (context.unresolved_count == Context::kUnresolvedMax)
+    return context.drop(packet, Drop::no_neighbour);
+  context.unresolved[context.unresolved_count++] = {packet, now + context.options.tsc_hz};
+  context.unresolved_in = &context.plans->neighbours();
+}
+
 void write_ethernet(uint8_t* frame, const Mac& destination, const Mac& source) {
   std::memcpy(frame, destination.data(), destination.size());
   std::memcpy(frame + 6, source.data(), source.size());
@@ -44,13 +51,34 @@ void deliver(Context& context, rte_mbuf* packet, uint64_t now) {
   const Mac* mac = neighbours.everything ? &*neighbours.everything : neighbours.find(next_hop);
   if (mac == nullptr) {
     want(context, next_hop, now);
-    return context.drop(packet, Drop::no_neighbour);
+    return wait_for_neighbour(context, packet, now);
   }
   decrement_ttl(octets(packet));
   auto* frame = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(packet, kEthernetHeader));
   if (frame == nullptr) return context.drop(packet, Drop::no_buffer);
   write_ethernet(frame, *mac, paths.lan_mac);
   enqueue(context, context.lan_tx, packet, {});
+}
+
+// After another table was published, everything that waits is tried again, in order; without one,
+// it waits a second.
+void deliver_resolved(Context& context, uint64_t now) {
+  if (context.unresolved_count == 0) return;
+  const auto waiting = context.unresolved;
+  const uint32_t count = context.unresolved_count;
+  const bool changed = context.unresolved_in != &context.plans->neighbours();
+  context.unresolved_count = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (static_cast<int64_t>(now - waiting[i].until) >= 0) {
+      context.drop(waiting[i].packet, Drop::no_neighbour);
+    } else if (changed) {
+      const uint32_t before = context.unresolved_count;
+      deliver(context, waiting[i].packet, now);
+      if (context.unresolved_count != before) context.unresolved[before].until = waiting[i].until;
+    } else {
+      context.unresolved[context.unresolved_count++] = waiting[i];
+    }
+  }
 }
 
 }  // namespace anabranch::dataplane

@@ -29,7 +29,7 @@ enum class Drop : uint8_t {
   bad_inner,         // what was inside is not an IPv4 packet of the stated length
   duplicate,         // its number was delivered before
   not_for_lan,       // addressed to something that is not behind this gateway
-  no_neighbour,      // next hop on the LAN not resolved yet
+  no_neighbour,      // next hop on the LAN not resolved within a second
   lan_tx_full,       // the LAN port did not take it
   icmp_limited,      // an ICMP error not sent because of its rate limit
   count_,

@@ -19,15 +19,6 @@ void refuse(Context& context, rte_mbuf* packet, Place place, uint16_t octet_coun
   context.drop(packet, reason);
 }
 
-// The slot a receiver index stands for, or kServicesMax. The index holds the slot in its low bits.
-uint16_t find_receiver(Context& context, uint32_t receiver_index, const Plan*& plan) {
-  const auto slot = static_cast<uint16_t>(receiver_index % kServicesMax);
-  plan = context.plans->plan(slot);
-  return plan != nullptr && plan->receiver_index == receiver_index && receiver_index != 0
-             ? slot
-             : kServicesMax;
-}
-
 }  // namespace
 
 void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const PacketView& view,
@@ -47,9 +38,9 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
     return refuse(context, packet, unnamed, outer_octets, Drop::bad_path);
   }
   const Place place = path_place(outer.path);
-  const Plan* plan = nullptr;
-  const uint16_t slot = find_receiver(context, outer.receiver_index, plan);
-  if (slot == kServicesMax) {
+  uint16_t slot = 0;
+  const Plan* plan = find_receiver(context, outer.receiver_index, slot);
+  if (plan == nullptr) {
     return refuse(context, packet, place, outer_octets, Drop::unknown_receiver);
   }
   if (!open(segment)) return refuse(context, packet, place, outer_octets, Drop::bad_tag);
@@ -76,7 +67,9 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
 
   rte_pktmbuf_adj(packet, static_cast<uint16_t>(content.data() + kInnerHeader - octets(packet)));
   rte_pktmbuf_trim(packet, static_cast<uint16_t>(rte_pktmbuf_data_len(packet) - inner_octets));
-  assemble(context, packet, slot, *plan, inner, now);
+  if (plan->resequence)
+    return equalise(context, {packet, outer.receiver_index, inner}, outer.path, now);
+  deliver(context, packet, now);
 }
 
 }  // namespace anabranch::dataplane

@@ -20,13 +20,19 @@ void segment_burst(Context& context, std::span<rte_mbuf* const> packets,
 void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const PacketView& outer,
                   uint64_t now);
 
-// assemble.cc: a client's packet with its place in its lane; holes whose time is over.
-void assemble(Context& context, rte_mbuf* packet, uint16_t slot, const Plan& plan,
-              const Inner& inner, uint64_t now);
-void expire_holes(Context& context, uint64_t now);
+// equalise.cc: holds back what came over a faster path than others use; releases what is due.
+void equalise(Context& context, const Arrived& arrived, uint8_t path, uint64_t now);
+void release_equalised(Context& context, uint64_t now);
 
-// deliver.cc: a client's packet that goes out on the LAN.
+// assemble.cc: a client's packet with its place in its lane; holes whose time is over.
+void assemble(Context& context, const Arrived& arrived, uint64_t now);
+void expire_holes(Context& context, uint64_t now);
+// The slot a receiver index stands for, and its plan; nullptr when it stands for nothing.
+const Plan* find_receiver(const Context& context, uint32_t receiver_index, uint16_t& slot);
+
+// deliver.cc: a client's packet that goes out on the LAN; those that waited for their next hop.
 void deliver(Context& context, rte_mbuf* packet, uint64_t now);
+void deliver_resolved(Context& context, uint64_t now);
 
 // icmp.cc: answers `packet` (from its IPv4 header on, not consumed) with an ICMP error, when
 // RFC 1812 4.3.2 allows it: a new packet, or nullptr. `to_lan`: the packet came from the LAN.

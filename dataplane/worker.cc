@@ -56,6 +56,11 @@ tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(const WorkerOp
 
 Worker::~Worker() {
   if (context_.plans == nullptr) return;
+  for (uint32_t i = 0; i < context_.unresolved_count; ++i)
+    rte_pktmbuf_free(context_.unresolved[i].packet);
+  for (DelayLine& line : context_.delay_lines) {
+    while (line.count != 0) rte_pktmbuf_free(line.take().packet);
+  }
   for (uint16_t slot = 0; slot < kServicesMax; ++slot) {
     for (Lane& lane : context_.service(slot).lanes) {
       if (lane.window == 0) continue;
@@ -70,11 +75,14 @@ uint32_t Worker::poll(uint64_t now) {
   c.now_ns = c.nanoseconds(now);
   uint32_t packets = rx_lan(c, now);
   for (uint8_t u = 0; u < c.options.uplinks; ++u) packets += rx_uplink(c, u, now);
+  release_equalised(c, now);
   expire_holes(c, now);
+  deliver_resolved(c, now);
   keep_paths(c);
   flush_all(c);
   c.counters.flows_aged.add(c.flows->age(now, kAgedPerPoll));
   c.counters.flows.set(c.flows->size());
+  c.counters.held.set(c.resequencer.held() + c.equalising + c.unresolved_count);
   c.counters.polls.add(1);
   c.plans->quiescent(c.options.id);
   return packets;
