@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 namespace anabranch::billing {
 namespace {
 
@@ -15,7 +17,20 @@ std::string grouped(uint64_t number) {
 }
 
 std::string rule(char c) {
-  return std::string(92, c) + "\n";
+  return std::string(78, c) + "\n";
+}
+
+// What a section's lines come to, by price: exact until a price's octets are all there.
+void add_charges(StatementSection& section, const std::map<Amount, Amount>& exact, int digits) {
+  std::map<Amount, uint64_t> octets;
+  for (const StatementLine& line : section.lines) {
+    if (line.price_per_gb != Amount()) octets[line.price_per_gb] += line.octets;
+  }
+  for (const auto& [price, count] : octets) {
+    const Amount amount = round_to_minor(exact.at(price), digits);
+    section.charges.push_back({price, count, amount});
+    section.subtotal += amount;
+  }
 }
 
 }  // namespace
@@ -23,7 +38,8 @@ std::string rule(char c) {
 tl::expected<Statement, std::string> make_statement(const Ledger& ledger,
                                                     const std::string& account) {
   Statement statement{.account = account};
-  Amount exact;
+  Amount total;
+  std::vector<std::map<Amount, Amount>> exact;  // by section and price
   for (const UsageLine& used : ledger.usage(account)) {
     const auto tariff = ledger.tariff(used.tariff, used.tariff_version);
     if (!tariff)
@@ -36,22 +52,25 @@ tl::expected<Statement, std::string> make_statement(const Ledger& ledger,
     statement.currency = tariff->currency;
     if (statement.sections.empty() || statement.sections.back().provider != used.provider) {
       statement.sections.push_back({.provider = used.provider});
+      exact.emplace_back();
     }
     StatementSection& section = statement.sections.back();
-    const Amount amount = round_to_minor(used.amount, minor_digits(tariff->currency).value());
     const Amount price = tariff->charge(used.provider, used.kind, kOctetsPerGb).value_or(Amount());
     section.lines.push_back(
-        {used.path, used.direction, used.kind, used.octets, used.packets, price, amount});
+        {used.path, used.direction, used.kind, used.octets, used.packets, price});
     section.octets += used.octets;
-    section.subtotal += amount;
+    exact.back()[price] += used.amount;
     statement.octets += used.octets;
-    statement.total += amount;
-    exact += used.amount;
+    total += used.amount;
+  }
+  for (size_t i = 0; i < statement.sections.size(); ++i) {
+    add_charges(statement.sections[i], exact[i], minor_digits(statement.currency).value());
+    statement.total += statement.sections[i].subtotal;
   }
   const auto balances = ledger.balance(account);
   const auto posted = balances.find(statement.currency);
-  if ((posted == balances.end() ? Amount() : posted->second) != exact) {
-    return tl::unexpected("statement of " + account + ": its usage comes to " + to_text(exact) +
+  if ((posted == balances.end() ? Amount() : posted->second) != total) {
+    return tl::unexpected("statement of " + account + ": its usage comes to " + to_text(total) +
                           ", its postings do not; the ledger must be examined");
   }
   return statement;
@@ -64,20 +83,25 @@ std::string to_text(const Statement& s) {
       s.account, s.currency.empty() ? "-" : s.currency);
   for (const StatementSection& section : s.sections) {
     out += section.provider + "\n" + rule('-');
-    out += fmt::format("  {:<22} {:<9} {:<11} {:>17} {:>11} {:>9} {:>7}\n", "path", "direction",
-                       "kind", "octets", "packets", "per GB", "amount");
+    out += fmt::format("  {:<22} {:<9} {:<11} {:>17} {:>13}\n", "path", "direction", "kind",
+                       "octets", "packets");
     for (const StatementLine& line : section.lines) {
-      out += fmt::format("  {:<22} {:<9} {:<11} {:>17} {:>11} {:>9} {:>7}\n", line.path,
+      out += fmt::format("  {:<22} {:<9} {:<11} {:>17} {:>13}\n", line.path,
                          kDirectionNames[static_cast<size_t>(line.direction)],
                          kKindNames[static_cast<size_t>(line.kind)], grouped(line.octets),
-                         grouped(line.packets), to_text(line.price_per_gb), to_text(line.amount));
+                         grouped(line.packets));
     }
-    out += fmt::format("  {:<44} {:>17} {:>11} {:>9} {:>7}\n\n", "subtotal",
-                       grouped(section.octets), "", "", to_text(section.subtotal));
+    for (const StatementCharge& c : section.charges) {
+      out += fmt::format("  {:<44} {:>17} {:>13}\n",
+                         "charged at " + to_text(c.price_per_gb) + " " + s.currency + " per GB",
+                         grouped(c.octets), to_text(c.amount));
+    }
+    out += fmt::format("  {:<44} {:>17} {:>13}\n\n", "subtotal", grouped(section.octets),
+                       to_text(section.subtotal));
   }
   out += rule('=');
-  out += fmt::format("  {:<44} {:>17} {:>11} {:>9} {:>7}\n", "total", grouped(s.octets), "",
-                     s.currency, to_text(s.total));
+  out += fmt::format("  {:<44} {:>17} {:>13}\n", "total " + s.currency, grouped(s.octets),
+                     to_text(s.total));
   return out;
 }
 
@@ -91,11 +115,17 @@ nlohmann::json to_json(const Statement& s) {
                        {"kind", kKindNames[static_cast<size_t>(line.kind)]},
                        {"octets", line.octets},
                        {"packets", line.packets},
-                       {"price_per_gb", to_text(line.price_per_gb)},
-                       {"amount", to_text(line.amount)}});
+                       {"price_per_gb", to_text(line.price_per_gb)}});
+    }
+    nlohmann::json charges = nlohmann::json::array();
+    for (const StatementCharge& c : section.charges) {
+      charges.push_back({{"price_per_gb", to_text(c.price_per_gb)},
+                         {"octets", c.octets},
+                         {"amount", to_text(c.amount)}});
     }
     sections.push_back({{"provider", section.provider},
                         {"lines", lines},
+                        {"charges", charges},
                         {"octets", section.octets},
                         {"subtotal", to_text(section.subtotal)}});
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A statement: what an account used and owes, a section a provider.
 //
-// Each line is one (path, direction, kind) at one price. Its amount is rounded once, to the
-// currency's smallest coin; subtotals and totals are sums of rounded lines, so what is printed adds
-// up. The same usage gives the same statement.
+// Usage is shown by (path, direction, kind); charges by tariff line, that is, by price. The amount
+// of a tariff line is rounded, once, to the currency's smallest coin; subtotals and totals are sums
+// of rounded amounts, so what is printed adds up. The same usage gives the same statement.
 #pragma once
 
 #include <string>
@@ -22,11 +22,16 @@ struct StatementLine {
   Kind kind = Kind::first;
   uint64_t octets = 0, packets = 0;
   Amount price_per_gb;  // zero where the tariff charges nothing for this kind
-  Amount amount;        // rounded
+};
+struct StatementCharge {
+  Amount price_per_gb;
+  uint64_t octets = 0;
+  Amount amount;  // rounded
 };
 struct StatementSection {
   std::string provider;
   std::vector<StatementLine> lines;
+  std::vector<StatementCharge> charges;  // by price
   uint64_t octets = 0;
   Amount subtotal;
 };

@@ -10,33 +10,32 @@ PathSample sample(const dataplane::PathTelemetry& t) {
           .rtt_variation_ms = ms(t.rtt_variation_ns),
           .rtt_min_ms = ms(t.rtt_min_ns),
           .received = t.received.get(),
-          .received_highest = t.received_highest.get(),
+          .expected = t.expected.get(),
           .peer_received = t.peer_received.get(),
-          .peer_highest = t.peer_highest.get()};
+          .peer_expected = t.peer_expected.get()};
 }
 
-void LossMeter::update(uint64_t received, uint64_t highest) {
+void LossMeter::update(uint64_t received, uint64_t expected) {
   constexpr double kShare = 0.2;
   constexpr uint64_t kPacketsMin = 20;  // fewer say nothing; they are taken together with the next
-  if (received < received_ || highest < highest_) {
+  if (received < received_ || expected < expected_) {
     received_ = received;
-    highest_ = highest;
+    expected_ = expected;
     return;
   }
-  const uint64_t expected = highest - highest_;
-  if (expected < kPacketsMin) return;
+  const uint64_t sent = expected - expected_;
+  if (sent < kPacketsMin) return;
   const uint64_t came = received - received_;
-  const double lost =
-      came >= expected ? 0 : 1 - static_cast<double>(came) / static_cast<double>(expected);
+  const double lost = came >= sent ? 0 : 1 - static_cast<double>(came) / static_cast<double>(sent);
   loss_ += kShare * (lost - loss_);
   received_ = received;
-  highest_ = highest;
+  expected_ = expected;
 }
 
 void PathMeter::update(const PathSample& sample) {
   constexpr double kShare = 1.0 / 60;
-  down_.update(sample.received, sample.received_highest);
-  up_.update(sample.peer_received, sample.peer_highest);
+  down_.update(sample.received, sample.expected);
+  up_.update(sample.peer_received, sample.peer_expected);
   availability_ += kShare * ((sample.alive ? 1.0 : 0.0) - availability_);
 }
 

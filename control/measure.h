@@ -14,8 +14,8 @@ namespace anabranch::control {
 struct PathSample {
   bool alive = false;
   double rtt_ms = 0, rtt_variation_ms = 0, rtt_min_ms = 0;
-  uint64_t received = 0, received_highest = 0;
-  uint64_t peer_received = 0, peer_highest = 0;
+  uint64_t received = 0, expected = 0;
+  uint64_t peer_received = 0, peer_expected = 0;
 };
 PathSample sample(const dataplane::PathTelemetry& telemetry);
 
@@ -23,11 +23,11 @@ PathSample sample(const dataplane::PathTelemetry& telemetry);
 // end sets both counts back; that interval is left out.
 class LossMeter {
  public:
-  void update(uint64_t received, uint64_t highest);
+  void update(uint64_t received, uint64_t expected);
   double loss() const { return loss_; }
 
  private:
-  uint64_t received_ = 0, highest_ = 0;
+  uint64_t received_ = 0, expected_ = 0;
   double loss_ = 0;
 };
 

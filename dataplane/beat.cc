@@ -14,7 +14,7 @@ void store_beat(uint8_t* p, const Beat& beat) {
   store_be64(p + 8, beat.echo_ns);
   store_be64(p + 16, beat.echo_hold_ns);
   store_be64(p + 24, beat.received);
-  store_be64(p + 32, beat.highest);
+  store_be64(p + 32, beat.expected);
   store_be32(p + 40, beat.interval_us);
   store_be32(p + 44, beat.hears ? 1u << 24 : 0);
 }
@@ -29,7 +29,7 @@ void PathMeasure::beat_received(const Beat& beat, uint64_t now_ns) {
   echo_at_ns_ = now_ns;
   peer_hears_ = beat.hears;
   peer_received_ = beat.received;
-  peer_highest_ = beat.highest;
+  peer_expected_ = beat.expected;
   // A peer that names no sensible interval must not keep a dead path alive.
   const uint64_t interval_ns = uint64_t{beat.interval_us} * 1000;
   peer_interval_ns_ = interval_ns == 0 || interval_ns > kBeatIdleNs ? kBeatIdleNs : interval_ns;
@@ -58,7 +58,7 @@ Beat PathMeasure::make_beat(uint64_t now_ns, uint64_t interval_ns) {
               .echo_ns = echo_ns_,
               .echo_hold_ns = echo_ns_ == 0 ? 0 : now_ns - echo_at_ns_,
               .received = received_,
-              .highest = highest_,
+              .expected = expected(),
               .interval_us = static_cast<uint32_t>(interval_ns / 1000),
               .hears = hears(now_ns)};
 }
@@ -75,9 +75,9 @@ void PathMeasure::write(PathTelemetry& telemetry, bool alive) const {
   telemetry.rtt_variation_ns.set(rtt_variation_ns_);
   telemetry.rtt_min_ns.set(rtt_min_.any() ? rtt_min_.get() : 0);
   telemetry.received.set(received_);
-  telemetry.received_highest.set(highest_);
+  telemetry.expected.set(expected());
   telemetry.peer_received.set(peer_received_);
-  telemetry.peer_highest.set(peer_highest_);
+  telemetry.peer_expected.set(peer_expected_);
 }
 
 }  // namespace anabranch::dataplane

@@ -5,13 +5,13 @@
 //    8  time sent of the last beat the sender received; 0: none yet
 //   16  how long ago that was, ns
 //   24  segments and beats received on this path since the session began
-//   32  highest packet number among them, plus one
+//   32  how many the peer sent from the first of these to the last, by their packet numbers
 //   40  interval until the next beat, µs
 //   44  flags: bit 0: the sender hears us
 //   45  zero
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <cstdint>
 
 #include "dataplane/bounds.h"
@@ -30,7 +30,7 @@ struct Beat {
   uint64_t echo_ns = 0;
   uint64_t echo_hold_ns = 0;
   uint64_t received = 0;
-  uint64_t highest = 0;
+  uint64_t expected = 0;
   uint32_t interval_us = 0;
   bool hears = false;
 };
@@ -42,11 +42,11 @@ struct PathTelemetry {
   Counter alive;
   Counter rtt_ns;  // smoothed, RFC 9002 5.3; 0: not measured
   Counter rtt_variation_ns;
-  Counter rtt_min_ns;        // of the last ten seconds
-  Counter received;          // segments and beats accepted from the path in this session
-  Counter received_highest;  // highest packet number among them, plus one
-  Counter peer_received;     // the same as the peer sees it
-  Counter peer_highest;
+  Counter rtt_min_ns;     // of the last ten seconds
+  Counter received;       // segments and beats accepted from the path in this session
+  Counter expected;       // how many were sent meanwhile, by their packet numbers
+  Counter peer_received;  // the same as the peer sees it
+  Counter peer_expected;
 };
 
 // The least or greatest of the last one to two intervals.
@@ -83,8 +83,8 @@ class PathMeasure {
   // Something authentic arrived; `number` is its packet number.
   void heard(uint64_t now_ns, uint64_t number) {
     heard_ns_ = now_ns;
-    ++received_;
-    if (number >= highest_) highest_ = number + 1;
+    if (received_++ == 0) first_ = highest_ = number;
+    highest_ = std::max(highest_, number);
   }
   void beat_received(const Beat& beat, uint64_t now_ns);
   // The beat to send now; the next is due after `interval_ns`.
@@ -113,8 +113,10 @@ class PathMeasure {
   uint64_t peer_interval_ns_ = kBeatIdleNs;
   bool peer_hears_ = false;
   uint64_t echo_ns_ = 0, echo_at_ns_ = 0;
-  uint64_t received_ = 0, highest_ = 0;
-  uint64_t peer_received_ = 0, peer_highest_ = 0;
+  uint64_t received_ = 0, first_ = 0, highest_ = 0;
+  // Packets sent from the first we received to the last; early ones that came late are not known.
+  uint64_t expected() const { return received_ == 0 ? 0 : highest_ - first_ + 1; }
+  uint64_t peer_received_ = 0, peer_expected_ = 0;
   uint64_t rtt_ns_ = 0, rtt_variation_ns_ = 0;
   Windowed<uint64_t, Less> rtt_min_;
   Windowed<int64_t, Less> delay_min_;

@@ -2,9 +2,9 @@
 // Equal delays: where segments of one lane come over several paths, those of a faster path wait
 // until the slowest would have brought them. Put in order, they would mostly wait for it anyway;
 // but the first of each round would not, and a sender whose delay jumps between the fastest and the
-// slowest path believes in congestion that is not there (HyStart ends slow start at 32 packets
-// instead of at half the bandwidth × delay: a 100 MB file at 92 instead of 127 Mbit/s over 100/10,
-// 50/30 and 20/20).
+// slowest path believes in congestion that is not there: HyStart ended slow start at 32 packets,
+// and a file of 100 MB took 8.7 s instead of 5.6 (CUBIC, links of 100/10, 50/30 and 20 Mbit/s/20
+// ms, 2026-11).
 #include "dataplane/stages.h"
 
 namespace anabranch::dataplane {
