@@ -81,9 +81,10 @@ class PacketBuilder {
 
   // From the IPv4 header on.
   Octets ip() const {
-    Octets out(20 + l4_.size() + payload_.size());
-    std::copy(l4_.begin(), l4_.end(), out.begin() + 20);
-    std::copy(payload_.begin(), payload_.end(), out.end() - static_cast<std::ptrdiff_t>(payload_.size()));
+    Octets out(20);
+    for (const Octets* part : {&l4_, &payload_}) {
+      for (const uint8_t octet : *part) out.push_back(octet);
+    }
     out[0] = 0x45;
     out[1] = static_cast<uint8_t>(dscp_ << 2);
     store_be16(&out[2], static_cast<uint16_t>(out.size()));
@@ -96,11 +97,11 @@ class PacketBuilder {
     return out;
   }
   Octets frame() const {
-    Octets out(14);
-    std::copy(mac_.begin(), mac_.end(), out.begin());
-    store_be16(&out[12], 0x0800);
-    const Octets packet = ip();
-    out.insert(out.end(), packet.begin(), packet.end());
+    Octets out(mac_.begin(), mac_.end());
+    out.resize(12);
+    out.push_back(0x08);
+    out.push_back(0x00);
+    for (const uint8_t octet : ip()) out.push_back(octet);
     return out;
   }
 
