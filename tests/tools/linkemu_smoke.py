@@ -30,7 +30,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def sh(*words):
-    return subprocess.run([str(w) for w in words], check=True, capture_output=True, text=True).stdout
+    command = [str(word) for word in words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def wait_for(condition, what, seconds=10):
@@ -103,8 +104,8 @@ class World:
 
     def ping(self, count):
         """The round-trip times over fibre, in ms; all have to come back."""
-        text = sh("ip", "netns", "exec", self.names["west"], "ping", "-n", "-c", count, "-i", "0.02",
-                  "-s", "100", "-W", "5", FIBRE[1])
+        text = sh("ip", "netns", "exec", self.names["west"], "ping", "-n", "-c", count,
+                  "-i", "0.02", "-s", "100", "-W", "5", FIBRE[1])
         times = [float(t) for t in re.findall(r"time=([0-9.]+) ms", text)]
         assert len(times) == count, text
         return times
@@ -117,7 +118,8 @@ class World:
 class LinkemuTest(unittest.TestCase):
     def start(self, *links):
         process = subprocess.Popen(
-            ["ip", "netns", "exec", self.world.names["net"], LINKEMU, "run", "--socket", self.socket,
+            ["ip", "netns", "exec", self.world.names["net"],
+             LINKEMU, "run", "--socket", self.socket,
              *[word for link in links for word in ("--link", link)]],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.addCleanup(self.stop, process)
@@ -150,7 +152,8 @@ class LinkemuTest(unittest.TestCase):
         sh(LINKEMU, "set", "--socket", self.socket, *words)
 
     def stats(self, way, link=0):
-        return json.loads(sh(LINKEMU, "stats", "--json", "--socket", self.socket))["links"][link][way]
+        stats = json.loads(sh(LINKEMU, "stats", "--json", "--socket", self.socket))
+        return stats["links"][link][way]
 
     def settled(self, way, offered):
         """The counters, once that many packets have been offered and none is in flight."""
@@ -304,7 +307,8 @@ class LinkemuTest(unittest.TestCase):
             silent.connect(self.socket)
             silent.sendall(octets)
         self.assertLess(min(self.world.ping(5)), 2 * DELAY_MS + 20)
-        for octets in (b"x" * 4096, b"\n", b"\xff\xfe\n", b"set fibre both rate=\xff\n", b"stats \0\n"):
+        for octets in (b"x" * 4096, b"\n", b"\xff\xfe\n", b"set fibre both rate=\xff\n",
+                       b"stats \0\n"):
             self.assertIn("error", json.loads(self.request(octets)))
         self.assertIn("links", json.loads(self.request(b"stats\nstats\n")))
 
@@ -324,7 +328,8 @@ class LinkemuTest(unittest.TestCase):
 
     def test_it_ends_cleanly_and_takes_its_socket_away(self):
         second = subprocess.run(
-            ["ip", "netns", "exec", self.world.names["net"], LINKEMU, "run", "--socket", self.socket,
+            ["ip", "netns", "exec", self.world.names["net"],
+             LINKEMU, "run", "--socket", self.socket,
              "--link", "name=again,a=mobile-a,b=mobile-b"],
             capture_output=True, text=True, timeout=20)
         self.assertEqual(second.returncode, 1)

@@ -2,7 +2,6 @@
 #include "tools/linkemu/direction.h"
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 
 namespace anabranch::linkemu {
@@ -57,7 +56,7 @@ void Direction::offer(uint64_t arrival_ns, std::span<const uint8_t> frame, uint3
   if (free_.empty()) return drop(label, Drop::buffer);
   const uint32_t buffer = free_.back();
   free_.pop_back();
-  std::memcpy(&memory_[buffer * kBufferOctets], frame.data(), frame.size());
+  std::copy(frame.begin(), frame.end(), &memory_[buffer * kBufferOctets]);
   waiting_.push_back({.release_ns = draw_release_ns(),
                       .order = order_++,
                       .label = label,

@@ -52,6 +52,9 @@ int ask(const std::string& path, const std::string& request,
 int main(int argc, char** argv) {
   CLI::App app{"Emulates links between pairs of interfaces of this network namespace."};
   app.require_subcommand(1);
+  app.footer(
+      "Delays are exact to the time it takes to get a CPU. Where other work wants the same one:\n"
+      "chrt --fifo 1 linkemu run …");
   linkemu::EmulatorOptions options;
   std::vector<std::string> links, words;
   bool as_json = false;

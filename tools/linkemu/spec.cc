@@ -43,8 +43,9 @@ struct Item {
 Item parse_item(const std::string& text) {
   const size_t equals = std::min(text.find('='), text.size());
   const size_t dot = std::min(text.find('.'), equals);
+  const size_t way = std::min(dot + 1, equals);
   return {.key = text.substr(0, dot),
-          .way = text.substr(std::min(dot + 1, equals), equals - std::min(dot + 1, equals)),
+          .way = text.substr(way, equals - way),
           .rest = text.substr(equals)};
 }
 
