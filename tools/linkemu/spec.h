@@ -7,21 +7,25 @@
 
 #include <tl/expected.hpp>
 
-#include "tools/linkemu/link.h"
+#include "tools/linkemu/direction.h"
 
-namespace linkemu {
+namespace anabranch::linkemu {
 
 struct LinkSpec {
-  std::string name, a, b;  // the link and its two interfaces
-  Settings ab, ba;         // by direction
+  std::string name;
+  std::string a, b;  // the interfaces of its ends
+  Settings ab, ba;   // by direction
 };
 
-// "name=fibre,a=fib-a,b=fib-b,rate=100Mbit/s,delay=10ms,queue=100ms,loss.ab=1%": a key with .ab or
-// .ba is for that direction only.
+// One change, with its unit: "up", "down", "rate=5Mbit/s", "delay=40ms", "jitter=2ms", "loss=1%",
+// "queue=50ms", "reorder=true". The error names the key, the value and what was expected.
+tl::expected<Settings, std::string> apply_change(Settings settings, const std::string& change);
+
+// "name=fibre,a=fib-a,b=fib-b,rate=100Mbit/s,delay=10ms,loss.ab=1%": name, ends and changes. A key
+// with .ab or .ba holds for that direction, and before the same key without.
 tl::expected<LinkSpec, std::string> parse_link(const std::string& text);
 
-// One change: "up", "down", "rate=5Mbit/s", "delay=40ms", "jitter=2ms", "loss=1%", "queue=50ms",
-// "reorder=on". The error names the key and what was expected.
-tl::expected<Settings, std::string> apply(Settings settings, const std::string& change);
+// All links, of which no two may share a name or an interface.
+tl::expected<std::vector<LinkSpec>, std::string> parse_links(const std::vector<std::string>& texts);
 
-}  // namespace linkemu
+}  // namespace anabranch::linkemu

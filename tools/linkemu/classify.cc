@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tools/linkemu/classify.h"
+
+#include <algorithm>
+
+namespace anabranch::linkemu {
+namespace {
+
+constexpr uint32_t kEthernetOctets = 14;
+constexpr uint16_t kEtherTypeIpv4 = 0x0800, kEtherTypeIpv6 = 0x86dd;
+constexpr size_t kIpv4HeaderMin = 20, kIpv6Header = 40;
+constexpr uint8_t kProtocolUdp = 17;
+
+uint16_t load_be16(std::span<const uint8_t> octets, size_t at) {
+  return static_cast<uint16_t>(octets[at] << 8 | octets[at + 1]);
+}
+
+// RFC 791 3.1, RFC 768.
+bool is_tunnel(std::span<const uint8_t> packet, uint16_t tunnel_port) {
+  const size_t header = (packet[0] & 0x0f) * size_t{4};
+  const bool later_fragment = (load_be16(packet, 6) & 0x1fff) != 0;
+  if (packet[9] != kProtocolUdp || later_fragment) return false;
+  if (header < kIpv4HeaderMin || packet.size() < header + 4) return false;
+  return load_be16(packet, header) == tunnel_port || load_be16(packet, header + 2) == tunnel_port;
+}
+
+}  // namespace
+
+Label classify(std::span<const uint8_t> frame, uint32_t length, uint16_t tunnel_port) {
+  const Label other{TrafficClass::other, length - std::min(length, kEthernetOctets)};
+  if (frame.size() <= kEthernetOctets) return other;
+  const uint16_t type = load_be16(frame, 12);
+  const auto packet = frame.subspan(kEthernetOctets);
+  const int version = packet[0] >> 4;
+  if (type == kEtherTypeIpv4 && version == 4 && packet.size() >= kIpv4HeaderMin) {
+    const auto traffic =
+        is_tunnel(packet, tunnel_port) ? TrafficClass::tunnel : TrafficClass::kernel;
+    return {traffic, load_be16(packet, 2)};
+  }
+  if (type == kEtherTypeIpv6 && version == 6 && packet.size() >= kIpv6Header)
+    return {TrafficClass::kernel, static_cast<uint32_t>(kIpv6Header) + load_be16(packet, 4)};
+  return other;
+}
+
+}  // namespace anabranch::linkemu
