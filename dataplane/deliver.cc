@@ -43,7 +43,7 @@ void deliver(Context& context, rte_mbuf* packet, uint64_t now) {
   const uint32_t next_hop = neighbours.next_hop(destination);
   const Mac* mac = neighbours.everything ? &*neighbours.everything : neighbours.find(next_hop);
   if (mac == nullptr) {
-    want(context, next_hop, now);
+    if (next_hop != 0) want(context, next_hop, now);
     return context.drop(packet, Drop::no_neighbour);
   }
   decrement_ttl(octets(packet));
