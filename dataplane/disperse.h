@@ -28,7 +28,7 @@ inline bool is_before(uint64_t a, uint64_t b) {
 }
 
 // The path for a segment of `octets` on the wire; 0 when no path of the plan is in `alive`.
-// Cost: about 3 cycles a path of the plan.
+// Cost: 12 cycles with 3 paths, 45 with 8 (bench/disperse_bench).
 inline uint8_t choose_by_packet(const Plan& plan, Dispersion& d, uint16_t alive, uint32_t octets) {
   const auto usable = static_cast<uint16_t>(plan.path_mask & alive);
   if (usable == 0) return 0;

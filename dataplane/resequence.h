@@ -124,7 +124,7 @@ class Resequencer {
   Arrival receive_behind(Lane& lane, uint32_t sn, Item item, Out&& out) {
     for (uint8_t i = 0; i < lane.missing_count; ++i) {
       if (lane.missing[i] != sn) continue;
-      forget(lane, i);
+      lane.missing[i] = lane.missing[--lane.missing_count];
       out(item);
       return Arrival::late;
     }
