@@ -95,6 +95,8 @@ class PathMeasure {
 
   // Heard within three of the peer's intervals and a half, and the peer hears us.
   bool alive(uint64_t now_ns) const { return peer_hears_ && hears(now_ns); }
+  // A plan of the peer uses this path, as the interval of its beats says.
+  bool peer_uses() const { return peer_interval_ns_ <= kBeatInUseNs; }
   // One-way delay less an unknown constant that is the same for all paths to this peer.
   bool delay_known() const { return delay_max_.any(); }
   int64_t delay_min_ns() const { return delay_min_.get(); }

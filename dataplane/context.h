@@ -90,10 +90,9 @@ struct Context {
   uint64_t now_ns = 0;                              // `now` of this poll
   uint64_t keep_at_ns = 0;                          // when paths are looked at next
   std::array<DelayLine, kPathsMax> delay_lines;
-  std::array<uint64_t, kPathsMax> carried_ns{};  // when a segment last came over the path
-  uint32_t equalising = 0;                       // segments in the delay lines
-  uint64_t hole_wait = 0;                        // ticks
-  uint16_t identification = 0;                   // of outer IPv4 headers
+  uint32_t equalising = 0;      // segments in the delay lines
+  uint64_t hole_wait = 0;       // ticks
+  uint16_t identification = 0;  // of outer IPv4 headers
 
   uint64_t icmp_tokens_at = 0;  // token bucket of ICMP errors
   uint32_t icmp_tokens = 0;

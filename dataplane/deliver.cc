@@ -50,6 +50,7 @@ void deliver(Context& context, rte_mbuf* packet, uint64_t now) {
   const uint32_t next_hop = neighbours.next_hop(destination);
   const Mac* mac = neighbours.everything ? &*neighbours.everything : neighbours.find(next_hop);
   if (mac == nullptr) {
+    if (next_hop == 0) return context.drop(packet, Drop::no_neighbour);
     want(context, next_hop, now);
     return wait_for_neighbour(context, packet, now);
   }

@@ -3,11 +3,11 @@
 //
 // By packet: each path has a virtual time that grows with the octets it carries, divided by its
 // weight; the path that would be least far ahead is next (start-time fair queueing without queues).
-// Shares of octets then follow the weights to within one packet. By flow: the flow's bucket
-// decides. Dead paths are passed over at once, before control has published another plan.
+// Shares of octets then follow the weights to within one packet. Times wrap (with small weights,
+// within hours), so they are compared by their difference. By flow: the flow's bucket decides. Dead
+// paths are passed over at once, before control has published another plan.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -23,8 +23,12 @@ struct Dispersion {
   std::array<uint64_t, kPathsMax> time{};
 };
 
+inline bool is_before(uint64_t a, uint64_t b) {
+  return static_cast<int64_t>(a - b) < 0;
+}
+
 // The path for a segment of `octets` on the wire; 0 when no path of the plan is in `alive`.
-// Cost: about 3 cycles a path of the plan.
+// Cost: 12 cycles with 3 paths, 45 with 8 (bench/disperse_bench).
 inline uint8_t choose_by_packet(const Plan& plan, Dispersion& d, uint16_t alive, uint32_t octets) {
   const auto usable = static_cast<uint16_t>(plan.path_mask & alive);
   if (usable == 0) return 0;
@@ -34,22 +38,23 @@ inline uint8_t choose_by_packet(const Plan& plan, Dispersion& d, uint16_t alive,
   if (d.usable != usable) {
     // A path that comes back starts where the others are, or it would get everything until it had
     // caught up.
-    uint64_t least = UINT64_MAX;
     const auto stayed = static_cast<uint16_t>(usable & d.usable);
+    uint64_t least = stayed == 0 ? 0 : d.time[static_cast<uint8_t>(std::countr_zero(stayed))];
     for (uint32_t m = stayed; m != 0; m &= m - 1) {
-      least = std::min(least, d.time[static_cast<uint8_t>(std::countr_zero(m))]);
+      const uint64_t t = d.time[static_cast<uint8_t>(std::countr_zero(m))];
+      if (is_before(t, least)) least = t;
     }
     for (uint32_t m = static_cast<uint16_t>(usable & ~d.usable); m != 0; m &= m - 1) {
-      d.time[static_cast<uint8_t>(std::countr_zero(m))] = stayed == 0 ? 0 : least;
+      d.time[static_cast<uint8_t>(std::countr_zero(m))] = least;
     }
     d.usable = usable;
   }
   uint8_t best = 0;
-  uint64_t best_time = UINT64_MAX;
+  uint64_t best_time = 0;
   for (uint32_t m = usable; m != 0; m &= m - 1) {
     const auto p = static_cast<uint8_t>(std::countr_zero(m));
     const uint64_t t = d.time[p] + uint64_t{octets} * plan.cost[p];
-    if (t < best_time) {
+    if (best == 0 || is_before(t, best_time)) {
       best_time = t;
       best = p;
     }

@@ -67,6 +67,7 @@ void keep_paths(Context& context) {
   const uint32_t session = house == nullptr ? 0 : house->receiver_index;
   if (context.house_session != session) {
     context.measures = {};
+    context.packet_number = {};
     context.house_session = session;
     context.alive = 0;
   }
@@ -75,6 +76,7 @@ void keep_paths(Context& context) {
     if (table.paths[p].configured && house != nullptr && house->peer_index != 0) {
       keep_path(context, *house, p, table.paths[p]);
     } else {
+      context.alive = static_cast<uint16_t>(context.alive & ~(1u << p));
       context.telemetry[p].alive.set(0);
     }
   }

@@ -12,6 +12,7 @@
 // called for each that comes out. One thread.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -26,11 +27,10 @@ namespace anabranch::dataplane {
 // A lane's state at the receiving end. All zero is a lane of a new session.
 struct Lane {
   static constexpr uint8_t kMissing = 13;
-  uint32_t next = 0;       // the number that comes out next
-  uint16_t window = 0;     // 1-based; 0: no hole
-  uint8_t missing_at = 0;  // next place in `missing`
+  uint32_t next = 0;    // the number that comes out next
+  uint16_t window = 0;  // 1-based; 0: no hole
   uint8_t missing_count = 0;
-  std::array<uint32_t, kMissing> missing{};  // the last numbers that were given up
+  std::array<uint32_t, kMissing> missing{};  // the last numbers that were given up, oldest first
 };
 static_assert(sizeof(Lane) <= 64);
 
@@ -124,8 +124,7 @@ class Resequencer {
   Arrival receive_behind(Lane& lane, uint32_t sn, Item item, Out&& out) {
     for (uint8_t i = 0; i < lane.missing_count; ++i) {
       if (lane.missing[i] != sn) continue;
-      lane.missing[i] = lane.missing[--lane.missing_count];
-      lane.missing_at = lane.missing_count % Lane::kMissing;
+      forget(lane, i);
       out(item);
       return Arrival::late;
     }
@@ -209,10 +208,16 @@ class Resequencer {
     ++gaps_;
     if (until - lane.next > Lane::kMissing) lane.next = until - Lane::kMissing;
     for (; lane.next != until; ++lane.next) {
-      lane.missing[lane.missing_at] = lane.next;
-      lane.missing_at = static_cast<uint8_t>((lane.missing_at + 1) % Lane::kMissing);
-      if (lane.missing_count < Lane::kMissing) ++lane.missing_count;
+      if (lane.missing_count == Lane::kMissing) forget(lane, 0);
+      lane.missing[lane.missing_count++] = lane.next;
     }
+  }
+
+  // Those behind it move up, so that it is always the oldest that makes room.
+  static void forget(Lane& lane, uint8_t i) {
+    const auto from = lane.missing.begin() + i;
+    std::copy(from + 1, lane.missing.begin() + lane.missing_count, from);
+    --lane.missing_count;
   }
 
   std::unique_ptr<Window[]> windows_;

@@ -18,6 +18,14 @@ bool is_own_address(const PathTable& paths, uint32_t address) {
   return false;
 }
 
+// What the packet's own header says: the flow key of an ICMP error is that of the packet it quotes.
+uint32_t destination_of(rte_mbuf* frame) {
+  return load_be32(octets(frame) + kEthernetHeader + 16);
+}
+uint8_t protocol_of(rte_mbuf* frame) {
+  return octets(frame)[kEthernetHeader + 9];
+}
+
 void leave_to_kernel(Context& context, rte_mbuf* packet) {
   context.counters.to_kernel.add(1);
   rte_pktmbuf_free(packet);
@@ -37,12 +45,12 @@ bool accept_from_lan(Context& context, const PathTable& paths, rte_mbuf* packet,
     return false;
   }
   view = parse_frame(contents(packet));
-  if (view.result == Parsed::other || is_own_address(paths, view.key.destination)) {
-    leave_to_kernel(context, packet);
-    return false;
-  }
   if (view.result == Parsed::invalid) {
     context.drop(packet, view.drop);
+    return false;
+  }
+  if (view.result == Parsed::other || is_own_address(paths, destination_of(packet))) {
+    leave_to_kernel(context, packet);
     return false;
   }
   rte_pktmbuf_adj(packet, kEthernetHeader);
@@ -58,8 +66,8 @@ bool accept_from_lan(Context& context, const PathTable& paths, rte_mbuf* packet,
 // UDP to our address and port; everything else on an uplink is the kernel's.
 bool is_segment(const PathTable& paths, uint8_t uplink, rte_mbuf* packet, const PacketView& view) {
   constexpr uint8_t kUdp = 17;
-  if (view.result != Parsed::ipv4 || view.key.protocol != kUdp || view.fragment) return false;
-  if (view.key.destination != paths.uplink_address[uplink]) return false;
+  if (view.result != Parsed::ipv4 || protocol_of(packet) != kUdp || view.fragment) return false;
+  if (destination_of(packet) != paths.uplink_address[uplink]) return false;
   if (view.total_length < view.header_length + 8) return false;
   return load_be16(octets(packet) + kEthernetHeader + view.header_length + 2) == paths.udp_port;
 }

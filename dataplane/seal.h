@@ -20,7 +20,16 @@
 namespace anabranch::dataplane {
 
 inline uint32_t crc32c(std::span<const uint8_t> bytes) {
-  return ~rte_hash_crc(bytes.data(), static_cast<uint32_t>(bytes.size()), ~uint32_t{0});
+  // Word by word here, since rte_hash_crc() dereferences unaligned pointers.
+  uint32_t crc = ~uint32_t{0};
+  size_t i = 0;
+  for (; i + sizeof(uint64_t) <= bytes.size(); i += sizeof(uint64_t)) {
+    uint64_t word;
+    std::memcpy(&word, &bytes[i], sizeof word);
+    crc = rte_hash_crc_8byte(word, crc);
+  }
+  for (; i < bytes.size(); ++i) crc = rte_hash_crc_1byte(bytes[i], crc);
+  return ~crc;
 }
 
 // `segment`: outer header, content and room for the tag. The headers are in place; `clear` is

@@ -11,13 +11,17 @@ namespace {
 
 constexpr uint16_t kTcpIpHeaders = 40;
 
-uint8_t choose_path(Context& context, const Plan& plan, ServiceState& service, const Flow& flow,
-                    uint16_t length) {
-  if (plan.segmentation == Segmentation::flow) {
-    return choose_by_flow(plan, context.alive, flow.bucket);
+uint8_t choose_path(Context& context, const PathTable& paths, const Plan& plan,
+                    ServiceState& service, const Flow& flow, uint16_t length) {
+  while (true) {
+    const uint8_t p = plan.segmentation == Segmentation::flow
+                          ? choose_by_flow(plan, context.alive, flow.bucket)
+                          : choose_by_packet(plan, service.dispersion, context.alive,
+                                             static_cast<uint32_t>(length + kSegmentOverhead));
+    if (p == 0 || paths.paths[p].reachable) return p;
+    // Control took the path away since keep_paths() last looked; it has no header to send with.
+    context.alive = static_cast<uint16_t>(context.alive & ~(1u << p));
   }
-  return choose_by_packet(plan, service.dispersion, context.alive,
-                          static_cast<uint32_t>(length + kSegmentOverhead));
 }
 
 // One packet that fits becomes one segment. Numbers are taken last, so that a packet that is
@@ -29,12 +33,13 @@ void send_segment(Context& context, rte_mbuf* packet, const Plan& plan, const Fl
     service.next_sn = {};
   }
   const uint16_t length = rte_pktmbuf_data_len(packet);
-  const uint8_t p = choose_path(context, plan, service, flow, length);
+  const PathTable& paths = context.plans->paths();
+  const uint8_t p = choose_path(context, paths, plan, service, flow, length);
   if (p == 0) return context.drop(packet, Drop::path_down);
   rte_mbuf* frame = rte_pktmbuf_alloc(context.options.pool);
   if (frame == nullptr) return context.drop(packet, Drop::no_buffer);
 
-  const Path& path = context.plans->paths().paths[p];
+  const Path& path = paths.paths[p];
   const auto outer_length = static_cast<uint16_t>(length + kSegmentOverhead);
   auto* octets_out = reinterpret_cast<uint8_t*>(
       rte_pktmbuf_append(frame, static_cast<uint16_t>(kEthernetHeader + outer_length)));

@@ -32,7 +32,6 @@ tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(const WorkerOp
   std::unique_ptr<Worker> worker(new Worker);
   Context& c = worker->context_;
   c.options = options;
-  c.plans = &plans;
   c.meters = &meters;
   auto flows = FlowTable::create(unique_name("flows", options.id), options.flows_max,
                                  options.flow_idle_s * options.tsc_hz);
@@ -51,6 +50,7 @@ tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(const WorkerOp
   }
   c.hole_wait = c.ticks(uint64_t{options.hole_wait_ms_max} * 1'000'000);
   plans.worker_online(options.id);
+  c.plans = &plans;  // last: from here on the destructor has something to undo
   return worker;
 }
 

@@ -2,40 +2,119 @@
 #include "dataplane/meter.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
-#include <filesystem>
+#include <cstdio>
 #include <fstream>
+
+#include "tests/dataplane/temporary_folder.h"
 
 namespace anabranch::dataplane {
 namespace {
 
-class MeterFile : public testing::Test {
+constexpr auto kSent = static_cast<size_t>(Direction::sent);
+constexpr auto kFirst = static_cast<size_t>(Kind::first);
+
+class MetersTest : public ::testing::Test {
  protected:
-  void TearDown() override { std::filesystem::remove(file_); }
-  std::string file_ = "/dev/shm/anabranch-meter-test-" + std::to_string(getpid());
+  TemporaryFolder folder;
+  const std::string file = folder.file("meters");
 };
 
-TEST_F(MeterFile, WhatWasCountedOutlivesTheProcess) {
-  uint64_t id = 0;
-  {
-    auto meters = Meters::open(file_).value();
-    EXPECT_TRUE(meters.fresh());
-    id = meters.region().id;
-    meters.region().clean = 0;  // as a killed process leaves it
-    meters.region().services[3].places[1][0][0].add(1000, 2);
-  }
-  const auto again = Meters::open(file_).value();
-  EXPECT_EQ(again.region().id, id);
-  EXPECT_TRUE(again.unclean());
-  EXPECT_EQ(again.region().services[3].places[1][0][0].octets.get(), 1000u);
+TEST_F(MetersTest, StartAtZeroInANewRegion) {
+  auto meters = Meters::open(file);
+  ASSERT_TRUE(meters) << meters.error();
+  EXPECT_TRUE(meters->fresh());
+  EXPECT_FALSE(meters->unclean());
+  EXPECT_NE(meters->region().id, 0u);
+  EXPECT_EQ(meters->region().services[1].places[1][kSent][kFirst].octets.get(), 0u);
 }
 
-TEST_F(MeterFile, AFileOfAnotherVersionIsRefusedAndLeftAlone) {
-  std::ofstream(file_) << "something else";
-  const auto meters = Meters::open(file_);
-  ASSERT_FALSE(meters.has_value());
-  EXPECT_NE(meters.error().find(file_), std::string::npos);
-  EXPECT_EQ(std::filesystem::file_size(file_), 14u);
+TEST_F(MetersTest, SurviveThatTheirProcessEndsInAnyWay) {
+  uint64_t id = 0;
+  {
+    auto meters = Meters::open(file);
+    ASSERT_TRUE(meters) << meters.error();
+    id = meters->region().id;
+    meters->region().clean = 0;  // in use, as control marks it
+    meters->region().services[1023].places[kPlaces - 1][kSent][kFirst].add(1500, 1);
+    meters->region().services[1023].service.store(42);
+  }
+  auto again = Meters::open(file);
+  ASSERT_TRUE(again) << again.error();
+  EXPECT_FALSE(again->fresh());
+  EXPECT_TRUE(again->unclean());
+  EXPECT_EQ(again->region().id, id);
+  EXPECT_EQ(again->region().services[1023].service.load(), 42u);
+  const MeterCell& cell = again->region().services[1023].places[kPlaces - 1][kSent][kFirst];
+  EXPECT_EQ(cell.octets.get(), 1500u);
+  EXPECT_EQ(cell.packets.get(), 1u);
+}
+
+TEST_F(MetersTest, KnowThatTheLastProcessEndedInOrder) {
+  { ASSERT_TRUE(Meters::open(file)); }
+  auto again = Meters::open(file);
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(again->fresh());
+  EXPECT_FALSE(again->unclean());
+}
+
+TEST_F(MetersTest, AreSeenByEveryProcessThatMapsThem) {
+  auto writer = Meters::open(file);
+  auto reader = Meters::open(file);
+  ASSERT_TRUE(writer && reader);
+  writer->region().services[3].places[2][kSent][kFirst].add(7, 1);
+  EXPECT_EQ(reader->region().services[3].places[2][kSent][kFirst].octets.get(), 7u);
+}
+
+TEST_F(MetersTest, OfAnotherLayoutAreRefusedAndLeftAlone) {
+  {
+    auto meters = Meters::open(file);
+    ASSERT_TRUE(meters);
+    meters->region().layout += 1;
+    meters->region().services[1].places[1][kSent][kFirst].add(9, 1);
+  }
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    auto refused = Meters::open(file);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().find("not a meter region of this version"), std::string::npos);
+    EXPECT_NE(refused.error().find(file), std::string::npos);
+  }
+}
+
+TEST_F(MetersTest, OfAnotherSizeAreRefusedAndLeftAlone) {
+  std::ofstream(file) << "somebody's notes";
+  auto refused = Meters::open(file);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().find("has 16 octets, expected"), std::string::npos) << refused.error();
+  EXPECT_EQ(std::filesystem::file_size(file), 16u);
+}
+
+TEST_F(MetersTest, ThatCannotBeOpenedSayWhichAndWhy) {
+  auto refused = Meters::open(folder.file("no/such/folder"));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().find("no/such/folder: cannot be opened: No such file"),
+            std::string::npos)
+      << refused.error();
+}
+
+// The worker would die of SIGBUS at the first octet it counts, were it found out later. In a
+// process of its own, since a mount namespace is a process's; needs root.
+TEST_F(MetersTest, OnAFullTmpfsAreAnErrorAndNotASignal) {
+  const auto try_on_small_tmpfs = [this] {
+    if (unshare(CLONE_NEWNS) != 0 ||
+        mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("none", folder.path().c_str(), "tmpfs", 0, "size=1m") != 0) {
+      std::perror("private tmpfs");
+      _exit(1);
+    }
+    const auto meters = Meters::open(file);
+    std::fputs(meters ? "opened" : meters.error().c_str(), stderr);
+    _exit(meters ? 2 : 0);
+  };
+  EXPECT_EXIT(try_on_small_tmpfs(), ::testing::ExitedWithCode(0), "no room: No space left");
 }
 
 }  // namespace

@@ -1,96 +1,69 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Two gateways in one process, on net_ring devices, with emulated links between them and a clock
-// that only the test moves. A tick is a nanosecond.
+// Two gateways with three paths between them, all alive, and a service on them with shares 50 : 30
+// :
+// 20. Host 10.10.0.2 is behind gateway a, host 10.20.0.2 behind gateway b.
+//
+// After every test: what went in came out or is in a named place, every octet a provider could
+// charge was metered once, and every packet buffer is back.
 #pragma once
 
 #include <gtest/gtest.h>
-#include <rte_mempool.h>
-#include <rte_ring.h>
 
-#include <functional>
-#include <random>
+#include <memory>
+#include <vector>
 
-#include "dataplane/ports.h"
-#include "dataplane/worker.h"
-#include "tests/dataplane/packet_builder.h"
+#include "tests/dataplane/gateway.h"
+#include "tests/dataplane/link.h"
 
 namespace anabranch::dataplane {
 
-inline constexpr uint8_t kPathCount = 3;
-inline constexpr Mac kLanMac{2, 0, 0, 0, 0, 1}, kHostMac{2, 0, 0, 0, 0, 2};
-inline constexpr uint64_t kMs = 1'000'000;
+inline constexpr std::array<uint16_t, kPathsMax> kShares{0, 50, 30, 20};
 
-// A device of two rings: what the test puts into `in` the gateway receives.
-struct RingPort {
-  RingPort(const std::string& name, uint32_t size, rte_mempool* pool);
-  ~RingPort();
-  rte_ring* in;
-  rte_ring* out;
-  Port port;
-};
+// Weights that put everything on one path.
+std::array<uint16_t, kPathsMax> only(uint8_t path);
 
-struct Side {
-  Side(const std::string& name, uint8_t number, rte_mempool* pool, uint32_t uplink_ring_size);
-  void publish_plan(const std::array<uint16_t, kPathsMax>& weights,
-                    Segmentation segmentation = Segmentation::packet);
-  void publish_rules(uint8_t protocol = 0);
-  void publish_neighbours(bool resolved);
-  uint64_t metered(uint16_t slot, uint8_t path, Direction direction, Kind kind) const;
-  // All that was metered on a path and its uplink, of all services.
-  uint64_t metered(uint8_t path, Direction direction) const;
-  const Counters& counters() const { return worker->counters(); }
-  uint64_t dropped(Drop drop) const { return counters().drops[static_cast<size_t>(drop)].get(); }
+// A packet of the flow most tests use; `number` makes its content differ from the others'.
+PacketBuilder datagram(uint32_t number, size_t size = 1000);
+// The packets 0 .. `count` - 1 of that flow as host 10.20.0.2 should get them.
+std::vector<Bytes> datagrams_two_hops_on(uint32_t count, size_t size = 1000);
 
-  uint8_t number;  // 1: the client's side; 2: the server's
-  uint32_t generation = 0;
-  std::unique_ptr<RingPort> lan;
-  std::vector<std::unique_ptr<RingPort>> uplinks;
-  std::unique_ptr<MeterRegion, FreeDelete> meters;
-  PlanTable plans;
-  std::unique_ptr<Worker> worker;
-};
+// Packet buffers of all tests that need EAL.
+rte_mempool* packet_pool();
 
-// One direction of a link.
-struct TestLink {
-  uint64_t delay = 10 * kMs;
-  uint64_t jitter = 0;  // packets may overtake each other
-  double loss = 0, duplication = 0;
-  bool dead = false;
-  std::function<void(rte_mbuf*)> damage;  // changes what comes out
-
-  uint64_t octets_in = 0, octets_out = 0;  // of outer IP packets
-  std::multimap<uint64_t, rte_mbuf*> flying;
-};
-
-class TwoGateways : public testing::Test {
+class TwoGateways : public ::testing::Test {
  protected:
-  static constexpr uint16_t kSlot = 1;
+  static constexpr uint64_t kStep = kMillisecond / 4;
 
-  // `uplink_ring_size`: small to see back-pressure.
-  void open(uint32_t uplink_ring_size = 1024);
+  explicit TwoGateways(uint32_t uplink_ring_size = 1024);
+  void SetUp() override;
   void TearDown() override;
 
-  void run(uint64_t duration, uint64_t step = kMs / 2);
-  void step(uint64_t duration);
-  void wait_until_alive();
-  void send(Side& side, const Octets& frame);
-  // What came out on a side's LAN since the last call, from the IPv4 header on.
-  std::vector<Octets> received(Side& side);
-  std::vector<uint32_t> numbers(Side& side);  // of UDP payloads
-  Octets numbered(uint32_t number, size_t octets = 1000) const {
-    return packet().to_mac(kLanMac).udp(1000, 2000).payload(octets, number).frame();
-  }
+  // What has arrived is received, worked on and sent on.
+  void step();
+  void run_for(uint64_t ns);
+  // Takes packet `number` and the following from the host, a few at each step.
+  void send_datagrams(uint32_t from, uint32_t until, uint32_t each_step = 2);
+  // Lets everything that is on its way or held come to its end.
+  void settle() { run_for(kSecond); }
 
-  rte_mempool* pool_ = nullptr;
-  unsigned available_before_ = 0;
-  std::unique_ptr<Side> a_, b_;
-  std::array<TestLink, kPathCount + 1> ab_, ba_;
-  uint64_t now_ = 1'000'000'000;
-  std::mt19937_64 random_{7};
+  // Admits the service at both ends.
+  void admit_both(const std::array<uint16_t, kPathsMax>& weights,
+                  Segmentation segmentation = Segmentation::packet, bool resequence = true,
+                  uint16_t slot = kService);
+  uint64_t first_sends(uint8_t path, uint16_t slot = kService) const;
+
+  Link& there(uint8_t path) { return *there_[path - 1u]; }
+  Link& back(uint8_t path) { return *back_[path - 1u]; }
+  Gateway& a() { return *a_; }
+  Gateway& b() { return *b_; }
+  const Counters& counters(const Gateway& gateway) const { return gateway.worker->counters(); }
+  uint64_t now = 10 * kSecond;
 
  private:
-  void carry(TestLink& link, rte_ring* from, rte_ring* to);
-  void expect_conservation(const Side& side) const;
+  const unsigned buffers_before_;
+  std::unique_ptr<Gateway> a_, b_;
+  std::vector<std::unique_ptr<Link>> there_, back_;
+  bool conserved_ = true;
 };
 
 }  // namespace anabranch::dataplane

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a packet pays to know its plan: an acquire load and an index.
+#include <array>
+#include <random>
+
+#include "bench/cycles.h"
+#include "dataplane/plan_table.h"
+
+namespace anabranch::bench {
+namespace {
+
+using namespace dataplane;
+
+void read_plans(benchmark::State& state) {
+  const auto services = static_cast<uint32_t>(state.range(0));
+  PlanTable table;
+  for (uint16_t slot = 1; slot < kServicesMax; ++slot) {
+    auto plan = std::make_unique<Plan>();
+    plan->generation = slot;
+    table.publish(slot, std::move(plan));
+  }
+  std::mt19937 random(1);
+  std::array<uint16_t, 4096> slots;
+  for (uint16_t& slot : slots) slot = static_cast<uint16_t>(1 + random() % services);
+  size_t i = 0;
+  CyclesPerPacket cycles(state, 1);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(table.plan(slots[i++ % slots.size()])->generation);
+  }
+}
+BENCHMARK(read_plans)->Arg(1)->Arg(100)->Arg(1000);
+
+}  // namespace
+}  // namespace anabranch::bench
+
+BENCHMARK_MAIN();

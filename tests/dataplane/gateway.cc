@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tests/dataplane/gateway.h"
+
+#include <rte_dev.h>
+#include <rte_eth_ring.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "tests/dataplane/link.h"
+
+namespace anabranch::dataplane {
+namespace {
+
+// Devices and rings have names of their own in all of EAL.
+std::string unique(const std::string& name) {
+  static int count = 0;
+  return name + std::to_string(count++);
+}
+
+template <typename T>
+T value_of(tl::expected<T, std::string> result) {
+  if (!result) {
+    std::fprintf(stderr, "test gateway: %s\n", result.error().c_str());
+    std::abort();
+  }
+  return std::move(*result);
+}
+
+void drain(rte_ring* ring) {
+  void* frame = nullptr;
+  while (rte_ring_dequeue(ring, &frame) == 0) rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
+}
+
+}  // namespace
+
+RingPort::RingPort(const std::string& name, uint32_t size, rte_mempool* pool)
+    : in(rte_ring_create(unique(name + "_in").c_str(), size, 0, 0)),
+      out(rte_ring_create(unique(name + "_out").c_str(), size, 0, 0)),
+      device_(unique(name)) {
+  const int id = rte_eth_from_rings(device_.c_str(), &in, 1, &out, 1, 0);
+  if (id < 0) std::abort();
+  port = value_of(start_port(static_cast<uint16_t>(id), 1500, pool));
+}
+
+RingPort::~RingPort() {
+  close_port(port);
+  rte_eal_hotplug_remove("vdev", ("net_ring_" + device_).c_str());
+  drain(in);
+  drain(out);
+  rte_ring_free(in);
+  rte_ring_free(out);
+}
+
+Gateway::Gateway(int which, rte_mempool* pool, uint32_t uplink_ring_size)
+    : site(static_cast<uint8_t>(which)),
+      lan_mac{2, 0, 0, 0, site, 1},
+      host_mac{2, 0, 0, 0, site, 2},
+      lan("lan", 1024, pool),
+      meters(value_of(Meters::open(folder.file("meters")))),
+      session_(which == 1 ? 7 : 9),
+      peer_session_(which == 1 ? 9 : 7),
+      pool_(pool) {
+  options.lan_port = lan.port.id;
+  for (uint8_t u = 0; u < kPaths; ++u) {
+    uplinks.push_back(std::make_unique<RingPort>("uplink", uplink_ring_size, pool));
+    options.uplink_port[u] = uplinks[u]->port.id;
+  }
+  options.uplinks = kPaths;
+  options.pool = pool;
+  options.tsc_hz = kSecond;
+  options.flows_max = 4096;
+  worker = value_of(Worker::create(options, plans, meters.region()));
+  plans.publish(std::make_unique<const PathTable>(paths()));
+  plans.publish(std::make_unique<const NeighbourTable>(neighbours()));
+  admit(kHouseSlot, {});
+}
+
+void Gateway::admit(uint16_t slot, const std::array<uint16_t, kPathsMax>& weights,
+                    Segmentation segmentation, bool resequence) {
+  auto plan = std::make_unique<Plan>();
+  plan->generation = ++generation_;
+  plan->receiver_index = session_ * kServicesMax + slot;
+  plan->peer_index = peer_session_ * kServicesMax + slot;
+  plan->segmentation = segmentation;
+  plan->resequence = resequence;
+  plan->inner_mtu = kInnerMtu;
+  if (slot != kHouseSlot) compile_weights(weights, *plan);
+  plans.publish(slot, std::move(plan));
+}
+
+void Gateway::classify_all(uint16_t slot) {
+  const uint32_t here = lan_address() & 0xffff0000;
+  const uint32_t there = here ^ 0x0a0a0000 ^ 0x0a140000;
+  auto rules = std::make_unique<Ruleset>();
+  rules->epoch = plans.ruleset().epoch + 1;
+  rules->rules = {{.source = here,
+                   .source_mask = 0xffff0000,
+                   .destination = there,
+                   .destination_mask = 0xffff0000,
+                   .slot = slot}};
+  plans.publish(std::move(rules));
+}
+
+void Gateway::start_session(uint32_t session, uint32_t peer_session) {
+  session_ = session;
+  peer_session_ = peer_session;
+  admit(kHouseSlot, {});
+}
+
+PathTable Gateway::paths() const {
+  PathTable table;
+  table.uplinks = kPaths;
+  table.lan_address = lan_address();
+  table.lan_mac = lan_mac;
+  for (uint8_t p = 1; p <= kPaths; ++p) {
+    Path& path = table.paths[p];
+    path.configured = path.reachable = path.in_use = true;
+    path.uplink = static_cast<uint8_t>(p - 1);
+    path.local = table.uplink_address[path.uplink] = address_on(p);
+    path.remote = path.local ^ (1 << 8) ^ (2 << 8);
+    make_header(path, {2, 1, 0, 0, site, p}, {2, 1, 0, 0, 99, p}, table.udp_port);
+  }
+  return table;
+}
+
+NeighbourTable Gateway::neighbours() const {
+  std::vector<std::pair<uint32_t, Mac>> known;
+  for (uint32_t host = 1; host <= 8; ++host) known.emplace_back(lan_address() + host, host_mac);
+  NeighbourTable table(known);
+  table.on_link = {lan_address() & 0xffff0000, 0xffff0000};
+  table.behind = {table.on_link};
+  return table;
+}
+
+void Gateway::host_sends(const Bytes& ip) {
+  if (rte_ring_enqueue(lan.in, buffer_of(frame_of(ip, lan_mac, host_mac), pool_)) != 0) {
+    std::abort();
+  }
+}
+
+std::vector<Bytes> Gateway::hosts_received() {
+  std::vector<Bytes> packets;
+  void* taken = nullptr;
+  while (rte_ring_dequeue(lan.out, &taken) == 0) {
+    const Bytes frame = bytes_of(static_cast<rte_mbuf*>(taken));
+    rte_pktmbuf_free(static_cast<rte_mbuf*>(taken));
+    const Bytes header = frame_of({}, host_mac, lan_mac);
+    if (!std::equal(header.begin(), header.end(), frame.begin())) std::abort();
+    packets.emplace_back(frame.begin() + kEthernetHeader, frame.end());
+  }
+  return packets;
+}
+
+const MeterCell& Gateway::meter(uint16_t slot, Place place, Direction direction, Kind kind) const {
+  return meters.region().services[slot].places[place][static_cast<size_t>(direction)]
+                                              [static_cast<size_t>(kind)];
+}
+
+uint64_t Gateway::metered(Place place, Direction direction) const {
+  uint64_t octets = 0;
+  for (const uint16_t slot : {kHouseSlot, kService, kOtherService}) {
+    for (size_t kind = 0; kind < kKinds; ++kind) {
+      octets += meter(slot, place, direction, static_cast<Kind>(kind)).octets.get();
+    }
+  }
+  return octets;
+}
+
+uint64_t Gateway::metered_packets(Place place, Direction direction) const {
+  uint64_t packets = 0;
+  for (const uint16_t slot : {kHouseSlot, kService, kOtherService}) {
+    for (size_t kind = 0; kind < kKinds; ++kind) {
+      packets += meter(slot, place, direction, static_cast<Kind>(kind)).packets.get();
+    }
+  }
+  return packets;
+}
+
+bool Gateway::conserves() const {
+  const Counters& c = worker->counters();
+  return c.rx.get() + c.made.get() ==
+         c.tx.get() + c.held.get() + c.absorbed.get() + c.to_kernel.get() + c.dropped();
+}
+
+}  // namespace anabranch::dataplane

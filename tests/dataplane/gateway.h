@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A gateway for tests: a worker with its tables and meters, on DPDK ports whose far ends are rings
+// in the test's hands. It knows one peer, on kPaths paths (path p is on uplink p - 1), and one LAN.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/plan_table.h"
+#include "dataplane/ports.h"
+#include "dataplane/worker.h"
+#include "tests/dataplane/packet_builder.h"
+#include "tests/dataplane/temporary_folder.h"
+
+namespace anabranch::dataplane {
+
+inline constexpr uint8_t kPaths = 3;
+inline constexpr uint64_t kSecond = 1'000'000'000;  // the test's clock ticks in nanoseconds
+inline constexpr uint64_t kMillisecond = kSecond / 1000;
+inline constexpr uint16_t kService = 1, kOtherService = 2;
+inline constexpr uint16_t kInnerMtu = 1500 - kSegmentOverhead;
+
+// A DPDK port made of two rings: what is put into `in`, the gateway receives.
+class RingPort {
+ public:
+  RingPort(const std::string& name, uint32_t size, rte_mempool* pool);
+  ~RingPort();
+  RingPort(const RingPort&) = delete;
+  RingPort& operator=(const RingPort&) = delete;
+
+  rte_ring* in;
+  rte_ring* out;
+  Port port;
+
+ private:
+  std::string device_;
+};
+
+class Gateway {
+ public:
+  // `site` 1 or 2: its LAN is 10.10.0.0/16 or 10.20.0.0/16, the gateway itself .0.1, and the hosts
+  // .0.2 to .0.9 are resolved.
+  Gateway(int site, rte_mempool* pool, uint32_t uplink_ring_size);
+
+  // Puts a service in force with a share for each path, or changes its plan. As control does it,
+  // each call is a new generation.
+  void admit(uint16_t slot, const std::array<uint16_t, kPathsMax>& weights,
+             Segmentation segmentation = Segmentation::packet, bool resequence = true);
+  // Everything from this LAN to the other goes to the service.
+  void classify_all(uint16_t slot);
+  // The peer is told a new session: other receiver indices for all.
+  void start_session(uint32_t session, uint32_t peer_session);
+  PathTable paths() const;
+  NeighbourTable neighbours() const;
+
+  // A host on the LAN sends.
+  void host_sends(const Bytes& ip);
+  // What has come out on the LAN since the last call, from the IP header on.
+  std::vector<Bytes> hosts_received();
+
+  uint64_t drops(Drop reason) const {
+    return worker->counters().drops[static_cast<size_t>(reason)].get();
+  }
+  const MeterCell& meter(uint16_t slot, Place place, Direction direction, Kind kind) const;
+  // Of all services and kinds.
+  uint64_t metered(Place place, Direction direction) const;
+  uint64_t metered_packets(Place place, Direction direction) const;
+  bool conserves() const;
+
+  const uint8_t site;
+  const Mac lan_mac, host_mac;
+  uint32_t lan_address() const { return 0x0a000001u + site * 0xa0000u; }
+  uint32_t address_on(uint8_t path) const { return 0xc6330001u + site * 256u + path * 65536u; }
+
+  RingPort lan;
+  std::vector<std::unique_ptr<RingPort>> uplinks;
+  PlanTable plans;
+  TemporaryFolder folder;
+  Meters meters;
+  std::unique_ptr<Worker> worker;
+  WorkerOptions options;
+
+ private:
+  uint32_t generation_ = 0;
+  uint32_t session_, peer_session_;
+  rte_mempool* pool_;
+};
+
+}  // namespace anabranch::dataplane

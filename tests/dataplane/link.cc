@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tests/dataplane/link.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "dataplane/bounds.h"
+#include "dataplane/wire.h"
+
+namespace anabranch::dataplane {
+
+void Carried::add(const rte_mbuf* frame) {
+  ++packets;
+  octets += rte_pktmbuf_pkt_len(frame) - kEthernetHeader;
+}
+
+Link::Link(rte_ring* from, rte_ring* to, rte_mempool* pool, uint64_t seed)
+    : from_(from), to_(to), pool_(pool), random_(seed) {}
+
+Link::~Link() {
+  for (const auto& [at, frame] : on_the_way_) rte_pktmbuf_free(frame);
+}
+
+void Link::collect(uint64_t now) {
+  std::uniform_real_distribution<> chance(0, 1);
+  void* taken = nullptr;
+  while (rte_ring_dequeue(from_, &taken) == 0) {
+    auto* frame = static_cast<rte_mbuf*>(taken);
+    entered_.add(frame);
+    if (dead || steal(frame) || chance(random_) < loss) {
+      lose(frame);
+      continue;
+    }
+    const auto arrival = [&] {
+      return now + delay_ns + (jitter_ns == 0 ? 0 : random_() % jitter_ns);
+    };
+    if (chance(random_) < duplicate) {
+      added_.add(frame);
+      on_the_way_.emplace(arrival(), buffer_of(bytes_of(frame), pool_));
+    }
+    on_the_way_.emplace(arrival(), frame);
+  }
+}
+
+void Link::deliver(uint64_t now) {
+  while (!on_the_way_.empty() && on_the_way_.begin()->first <= now) {
+    rte_mbuf* frame = on_the_way_.begin()->second;
+    on_the_way_.erase(on_the_way_.begin());
+    if (dead) {
+      lose(frame);
+    } else {
+      hand_over(frame);
+    }
+  }
+}
+
+void Link::inject(const Bytes& frame) {
+  rte_mbuf* buffer = buffer_of(frame, pool_);
+  added_.add(buffer);
+  hand_over(buffer);
+}
+
+void Link::lose(rte_mbuf* frame) {
+  lost_.add(frame);
+  rte_pktmbuf_free(frame);
+}
+
+void Link::hand_over(rte_mbuf* frame) {
+  if (rte_ring_enqueue(to_, frame) != 0) return lose(frame);
+  delivered_.add(frame);
+}
+
+bool Link::steal(rte_mbuf* frame) {
+  constexpr size_t kType = kEthernetHeader + kOuterIp;
+  if (!stealing_) return false;
+  Bytes octets = bytes_of(frame);
+  if ((octets[kType] & 0x0f) != static_cast<uint8_t>(SegmentType::data)) return false;
+  stolen_ = std::move(octets);
+  stealing_ = false;
+  return true;
+}
+
+rte_mbuf* buffer_of(const Bytes& frame, rte_mempool* pool) {
+  rte_mbuf* buffer = rte_pktmbuf_alloc(pool);
+  if (buffer == nullptr) std::abort();
+  std::memcpy(rte_pktmbuf_append(buffer, static_cast<uint16_t>(frame.size())), frame.data(),
+              frame.size());
+  return buffer;
+}
+
+Bytes bytes_of(rte_mbuf* frame) {
+  const auto* octets = rte_pktmbuf_mtod(frame, const uint8_t*);
+  return {octets, octets + rte_pktmbuf_data_len(frame)};
+}
+
+}  // namespace anabranch::dataplane
