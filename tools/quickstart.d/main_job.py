@@ -95,7 +95,8 @@ class Bench:
         links = []
         for name, rate, delay, _ in LINKS:
             links += ["--link", f"name={name},a={name}-a,b={name}-b,rate={rate}Mbit/s,delay={delay}ms,queue={QUEUE_MS}ms"]
-        self.start("linkemu", "net", self.tools / "linkemu/linkemu", "run", "--socket", self.run_dir / "linkemu", "--tunnel-port", PORT, *links)
+        # Ahead of all else on this machine, so that its delays are exact.
+        self.start("linkemu", "net", "chrt", "--fifo", "1", self.tools / "linkemu/linkemu", "run", "--socket", self.run_dir / "linkemu", "--tunnel-port", PORT, *links)
         self.wait_for(lambda: "ready" in self.log("linkemu"), 10, "the link emulator does not start", "linkemu")
 
     def start_gateway(self, site):
