@@ -62,17 +62,8 @@ tl::expected<std::unique_ptr<Gateway>, std::string> Gateway::open(Config config,
   std::unique_ptr<Gateway> g(new Gateway(std::move(config), std::move(documents)));
   g->watch_signals();  // first: threads inherit the mask
   use_cpus(g->config_.control_cpus);
-  std::error_code error;
-  for (const std::string& folder : {g->config_.state_dir, g->config_.runtime_dir}) {
-    std::filesystem::create_directories(folder, error);
-    if (error) return tl::unexpected("folder " + folder + " cannot be made: " + error.message());
-  }
-  auto books = Books::open(g->config_, *g->documents_.tariff(DocumentStore::kHouseTariff));
-  if (!books) return tl::unexpected(books.error());
-  g->books_ = std::move(*books);
-  g->documents_.add_stored(*g->books_);
-  for (const auto step : {&Gateway::open_meters, &Gateway::open_ports, &Gateway::open_worker,
-                          &Gateway::open_control}) {
+  for (const auto step : {&Gateway::check_interfaces, &Gateway::open_books, &Gateway::open_meters,
+                          &Gateway::open_ports, &Gateway::open_worker, &Gateway::open_control}) {
     if (auto done = (g.get()->*step)(); !done) return tl::unexpected(done.error());
   }
   return g;
@@ -94,6 +85,30 @@ void Gateway::watch_signals() {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal_fd_ = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+// Before anything is made: what is wrong with them is known without DPDK.
+Gateway::Status Gateway::check_interfaces() {
+  std::vector<const PortConfig*> all{&config_.lan};
+  for (const UplinkConfig& uplink : config_.uplinks) all.push_back(&uplink.port);
+  for (const PortConfig* port : all) {
+    if (port->interface.empty()) continue;
+    if (auto facts = interface_facts(port->interface); !facts) return tl::unexpected(facts.error());
+  }
+  return {};
+}
+
+Gateway::Status Gateway::open_books() {
+  std::error_code error;
+  for (const std::string& folder : {config_.state_dir, config_.runtime_dir}) {
+    std::filesystem::create_directories(folder, error);
+    if (error) return tl::unexpected("folder " + folder + " cannot be made: " + error.message());
+  }
+  auto books = Books::open(config_, *documents_.tariff(DocumentStore::kHouseTariff));
+  if (!books) return tl::unexpected(books.error());
+  books_ = std::move(*books);
+  documents_.add_stored(*books_);
+  return {};
 }
 
 Places Gateway::current_places() {
@@ -166,13 +181,6 @@ Gateway::Status Gateway::open_port(const PortConfig& config, PortFacts& facts) {
 }
 
 Gateway::Status Gateway::open_ports() {
-  // Interfaces first: what is wrong with them is known without DPDK.
-  std::vector<const PortConfig*> all{&config_.lan};
-  for (const UplinkConfig& uplink : config_.uplinks) all.push_back(&uplink.port);
-  for (const PortConfig* port : all) {
-    if (port->interface.empty()) continue;
-    if (auto facts = interface_facts(port->interface); !facts) return tl::unexpected(facts.error());
-  }
   auto eal = dataplane::start_eal(
       {.runtime_dir = config_.runtime_dir,
        .worker_cpu = config_.worker_cpu,

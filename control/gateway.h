@@ -33,6 +33,8 @@ class Gateway {
   Gateway(Config config, DocumentStore documents);
   Status open_ports();
   Status open_port(const PortConfig& config, PortFacts& facts);
+  Status check_interfaces();
+  Status open_books();
   Status open_meters();
   Status open_witness();
   Status open_worker();

@@ -30,8 +30,7 @@ tl::expected<uint16_t, std::string> probe_virtual(const std::string& name,
                                                   const std::string& arguments) {
   const int result = rte_eal_hotplug_add("vdev", name.c_str(), arguments.c_str());
   if (result != 0) {
-    return tl::unexpected("device " + name + "," + arguments +
-                          " cannot be opened: " + reason(result));
+    return tl::unexpected("cannot be opened (" + name + "," + arguments + "): " + reason(result));
   }
   return port_by_name(name);
 }
@@ -47,7 +46,7 @@ tl::expected<uint16_t, std::string> probe(const PortSpec& spec) {
                          spec.device.substr(std::min(comma + 1, spec.device.size())));
   }
   if (const int result = rte_dev_probe(spec.device.c_str()); result != 0) {
-    return tl::unexpected("device " + spec.device + " cannot be opened: " + reason(result));
+    return tl::unexpected("cannot be opened: " + reason(result));
   }
   return port_by_name(spec.device);
 }

@@ -28,6 +28,10 @@ class Failure(Exception):
     """What went wrong, as a sentence."""
 
 
+class Interrupted(Failure):
+    """Somebody wants it to end."""
+
+
 def say(text=""):
     print(text, flush=True)
 
@@ -160,6 +164,8 @@ class Bench:
             subprocess.run(["ip", "netns", "del", self.ns(name)], check=False)
         shutil.rmtree(self.run_dir, ignore_errors=True)
         if keep_logs or problems:
+            for file in [*self.state.glob("*.sent"), *self.state.glob("*.received")]:
+                file.unlink()
             say(f"logs and state are in {self.state}")
         else:
             shutil.rmtree(self.state, ignore_errors=True)
@@ -297,11 +303,11 @@ def main_job(bench, options):
         say(f"   {way:<5} {goodput[way]:6.1f} Mbit/s; the links: " + ", ".join(f"{name} {rate}" for name, rate, *_ in LINKS) + f"; their sum {total} ({goodput[way] / total:.0%})")
     say(f"   files {'are intact (SHA-256)' if sha256_ok else 'DIFFER'}\n")
 
-    say("4. The service is ended; the bill")
-    say("   " + bench.cli("end", service["id"]))
     if options.falsify:
         bench.run(None, options.falsify, bench.run_dir / "site-a/meters-site-a")
         say("   (a meter was falsified by one octet)")
+    say("4. The service is ended; the bill")
+    say("   " + bench.cli("end", service["id"]))
     client, house, stats = settled(bench)
     say(bench.cli("statement", "acme"))
     say(bench.cli("house"))
@@ -333,7 +339,7 @@ Ctrl-C ends it.""")
 
 
 def interrupted(number, _):
-    raise Failure(f"interrupted by {signal.Signals(number).name}")
+    raise Interrupted(f"interrupted by {signal.Signals(number).name}")
 
 
 def main():
@@ -349,21 +355,23 @@ def main():
     signal.signal(signal.SIGTERM, interrupted)
 
     bench = Bench(options.build.resolve())
-    status = 0
+    status, keep_logs, done = 0, False, False
     try:
         main_job(bench, options)
+        done = True
         if options.keep:
             keep(bench)
     except Failure as failure:
-        if not (options.keep and "interrupted" in str(failure)):
+        if not (done and isinstance(failure, Interrupted)):
             status = 1
+            keep_logs = not isinstance(failure, Interrupted)
             print(f"\nquickstart failed: {failure}", file=sys.stderr)
     finally:
         # Once more Ctrl-C must not leave half of it behind.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         try:
-            bench.close(keep_logs=status != 0)
+            bench.close(keep_logs)
         except Failure as failure:
             status = 1
             print(f"\nquickstart: {failure}", file=sys.stderr)
