@@ -338,8 +338,8 @@ tl::expected<void, std::string> Gateway::run() {
                 [done](Books::Status status) { done->set_value(std::move(status)); });
   auto status = done->get_future().get();
   if (!status) return status;
-  if (witness_) witness_->remove();
   meters_->region().clean = 1;
+  spdlog::info("ended; all usage is charged");
   return {};
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/measure.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace anabranch::control {
 
 PathSample sample(const dataplane::PathTelemetry& t) {
@@ -18,24 +21,40 @@ PathSample sample(const dataplane::PathTelemetry& t) {
 void LossMeter::update(uint64_t received, uint64_t expected) {
   constexpr double kShare = 0.2;
   constexpr uint64_t kPacketsMin = 20;  // fewer say nothing; they are taken together with the next
-  if (received < received_ || expected < expected_) {
-    received_ = received;
-    expected_ = expected;
-    return;
-  }
+  if (received < received_ || expected < expected_) return leave_out(received, expected);
   const uint64_t sent = expected - expected_;
   if (sent < kPacketsMin) return;
   const uint64_t came = received - received_;
   const double lost = came >= sent ? 0 : 1 - static_cast<double>(came) / static_cast<double>(sent);
   loss_ += kShare * (lost - loss_);
+  leave_out(received, expected);
+}
+
+void LossMeter::leave_out(uint64_t received, uint64_t expected) {
   received_ = received;
   expected_ = expected;
 }
 
+// A queue that stands longer than noise explains: somebody fills the path.
+bool PathMeter::is_full(const PathSample& sample) {
+  constexpr double kForget = 1.0 / 600;
+  constexpr double kNoiseMs = 10, kNoiseShare = 0.25;
+  if (sample.rtt_min_ms <= 0) return false;
+  if (least_rtt_ms_ <= 0 || sample.rtt_min_ms < least_rtt_ms_) least_rtt_ms_ = sample.rtt_min_ms;
+  least_rtt_ms_ += kForget * (sample.rtt_min_ms - least_rtt_ms_);
+  return sample.rtt_ms > least_rtt_ms_ + std::max(kNoiseMs, kNoiseShare * least_rtt_ms_);
+}
+
 void PathMeter::update(const PathSample& sample) {
   constexpr double kShare = 1.0 / 60;
-  down_.update(sample.received, sample.expected);
-  up_.update(sample.peer_received, sample.peer_expected);
+  const bool was_alive = std::exchange(was_alive_, sample.alive);
+  if (is_full(sample) || !was_alive || !sample.alive) {
+    down_.leave_out(sample.received, sample.expected);
+    up_.leave_out(sample.peer_received, sample.peer_expected);
+  } else {
+    down_.update(sample.received, sample.expected);
+    up_.update(sample.peer_received, sample.peer_expected);
+  }
   availability_ += kShare * ((sample.alive ? 1.0 : 0.0) - availability_);
 }
 

@@ -24,6 +24,8 @@ PathSample sample(const dataplane::PathTelemetry& telemetry);
 class LossMeter {
  public:
   void update(uint64_t received, uint64_t expected);
+  // What was lost until now says nothing about the link.
+  void leave_out(uint64_t received, uint64_t expected);
   double loss() const { return loss_; }
 
  private:
@@ -31,6 +33,9 @@ class LossMeter {
   double loss_ = 0;
 };
 
+// What an outage lost counts for availability only, or a path would be shunned long after it came
+// back; and what a full queue dropped is the traffic's own doing, which a sender of any kind finds
+// on any link.
 class PathMeter {
  public:
   // Once a second.
@@ -38,7 +43,11 @@ class PathMeter {
   void write(const PathSample& now, PathState& state) const;
 
  private:
+  bool is_full(const PathSample& sample);
+
   LossMeter up_, down_;
+  bool was_alive_ = false;
+  double least_rtt_ms_ = 0;  // over about ten minutes
   double availability_ = 1;  // over about a minute
 };
 

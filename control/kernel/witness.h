@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a gateway has the kernel do on its shared ports, by nftables, in a table of its own:
 //   - on each uplink, count our UDP port, in and out: a witness that outlives a killed process;
-//   - drop it on the way in, after DPDK's socket has its copy: the kernel has no use for it and
-//   would
+//   - drop it on the way in, after DPDK's socket has its copy: the kernel has no use for it and would
 //     answer "port unreachable";
 //   - not forward between the ports: what the gateway carries must not cross twice.
+// The table stays when the gateway ends, in order or not: what the peer sends meanwhile is charged
+// by the provider all the same, and the next start books it.
 #pragma once
 
 #include <cstdint>
@@ -35,14 +36,13 @@ class Witness {
 
   // In the order of `uplinks`. About a millisecond.
   tl::expected<std::vector<WitnessCount>, std::string> read();
-  // Takes the table away: when the gateway ends in order.
-  void remove();
 
  private:
   struct Free {
     void operator()(nft_ctx* context) const;
   };
   Witness() = default;
+  void remove();
   tl::expected<std::string, std::string> run(const std::string& commands);
 
   std::unique_ptr<nft_ctx, Free> context_;

@@ -61,9 +61,9 @@ class Bench:
         return done.stdout
 
     def start(self, name, ns, *words):
-        log = open(self.state / f"{name}.log", "a")
         # A session of its own: Ctrl-C at the terminal is for this script, which ends them in order.
-        process = subprocess.Popen(self.command(ns, *words), stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        with open(self.state / f"{name}.log", "a") as log:
+            process = subprocess.Popen(self.command(ns, *words), stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         self.processes[name] = process
         return process
 

@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Gateways with wrong input, peers that lie, and links that change. Needs root.
+
+    gateway_smoke.py BUILD
+"""
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+EXAMPLES = ROOT / "tools/quickstart.d"
+BUILD = pathlib.Path()
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(EXAMPLES))
+import main_job  # noqa: E402
+
+
+def gateway(folder, *words, ns=()):
+    return subprocess.run([*ns, BUILD / "tools/anabranchd", *words], cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+class Configuration(unittest.TestCase):
+    """Wrong configuration: status 2, and one line for each mistake that says where."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        shutil.copytree(EXAMPLES / "site-a", self.folder / "site-a")
+        self.text = (EXAMPLES / "site-a.toml").read_text()
+
+    def assert_refused(self, expected, *words):
+        done = gateway(self.folder, *words)
+        self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+        self.assertRegex(done.stderr, expected)
+        return done.stderr
+
+    def edit(self, old, new):
+        self.assertIn(old, self.text)
+        (self.folder / "gateway.toml").write_text(self.text.replace(old, new, 1))
+
+    def test_the_examples_are_right(self):
+        for site in ("site-a.toml", "site-b.toml"):
+            done = gateway(EXAMPLES, "--check", site)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_each_mistake_is_one_line_with_its_place(self):
+        for old, new, expected in (
+            ("cpu = 0", "cpus = 0", r'gateway.toml:10:1: dataplane.cpus: unknown key; did you mean "cpu"\?'),
+            ("cpu = 0", 'cpu = "zero"', r"gateway.toml:10:7: dataplane.cpu: 'zero'; expected a whole number from 0 to 1023"),
+            ("cpu = 0", "cpu = 5000", r"gateway.toml:10:7: dataplane.cpu: 5000; expected a whole number from 0 to 1023"),
+            ('interface = "lan"\n', "", r"gateway.toml:12:1: lan.interface: expected exactly one of "),
+            ("[lan]", "[lan", r"gateway.toml:12:5: Error while parsing table header"),
+            ("insecure_cleartext = true", "insecure_cleartext = false", r"gateway.toml:43:22: peer.insecure_cleartext: is not true"),
+            ('provider = "airmobile"', 'provider = "nobody"', r'tariff "house" has no price for provider "nobody" of uplink "mobile"'),
+        ):
+            with self.subTest(new=new):
+                self.edit(old, new)
+                self.assertEqual(self.assert_refused(expected, "gateway.toml").count("\n"), 1)
+
+    def test_a_missing_file_and_missing_arguments_are_said(self):
+        self.assert_refused(r"^nowhere.toml: cannot be read", "nowhere.toml")
+        self.assert_refused(r"config is required")
+
+    def test_a_broken_document_is_named(self):
+        (self.folder / "gateway.toml").write_text(self.text)
+        (self.folder / "site-a/tariffs/standard.json").write_text('{"id": "standard",')
+        self.assert_refused(r"site-a/tariffs/standard.json: ", "gateway.toml")
+
+
+class World(unittest.TestCase):
+    """The quickstart's namespaces and links; each test starts the gateways it needs."""
+
+    def setUp(self):
+        self.bench = main_job.Bench(BUILD)
+        self.addCleanup(self.close)
+        self.bench.open()
+
+    def close(self):
+        try:
+            self.bench.close(keep_logs=False)
+        except main_job.Failure as failure:
+            self.fail(str(failure))
+        finally:
+            shutil.rmtree(self.bench.state, ignore_errors=True)
+
+    def start(self):
+        self.bench.start_links()
+        for site in ("b", "a"):
+            self.bench.start_gateway(site)
+        self.bench.wait_for(self.bench.paths_up, 20, "not all paths came up", "site-a")
+
+    def wait_for(self, condition, otherwise, seconds=15):
+        self.bench.wait_for(condition, seconds, otherwise)
+
+
+class Starting(World):
+    """What hinders the start: status 1, one line of ours, and nothing half done."""
+
+    def assert_does_not_start(self, expected, old="", new=""):
+        shutil.copytree(EXAMPLES / "site-a", self.bench.state / "site-a", dirs_exist_ok=True)
+        text = (EXAMPLES / "site-a.toml").read_text()
+        for key, folder in (("/var/lib/anabranch", self.bench.state / "state"), ("/run/anabranch", self.bench.run_dir)):
+            text = text.replace(key, str(folder))
+        self.assertIn(old, text)
+        (self.bench.state / "site-a.toml").write_text(text.replace(old, new))
+        done = gateway(self.bench.state, "site-a.toml", ns=self.bench.command("a"))
+        self.assertEqual(done.returncode, 1, done.stderr)
+        ours = [line for line in done.stderr.splitlines() if line.startswith("anabranchd: ")]
+        self.assertEqual(len(ours), 1, done.stderr)
+        self.assertRegex(ours[0], expected)
+
+    def test_an_interface_that_does_not_exist(self):
+        self.assert_does_not_start(r'interface wan does not exist', 'interface = "dsl"', 'interface = "wan"')
+        self.assertFalse((self.bench.state / "state").exists(), "nothing is made")
+
+    def test_a_port_that_will_not_start(self):
+        self.assert_does_not_start(
+            r"port net_pcap0,iface=nowhere: cannot be opened", 'interface = "dsl"',
+            'device = "net_pcap0,iface=nowhere"\nnetwork_address = "10.1.3.1/30"\nnext_hop_mac = "02:00:00:00:00:01"')
+
+    def test_an_address_of_the_api_that_is_not_ours(self):
+        self.assert_does_not_start(r"api: cannot listen on 10.99.0.1:8080", "10.10.0.1:8080", "10.99.0.1:8080")
+
+    def test_a_folder_that_cannot_be_made(self):
+        (self.bench.state / "state").write_text("a file")
+        self.assert_does_not_start(r"folder .*/state/site-a cannot be made: Not a directory")
+
+    def test_a_second_gateway_on_the_same_books(self):
+        self.bench.start_gateway("a")
+        self.bench.wait_for(lambda: "is ready" in self.bench.log("site-a"), 20, "does not start", "site-a")
+        self.assert_does_not_start(r"journal.*(used|another)")
+
+
+class Running(World):
+    def api(self, method, path, body=None):
+        """From the client's namespace: curl is not needed, a socket made there is."""
+        code = ("import http.client,sys;c=http.client.HTTPConnection('10.10.0.1',8080,timeout=60);"
+                "c.request(sys.argv[1],sys.argv[2],sys.stdin.buffer.read() or None);r=c.getresponse();"
+                "print(r.status,r.getheader('content-type'));print(r.read().decode())")
+        done = subprocess.run(self.bench.command("client", sys.executable, "-c", code, method, path),
+                              input=body if body is not None else "", capture_output=True, text=True, timeout=90, check=True)
+        first, _, rest = done.stdout.partition("\n")
+        status, kind = first.split(" ", 1)
+        return int(status), kind, json.loads(rest)
+
+    def assert_problem(self, status, answer):
+        self.assertEqual(answer[:2], (status, "application/problem+json"), answer)
+        for member in ("title", "status", "detail"):
+            self.assertIn(member, answer[2])
+        self.assertEqual(answer[2]["status"], status)
+        return answer[2]
+
+    def cli(self, *words):
+        return subprocess.run(self.bench.command("client", BUILD / "tools/anabranch", "--api", "http://10.10.0.1:8080", *words),
+                              capture_output=True, text=True, timeout=90)
+
+    def service(self, identity):
+        return self.api("GET", f"/v1/services/{identity}")[2]
+
+    def shares(self, identity):
+        return {share["path"] for share in self.service(identity)["scenario"]["shares"] if share["weight_up"] > 0}
+
+    def test_bad_requests_are_problem_documents_and_change_nothing(self):
+        self.start()
+        self.assert_problem(400, self.api("POST", "/v1/services", "{"))
+        self.assert_problem(404, self.api("GET", "/v1/nothing"))
+        self.assert_problem(404, self.api("GET", "/v1/services/77"))
+        self.assert_problem(404, self.api("DELETE", "/v1/services/77"))
+        self.assert_problem(404, self.api("GET", "/v1/statements/clients/nobody"))
+        self.assert_problem(413, self.api("POST", "/v1/services", " " * 300_000))
+        wrong = self.assert_problem(400, self.api("POST", "/v1/services", json.dumps(
+            {"client": "acme", "traffic": [{"source": "10.10.0.0/33"}], "colour": "red", "rate_up": "fast"})))
+        self.assertEqual({e["pointer"] for e in wrong["errors"]}, {"/traffic/0/source", "/colour", "/rate_up"})
+        refused = self.cli("request", "--client", "nobody", "--from", "10.10.0.0/24")
+        self.assertEqual(refused.returncode, 1)
+        self.assertEqual(refused.stderr, 'anabranch: Unknown client: there is no client "nobody"\n')
+        foreign = self.cli("request", "--client", "acme", "--from", "10.20.0.0/24")
+        self.assertEqual(foreign.returncode, 1)
+        self.assertIn("/traffic/0/source", foreign.stderr)
+        too_much = self.cli("request", "--client", "acme", "--from", "10.10.0.0/24", "--rate-up", "900 Mbit/s")
+        self.assertEqual(too_much.returncode, 1)
+        self.assertIn("900", too_much.stderr)
+        self.assertEqual(self.cli("request").returncode, 2)
+        self.assertEqual(self.api("GET", "/v1/services"), (200, "application/json", []))
+
+    def test_without_its_peer_a_gateway_says_so(self):
+        self.bench.start_links()
+        self.bench.start_gateway("a")
+        self.bench.wait_for(lambda: "is ready" in self.bench.log("site-a"), 20, "does not start", "site-a")
+        done = self.cli("request", "--client", "acme", "--from", "10.10.0.0/24")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"^anabranch: Peer not connected: the control session with site-b is down")
+        nobody = subprocess.run([BUILD / "tools/anabranch", "--api", "http://127.0.0.1:1", "paths"], capture_output=True, text=True, timeout=30)
+        self.assertEqual(nobody.returncode, 3)
+        self.assertIn("cannot be reached", nobody.stderr)
+
+    def test_what_strangers_send_is_refused_and_the_service_goes_on(self):
+        self.start()
+        identity = self.bench.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
+        # From the far end of a link, at the control session and at the segments' port.
+        attack = ("import os,socket\n"
+                  "for text in (b'GET / HTTP/1.1\\r\\n\\r\\n', b'{}\\n', b'[' * 100000, os.urandom(4096)):\n"
+                  "    try:\n"
+                  "        s = socket.create_connection(('10.1.1.2', 9188), 5); s.settimeout(5); s.sendall(text)\n"
+                  "        s.shutdown(socket.SHUT_WR)\n"
+                  "        while s.recv(4096): pass\n"
+                  "    except OSError: pass\n"
+                  "u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                  "for size in range(0, 1400, 7): u.sendto(os.urandom(size), ('10.1.1.2', 9188))\n")
+        self.bench.run("a", sys.executable, "-c", attack)
+        self.bench.run("client", "ping", "-c", "3", "-i", "0.2", "-W", "2", "10.20.0.2")
+        self.assertEqual(self.service(identity)["state"], "active")
+        self.assertIsNone(self.bench.processes["site-b"].poll())
+
+    def test_a_link_that_dies_leaves_the_scenario_and_comes_back(self):
+        self.start()
+        identity = self.bench.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
+        self.assertEqual(self.shares(identity), {"fibre", "mobile", "dsl"})
+        emulator = [self.bench.tools / "linkemu/linkemu", "set", "--socket", self.bench.run_dir / "linkemu"]
+        self.bench.run("net", *emulator, "fibre", "both", "down")
+        self.wait_for(lambda: self.shares(identity) == {"mobile", "dsl"}, "the dead link stays in the scenario")
+        self.assertTrue(any("fibre" in reason for reason in self.service(identity)["scenario"]["reasons"]))
+        self.bench.run("client", "ping", "-c", "3", "-i", "0.2", "-W", "2", "10.20.0.2")
+        self.bench.run("net", *emulator, "fibre", "both", "up")
+        self.wait_for(lambda: self.shares(identity) == {"fibre", "mobile", "dsl"}, "the link does not come back")
+
+    def test_the_gateways_are_two_hops_of_the_way(self):
+        self.start()
+        self.bench.cli("request", "--client", "acme", "--from", "10.10.0.0/24")
+        for ttl, hop in ((1, "10.10.0.1"), (2, "10.20.0.1")):
+            out = self.bench.run("client", "ping", "-c", "1", "-t", ttl, "-W", "2", "10.20.0.2", check=False)
+            self.assertRegex(out, rf"From {re.escape(hop)} .*Time to live exceeded")
+        out = self.bench.run("client", "ping", "-c", "1", "-M", "do", "-s", "1472", "-W", "2", "10.20.0.2", check=False)
+        self.assertRegex(out, r"(Frag needed|message too long).*mtu ?= ?1434")
+
+    def test_sigterm_ends_in_order_and_usage_goes_on_where_it_was(self):
+        self.start()
+        identity = self.bench.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
+        self.bench.run("client", "ping", "-c", "10", "-i", "0.05", "10.20.0.2")
+        self.assertEqual(self.bench.stop("site-a"), 0)
+        self.assertIn("ended; all usage is charged", self.bench.log("site-a"))
+        self.bench.start_gateway("a")
+        self.wait_for(self.bench.paths_up, "the gateway does not come back")
+        self.wait_for(lambda: self.service(identity)["state"] == "active", "its service does not come back")
+        self.bench.run("client", "ping", "-c", "10", "-i", "0.05", "10.20.0.2")
+        self.bench.cli("end", identity)
+        client, house, stats = main_job.settled(self.bench)
+        _, differences = main_job.compare(client, house, stats)
+        self.assertEqual(differences, [])
+        packets = sum(line["packets"] for section in client["sections"] for line in section["lines"] if line["kind"] == "first")
+        self.assertEqual(packets, 40, "twenty echoes and their answers")
+
+
+if __name__ == "__main__":
+    BUILD = pathlib.Path(sys.argv.pop()).resolve()
+    unittest.main(verbosity=2)
