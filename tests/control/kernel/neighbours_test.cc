@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/kernel/neighbours.h"
+
+#include "control/kernel/interface.h"
+#include "tests/control/kernel/namespace.h"
+
+namespace anabranch::control {
+namespace {
+
+constexpr Ipv4 kNeighbour{0x0a010102}, kNobody{0x0a010103};
+
+class KernelsNeighbours : public TwoNamespaces {
+ protected:
+  void SetUp() override {
+    auto opened = Neighbours::open();
+    ASSERT_TRUE(opened) << opened.error();
+    neighbours.emplace(std::move(*opened));
+    here = interface_facts("here")->index;
+  }
+  // Takes in what the kernel tells until `condition` holds; ten seconds at most.
+  bool comes_to(const std::function<bool()>& condition) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      neighbours->poll();
+    }
+    return true;
+  }
+
+  std::optional<Neighbours> neighbours;
+  int here = 0;
+};
+
+TEST_F(KernelsNeighbours, AreResolvedWhenAskedForAndKnownFromThenOn) {
+  in_neighbours_namespace("ip link set there address 02:00:00:00:00:09");
+  EXPECT_FALSE(neighbours->lookup(here, kNeighbour));
+  neighbours->kick(here, kNeighbour);
+  ASSERT_TRUE(comes_to([&] { return neighbours->lookup(here, kNeighbour).has_value(); }));
+  EXPECT_EQ(*neighbours->lookup(here, kNeighbour), (MacAddress{2, 0, 0, 0, 0, 9}));
+  EXPECT_FALSE(neighbours->lookup(here + 1, kNeighbour)) << "only on its own link";
+  EXPECT_FALSE(neighbours->lookup(here, kNobody));
+
+  // One that starts later finds what the kernel knows already.
+  auto later = Neighbours::open();
+  ASSERT_TRUE(later);
+  EXPECT_TRUE(later->lookup(here, kNeighbour));
+}
+
+TEST_F(KernelsNeighbours, AreForgottenWhenTheKernelForgetsThem) {
+  neighbours->kick(here, kNeighbour);
+  ASSERT_TRUE(comes_to([&] { return neighbours->lookup(here, kNeighbour).has_value(); }));
+  sh("ip neighbour flush dev here");
+  EXPECT_TRUE(comes_to([&] { return !neighbours->lookup(here, kNeighbour); }));
+}
+
+TEST_F(KernelsNeighbours, TellWhetherALinkHasItsCarrier) {
+  EXPECT_TRUE(comes_to([&] { return neighbours->carrier(here); }));
+  in_neighbours_namespace("ip link set there down");
+  EXPECT_TRUE(comes_to([&] { return !neighbours->carrier(here); }));
+  in_neighbours_namespace("ip link set there up");
+  EXPECT_TRUE(comes_to([&] { return neighbours->carrier(here); }));
+}
+
+}  // namespace
+}  // namespace anabranch::control
