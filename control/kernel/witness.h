@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a gateway has the kernel do on its shared ports, by nftables, in a table of its own:
 //   - on each uplink, count our UDP port, in and out: a witness that outlives a killed process;
-//   - drop it on the way in, after DPDK's socket has its copy: the kernel has no use for it and would
+//   - drop it on the way in, after DPDK's socket has its copy: the kernel has no use for it and
+//   would
 //     answer "port unreachable";
 //   - not forward between the ports: what the gateway carries must not cross twice.
 // The table stays when the gateway ends, in order or not: what the peer sends meanwhile is charged
