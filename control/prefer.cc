@@ -33,6 +33,12 @@ std::string names(const Scenario& s) {
   return text;
 }
 
+// A mixed price is seldom a round one; four decimals tell any two apart.
+std::string price_text(Uint128 attos) {
+  const auto exact = billing::Amount::from_attos(static_cast<billing::Int128>(attos));
+  return billing::to_text(billing::round_to_minor(exact, 4));
+}
+
 struct Bounds {
   double up = 1, down = 1;  // what goodput is measured against
   Uint128 cheapest = 0;
@@ -197,13 +203,7 @@ class Preference {
   }
 
   std::string costs(const Scenario& s) const {
-    const auto price = [&](Uint128 attos) {
-      return attos_text(static_cast<Uint128>(
-                 billing::round_to_minor(
-                     billing::Amount::from_attos(static_cast<billing::Int128>(attos)), 4)
-                     .attos())) +
-             " " + currency_ + "/GB";
-    };
+    const auto price = [&](Uint128 attos) { return price_text(attos) + " " + currency_ + "/GB"; };
     const auto cheapest =
         std::min_element(all_.begin(), all_.end(), [](const Scenario& a, const Scenario& b) {
           return a.expected.price_attos_per_gb < b.expected.price_attos_per_gb;
@@ -248,7 +248,7 @@ class Preference {
                "{}/GB",
                mbits(most->expected.goodput_up_bps), mbits(most->expected.goodput_down_bps),
                most->expected.latency_ms, most->expected.loss_percent,
-               attos_text(most->expected.price_attos_per_gb), currency_);
+               price_text(most->expected.price_attos_per_gb), currency_);
   }
 
   const std::vector<PathState>& paths_;
@@ -283,13 +283,9 @@ nlohmann::json to_json(const Scenario& s, const std::string& currency) {
             {"goodput_down_bps", s.expected.goodput_down_bps},
             {"latency_ms", s.expected.latency_ms},
             {"loss_percent", s.expected.loss_percent},
-            {"price_per_gb", attos_text(s.expected.price_attos_per_gb)},
+            {"price_per_gb", price_text(s.expected.price_attos_per_gb)},
             {"currency", currency}}},
           {"reasons", s.reasons}};
-}
-
-std::string attos_text(Uint128 attos) {
-  return billing::to_text(billing::Amount::from_attos(static_cast<billing::Int128>(attos)));
 }
 
 }  // namespace anabranch::control

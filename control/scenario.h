@@ -85,7 +85,4 @@ Choice prefer(const std::vector<PathState>& paths, const Profile& profile,
 
 nlohmann::json to_json(const Scenario& scenario, const std::string& currency);
 
-// Exact decimal text of an amount of 10^-18 units, at least two decimals, no exponent.
-std::string attos_text(Uint128 attos);
-
 }  // namespace anabranch::control
