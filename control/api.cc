@@ -2,6 +2,7 @@
 #include "control/api.h"
 
 #include <httplib.h>
+#include <spdlog/spdlog.h>
 
 #include <charconv>
 
@@ -18,7 +19,8 @@ constexpr auto kPatience = std::chrono::seconds(30);
 
 void write(Response& response, const Answer& answer) {
   response.status = answer.status;
-  response.set_content(answer.body.dump(2) + "\n",
+  // What a client sent is quoted to it, and need not be UTF-8.
+  response.set_content(answer.body.dump(2, ' ', false, json::error_handler_t::replace) + "\n",
                        answer.status >= 400 ? "application/problem+json" : "application/json");
 }
 
@@ -74,6 +76,18 @@ Api::Api(Loop& loop, ApiTarget target)
                            request.method + " " + request.path +
                                " is not part of this API, or its body is too large"));
   });
+  server_->set_exception_handler(
+      [](const Request& request, Response& response, std::exception_ptr thrown) {
+        std::string what = "unknown";
+        try {
+          std::rethrow_exception(thrown);
+        } catch (const std::exception& e) {
+          what = e.what();
+        } catch (...) {
+        }
+        spdlog::error("api: {} {}: {}", request.method, request.path, what);
+        write(response, refuse(500, "Internal error", "this is a fault of the gateway: " + what));
+      });
   route_services();
   route_statements();
   route_documents();

@@ -110,7 +110,8 @@ std::string encode(const Message& message) {
           },
       },
       message);
-  return object.dump();
+  // A reason that was cut may end in the middle of a character.
+  return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 tl::expected<Message, std::string> decode(std::string_view text) {

@@ -144,8 +144,8 @@ class Running(World):
                 "c.request(sys.argv[1],sys.argv[2],sys.stdin.buffer.read() or None);r=c.getresponse();"
                 "print(r.status,r.getheader('content-type'));print(r.read().decode())")
         done = subprocess.run(self.bench.command("client", sys.executable, "-c", code, method, path),
-                              input=body if body is not None else "", capture_output=True, text=True, timeout=90, check=True)
-        first, _, rest = done.stdout.partition("\n")
+                              input=body if isinstance(body, bytes) else (body or "").encode(), capture_output=True, timeout=90, check=True)
+        first, _, rest = done.stdout.decode().partition("\n")
         status, kind = first.split(" ", 1)
         return int(status), kind, json.loads(rest)
 
@@ -169,7 +169,9 @@ class Running(World):
     def test_bad_requests_are_problem_documents_and_change_nothing(self):
         self.start()
         self.assert_problem(400, self.api("POST", "/v1/services", "{"))
+        self.assert_problem(400, self.api("POST", "/v1/services", b'{"client": "\xff"}'))
         self.assert_problem(404, self.api("GET", "/v1/nothing"))
+        self.assert_problem(404, self.api("GET", "/v1/%ff"))
         self.assert_problem(404, self.api("GET", "/v1/services/77"))
         self.assert_problem(404, self.api("DELETE", "/v1/services/77"))
         self.assert_problem(404, self.api("GET", "/v1/statements/clients/nobody"))
