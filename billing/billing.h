@@ -29,7 +29,8 @@ class Billing {
                                                                   Tariff house);
 
   Ledger& ledger() { return ledger_; }
-  const Journal& journal() const { return *journal_; }
+  // Readings lower than what was journaled, left out: a meter that is not to be believed.
+  uint64_t went_backwards() const { return journal_->went_backwards(); }
 
   // Journals what the meters have counted, then charges it; returns when both are durable. After an
   // error nothing is lost and nothing is charged twice: the next call covers it.

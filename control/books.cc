@@ -72,7 +72,9 @@ std::vector<std::pair<std::string, std::string>> Books::documents(const std::str
 
 void Books::flush(std::vector<billing::Reading> readings, std::function<void(Status)> done) {
   loop_.post([this, readings = std::move(readings), done = std::move(done)] {
-    done(billing_->flush(readings, wall_now_ns()));
+    auto status = billing_->flush(readings, wall_now_ns());
+    went_backwards_.store(billing_->went_backwards(), std::memory_order_relaxed);
+    done(std::move(status));
   });
 }
 

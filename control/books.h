@@ -5,6 +5,7 @@
 // document is stored). Those with a callback do not wait; the callback runs on the billing thread.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -40,6 +41,9 @@ class Books {
   // Journal and charge. On failure nothing is lost: the next one covers the same usage.
   void flush(std::vector<billing::Reading> readings, std::function<void(Status)> done);
 
+  // Readings that were left out because they were lower than earlier ones.
+  uint64_t meters_went_backwards() const { return went_backwards_.load(std::memory_order_relaxed); }
+
   // Statements as text or JSON; any thread may wait for the future.
   std::future<tl::expected<std::string, std::string>> client_statement(const std::string& client,
                                                                        bool as_text);
@@ -48,6 +52,7 @@ class Books {
  private:
   explicit Books(std::unique_ptr<billing::Billing> billing);
   std::unique_ptr<billing::Billing> billing_;
+  std::atomic<uint64_t> went_backwards_{0};
   Loop loop_;
   std::thread thread_;
 };

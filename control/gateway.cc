@@ -367,6 +367,7 @@ nlohmann::json Gateway::status() const {
           {"peer", config_.peer.name},
           {"session", peering_->is_up() ? "up" : "down"},
           {"meters_pending", attendance_ != nullptr && attendance_->pending()},
+          {"meters_went_backwards", books_->meters_went_backwards()},
           {"meters_alarms", attendance_ == nullptr ? 0 : attendance_->alarms()}};
 }
 
