@@ -20,6 +20,8 @@ std::optional<T> parse_number(std::string_view text) {
 
 std::optional<Ipv4> parse_ipv4(std::string_view text) {
   in_addr address{};
+  // inet_pton would read up to a NUL and take what is before it.
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
   if (inet_pton(AF_INET, std::string(text).c_str(), &address) != 1) return std::nullopt;
   return Ipv4{ntohl(address.s_addr)};
 }

@@ -6,6 +6,8 @@
 
 #include <charconv>
 
+#include "control/json_reader.h"
+
 namespace anabranch::control {
 namespace {
 
@@ -25,12 +27,10 @@ void write(Response& response, const Answer& answer) {
 }
 
 std::optional<json> parse_body(const Request& request, Response& response) {
-  try {
-    return json::parse(request.body);
-  } catch (const json::parse_error& e) {
-    write(response, refuse(400, "Not JSON", e.what()));
-    return std::nullopt;
-  }
+  auto body = parse_json(request.body);
+  if (body) return std::move(*body);
+  write(response, refuse(400, "Not JSON", body.error()));
+  return std::nullopt;
 }
 
 uint64_t id_of(const Request& request) {

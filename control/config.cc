@@ -2,6 +2,7 @@
 #include "control/config.h"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -41,12 +42,17 @@ std::vector<Prefix> read_prefixes(TableReader& t, const char* key) {
   return prefixes;
 }
 
+// What is neither true nor false is told as that alone, and not as a missing yes too.
+bool read_consent(TableReader& t, const char* key) {
+  return t.boolean(key, t.has(key));
+}
+
 bool is_mac(const std::string& text) {
-  unsigned parts[6];
-  char rest = 0;
-  return text.size() == 17 &&
-         std::sscanf(text.c_str(), "%2x:%2x:%2x:%2x:%2x:%2x%c", &parts[0], &parts[1], &parts[2],
-                     &parts[3], &parts[4], &parts[5], &rest) == 6;
+  bool right = text.size() == 17;
+  for (size_t i = 0; right && i < text.size(); ++i) {
+    right = i % 3 == 2 ? text[i] == ':' : std::isxdigit(static_cast<unsigned char>(text[i])) != 0;
+  }
+  return right;
 }
 
 // "10.1.1.1/30": our address and the network it is in.
@@ -68,12 +74,13 @@ PortConfig read_port(TableReader& t) {
   PortConfig port;
   port.interface = t.text("interface", "the name of a kernel interface", false);
   port.device = t.text("device", "a DPDK device such as \"net_ring0\" or \"0000:03:00.0\"", false);
-  if (port.interface.empty() == port.device.empty()) {
+  if (t.has("interface") == t.has("device")) {
     t.fail(t.place("interface"),
            "interface: expected exactly one of interface (shared with the kernel) and device "
            "(DPDK's alone)");
   }
   if (port.device.empty()) return port;
+  if (t.has("interface")) return port;  // which of them is meant is not known
   read_device_address(t, port);
   constexpr const char* kMac = "a MAC address such as \"02:00:00:00:00:01\"";
   port.next_hop_mac = t.text("next_hop_mac", kMac);
@@ -120,7 +127,7 @@ UplinkConfig read_uplink(TableReader& t) {
 void read_uplinks(TableReader& root, Config& c) {
   for (TableReader& t : root.tables("uplink", true)) {
     UplinkConfig u = read_uplink(t);
-    if (c.find_uplink(u.name) != nullptr)
+    if (!u.name.empty() && c.find_uplink(u.name) != nullptr)
       t.wrong("name", "\"" + u.name + "\" is taken by another uplink", "another name");
     const auto same_port = [&](const PortConfig& p) {
       return (!p.interface.empty() && p.interface == u.port.interface) ||
@@ -155,7 +162,9 @@ void read_paths(TableReader& peer, Config& c) {
     if (path.id != 0 && clash([&](const PathConfig& p) { return p.id == path.id; })) {
       t.wrong("id", std::to_string(path.id) + " is taken by another path", "another number");
     }
-    if (!path.uplink.empty() && c.find_uplink(path.uplink) == nullptr) {
+    if (path.uplink.empty()) {
+      // Told already.
+    } else if (c.find_uplink(path.uplink) == nullptr) {
       t.wrong("uplink", "there is no uplink \"" + path.uplink + "\"", "the name of an [[uplink]]");
     } else if (clash([&](const PathConfig& p) { return p.uplink == path.uplink; })) {
       t.wrong("uplink", "\"" + path.uplink + "\" has a path to this peer already",
@@ -173,7 +182,7 @@ void read_peer(TableReader t, Config& c) {
     t.wrong("session", "\"" + role + "\"", "\"connect\" or \"listen\"");
   c.peer.role = role == "listen" ? SessionRole::listen : SessionRole::connect;
   c.peer.port = static_cast<uint16_t>(t.integer("port", c.peer.port, 1, 65535));
-  c.peer.insecure_cleartext = t.boolean("insecure_cleartext", false);
+  c.peer.insecure_cleartext = read_consent(t, "insecure_cleartext");
   if (!c.peer.insecure_cleartext) {
     t.wrong("insecure_cleartext", "is not true",
             "true: this version does not seal segments, so everyone on the way can read and forge "
@@ -196,7 +205,7 @@ void read_api(TableReader t, Config& c) {
   const auto listen =
       t.parsed("listen", "an address and port such as \"127.0.0.1:8080\"", parse_endpoint, false);
   c.api_listen = listen.value_or(c.api_listen);
-  c.api_insecure_cleartext = t.boolean("insecure_cleartext", false);
+  c.api_insecure_cleartext = read_consent(t, "insecure_cleartext");
   if (c.api_listen.address.value >> 24 != 127 && !c.api_insecure_cleartext) {
     t.wrong("listen",
             to_string(c.api_listen) + " can be reached by others, without encryption or password",
@@ -233,8 +242,10 @@ const UplinkConfig* Config::find_uplink(std::string_view wanted) const {
 
 tl::expected<Config, std::string> parse_config(std::string_view text, const std::string& file) {
   const auto at = [&](uint32_t line, uint32_t column, std::string_view what) {
-    return file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " +
-           std::string(what);
+    std::string sentence(what);  // one line, whatever of the file it quotes
+    std::replace_if(
+        sentence.begin(), sentence.end(), [](char c) { return c >= 0 && c < ' '; }, ' ');
+    return file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + sentence;
   };
   toml::table parsed;
   try {
@@ -268,7 +279,7 @@ tl::expected<Config, std::string> parse_config(std::string_view text, const std:
 
 tl::expected<Config, std::string> read_config(const std::string& file) {
   std::ifstream in(file);
-  if (!in)
+  if (!in || std::filesystem::is_directory(file))
     return tl::unexpected(file + ": cannot be read; expected the gateway's configuration (TOML)");
   std::ostringstream text;
   text << in.rdbuf();

@@ -53,7 +53,7 @@ struct PortConfig {
   std::optional<Prefix> network;  // address/length as written, host bits kept in `address`
   std::optional<Ipv4> address;    // our address on the port
   std::string next_hop_mac;       // "02:00:00:00:00:01", where everything is sent
-  uint16_t mtu = 1500;  // IP MTU, 576..9000 (shared: read from the kernel, must be ≤ 1500)
+  uint16_t mtu = 1500;            // IP MTU, 576..1500 (shared: read from the kernel)
 };
 
 struct UplinkConfig {
@@ -117,7 +117,7 @@ struct Config {
   // [billing]
   uint32_t journal_segment_mb = 16;
 
-  std::string documents_dir;  // profiles/, tariffs/ and clients/ as *.json; may be empty
+  std::string documents_dir;  // profiles/, tariffs/ and clients/ as *.json
 
   const UplinkConfig* find_uplink(std::string_view name) const;
 };

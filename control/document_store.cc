@@ -5,6 +5,9 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
+
+#include "control/json_reader.h"
 
 namespace anabranch::control {
 namespace {
@@ -62,15 +65,16 @@ tl::expected<DocumentStore, std::string> DocumentStore::read(const std::string& 
   for (const std::string kind : kKinds) {
     for (const fs::path& file : files_of(fs::path(folder) / kind)) {
       std::ifstream in(file);
-      std::string id;
-      try {
-        const json document = json::parse(in);
-        for (const FieldError& e : store.take(kind, document, id)) {
-          errors += file.string() + ": " + e.pointer + ": " + e.detail + "\n";
-        }
-      } catch (const json::parse_error& e) {
-        errors += file.string() + ": " + e.what() + "\n";
+      std::ostringstream text;
+      text << in.rdbuf();
+      const auto document = parse_json(text.str());
+      if (!document) {
+        errors += file.string() + ": " + document.error() + "\n";
         continue;
+      }
+      std::string id;
+      for (const FieldError& e : store.take(kind, *document, id)) {
+        errors += file.string() + ": " + e.pointer + ": " + e.detail + "\n";
       }
       if (!id.empty() && !store.from_file_.insert({kind, id}).second) {
         errors += file.string() + ": /id: \"" + id + "\" is defined by another file too\n";

@@ -14,11 +14,33 @@ const json kNull;
 
 std::string shown(const json& value) {
   std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-  if (text.size() > 60) text = text.substr(0, 57) + "...";
+  if (text.size() > 60) text = beginning(text, 57) + "...";
   return text;
 }
 
 }  // namespace
+
+tl::expected<json, std::string> parse_json(std::string_view text) {
+  bool too_deep = false;
+  const auto shallow = [&](int depth, json::parse_event_t, const json&) {
+    too_deep |= depth > kJsonDepthMax;
+    return !too_deep;
+  };
+  try {
+    json document = json::parse(text, shallow);
+    if (!too_deep) return document;
+  } catch (const json::exception& e) {  // a number may be out of range, not only the text wrong
+    return tl::unexpected<std::string>(e.what());
+  }
+  return tl::unexpected("lists and objects are nested more than " + std::to_string(kJsonDepthMax) +
+                        " deep");
+}
+
+std::string beginning(const std::string& text, size_t size) {
+  if (text.size() <= size) return text;
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
+  return text.substr(0, size);
+}
 
 JsonReader::JsonReader(const json& object, std::string at, FieldErrors& errors)
     : object_(object), at_(std::move(at)), errors_(errors) {

@@ -5,12 +5,21 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "control/documents.h"
 
 namespace anabranch::control {
+
+// JSON from outside. Deeply nested text is refused: what reads and shows it afterwards is
+// recursive. The error is a sentence.
+inline constexpr int kJsonDepthMax = 32;
+tl::expected<nlohmann::json, std::string> parse_json(std::string_view text);
+
+// At most `size` octets of the beginning, whole UTF-8 characters only.
+std::string beginning(const std::string& text, size_t size);
 
 class JsonReader {
  public:

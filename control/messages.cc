@@ -8,7 +8,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kRulesMax = 64;
 constexpr size_t kReasonMax = 256;
 constexpr uint64_t kIdMax = UINT64_MAX >> 1;
 
@@ -39,7 +38,8 @@ Announce read_announce(JsonReader& r) {
   a.service = read_service(r);
   a.client = r.text("client", "the client's id");
   a.receiver = read_receiver(r);
-  for (JsonReader& rule : r.objects("rules", kRulesMax)) a.rules.push_back(read_rule(rule));
+  for (JsonReader& rule : r.objects("rules", kAnnouncedRulesMax))
+    a.rules.push_back(read_rule(rule));
   const auto segmentation = [](const std::string& text) -> std::optional<Segmentation> {
     if (text == "flow") return Segmentation::flow;
     return text == "packet" ? std::optional(Segmentation::packet) : std::nullopt;
@@ -97,7 +97,7 @@ std::string encode(const Message& message) {
           [](const Refuse& m) -> json {
             return {{"type", "refuse"},
                     {"service", m.service},
-                    {"reason", m.reason.substr(0, kReasonMax)}};
+                    {"reason", beginning(m.reason, kReasonMax)}};
           },
           [](const End& m) -> json {
             return {{"type", "end"}, {"service", m.service}};
@@ -115,10 +115,11 @@ std::string encode(const Message& message) {
 }
 
 tl::expected<Message, std::string> decode(std::string_view text) {
-  const json object = json::parse(text, nullptr, false);
-  if (!object.is_object()) return tl::unexpected<std::string>("message is not a JSON object");
+  const auto object = parse_json(text);
+  if (!object) return tl::unexpected("message is not understood: " + object.error());
+  if (!object->is_object()) return tl::unexpected<std::string>("message is not a JSON object");
   FieldErrors errors;
-  JsonReader reader(object, "", errors);
+  JsonReader reader(*object, "", errors);
   const std::string type = reader.text("type", "the kind of message");
   Message message = read_message(type, reader);
   reader.finish();

@@ -18,6 +18,7 @@
 namespace anabranch::control {
 
 inline constexpr size_t kMessageMax = 64 * 1024;
+inline constexpr size_t kAnnouncedRulesMax = 64;  // of one service; all of them fit a message
 inline constexpr int kSessionVersion = 1;
 
 // First in each connection. `instance` is random and new with each start of the gateway: lanes and

@@ -5,10 +5,12 @@
 // providers or networks + 0.15 of the mean rating, where q is the profile's quality_percent.
 // Quality is the goodput against what was asked for (or against the best candidate), divided by (1
 // + latency/500 ms); cheapness is the least price against its own. Of equals, the one with fewer
-// paths, then lower path numbers.
+// paths, then lower path numbers. The one in force is worth 0.03 more: two that are nearly equal
+// must not take turns as measurements vary.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "billing/money.h"
 #include "control/scenario.h"
@@ -19,6 +21,7 @@ namespace {
 constexpr double kLatencyHalvesMs = 500;
 constexpr double kPreferredBonus = 0.25;
 constexpr double kRatingShare = 0.15;
+constexpr double kInForceBonus = 0.03;
 
 std::string mbits(double bps) {
   return fmt::format("{:.1f} Mbit/s", bps / 1e6);
@@ -39,6 +42,16 @@ std::string price_text(Uint128 attos) {
   return billing::to_text(billing::round_to_minor(exact, 4));
 }
 
+bool is_same_combination(const Scenario& a, const Scenario& b) {
+  return a.segmentation == b.segmentation &&
+         std::equal(a.shares.begin(), a.shares.end(), b.shares.begin(), b.shares.end(),
+                    [](const auto& x, const auto& y) { return x.path_index == y.path_index; });
+}
+
+bool nearly(uint16_t a, uint16_t b) {
+  return std::abs(a - b) * 20 <= std::max(a, b);
+}
+
 struct Bounds {
   double up = 1, down = 1;  // what goodput is measured against
   Uint128 cheapest = 0;
@@ -47,11 +60,12 @@ struct Bounds {
 class Preference {
  public:
   Preference(const std::vector<PathState>& paths, const Profile& profile,
-             const ServiceRequest& request, const std::string& currency)
+             const ServiceRequest& request, const std::string& currency, const Scenario* in_force)
       : paths_(paths),
         profile_(profile),
         request_(request),
         currency_(currency),
+        in_force_(in_force),
         ratings_(rate(paths)) {}
 
   Choice choose() {
@@ -123,7 +137,10 @@ class Preference {
                 300;
     }
     const double q = profile_.quality_percent / 100.0;
-    return q * quality + (1 - q) * cheapness + kPreferredBonus * preferred + kRatingShare * rating;
+    const double inertia =
+        in_force_ != nullptr && is_same_combination(s, *in_force_) ? kInForceBonus : 0;
+    return q * quality + (1 - q) * cheapness + kPreferredBonus * preferred + kRatingShare * rating +
+           inertia;
   }
 
   // More than was asked for is worth nothing.
@@ -255,6 +272,7 @@ class Preference {
   const Profile& profile_;
   const ServiceRequest& request_;
   const std::string& currency_;
+  const Scenario* in_force_;
   Ratings ratings_;
   std::vector<Scenario> all_;
 };
@@ -262,8 +280,19 @@ class Preference {
 }  // namespace
 
 Choice prefer(const std::vector<PathState>& paths, const Profile& profile,
-              const ServiceRequest& request, const std::string& currency) {
-  return Preference(paths, profile, request, currency).choose();
+              const ServiceRequest& request, const std::string& currency,
+              const Scenario* in_force) {
+  return Preference(paths, profile, request, currency, in_force).choose();
+}
+
+bool worth_replacing(const Scenario& in_force, const Scenario& preferred) {
+  if (!is_same_combination(in_force, preferred) || in_force.resequence != preferred.resequence)
+    return true;
+  for (size_t i = 0; i < in_force.shares.size(); ++i) {
+    const auto &a = in_force.shares[i], &b = preferred.shares[i];
+    if (!nearly(a.weight_up, b.weight_up) || !nearly(a.weight_down, b.weight_down)) return true;
+  }
+  return false;
 }
 
 nlohmann::json to_json(const Scenario& s, const std::string& currency) {

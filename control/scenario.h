@@ -75,13 +75,19 @@ struct Scenario {
 std::vector<Scenario> candidates(const std::vector<PathState>& paths, const Profile& profile);
 
 // The preferred one, with its reasons in words; nullopt with a sentence that names what could not
-// be met and the nearest that can.
+// be met and the nearest that can. Another takes the place of the one `in_force` only when it is
+// better by more than measurements vary.
 struct Choice {
   std::optional<Scenario> preferred;
   std::string refusal;
 };
 Choice prefer(const std::vector<PathState>& paths, const Profile& profile,
-              const ServiceRequest& request, const std::string& currency);
+              const ServiceRequest& request, const std::string& currency,
+              const Scenario* in_force = nullptr);
+
+// Whether `preferred` differs from what is in force by more than noise does: in its paths, its
+// segmentation, or a weight by more than a twentieth.
+bool worth_replacing(const Scenario& in_force, const Scenario& preferred);
 
 nlohmann::json to_json(const Scenario& scenario, const std::string& currency);
 

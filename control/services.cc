@@ -4,7 +4,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 namespace anabranch::control {
@@ -17,27 +16,6 @@ constexpr auto kQuiet =
     std::chrono::milliseconds(600);  // longer than any hole may wait, and a round trip
 constexpr auto kFlushRetry = std::chrono::seconds(1);
 constexpr auto kEndPatience = std::chrono::seconds(10);
-
-// A weight has to change by a twentieth before a plan is replaced: noise in the measured loss is
-// not a reason.
-bool nearly(uint16_t a, uint16_t b) {
-  return std::abs(a - b) * 20 <= std::max(a, b);
-}
-
-bool worth_replacing(const Scenario& now, const Scenario& next) {
-  if (now.segmentation != next.segmentation || now.resequence != next.resequence ||
-      now.shares.size() != next.shares.size()) {
-    return true;
-  }
-  for (size_t i = 0; i < now.shares.size(); ++i) {
-    const auto &a = now.shares[i], &b = next.shares[i];
-    if (a.path_index != b.path_index || !nearly(a.weight_up, b.weight_up) ||
-        !nearly(a.weight_down, b.weight_down)) {
-      return true;
-    }
-  }
-  return false;
-}
 
 // Rules without a destination mean everything behind the peer.
 void expand_destinations(std::vector<TrafficRule>& rules, const std::vector<Prefix>& behind_peer) {
@@ -119,7 +97,8 @@ tl::expected<ServiceRequest, Answer> Services::check(const json& document) const
   return *request;
 }
 
-tl::expected<Scenario, Answer> Services::choose(const ServiceRequest& request) const {
+tl::expected<Scenario, Answer> Services::choose(const ServiceRequest& request,
+                                                const Scenario* in_force) const {
   const Client& client = *documents_.client(request.client);
   const Profile* profile = documents_.profile(client.profile);
   const billing::Tariff* tariff = documents_.tariff(client.tariff);
@@ -129,7 +108,8 @@ tl::expected<Scenario, Answer> Services::choose(const ServiceRequest& request) c
                                      "\" and tariff \"" + client.tariff +
                                      "\"; one of them does not exist"));
   }
-  const Choice choice = prefer(priced_paths(*tariff), *profile, request, tariff->currency);
+  const Choice choice =
+      prefer(priced_paths(*tariff), *profile, request, tariff->currency, in_force);
   if (choice.preferred) return *choice.preferred;
   return tl::unexpected(refuse(409, "Request cannot be met", choice.refusal));
 }
@@ -142,7 +122,7 @@ void Services::request(const json& document, Reply reply) {
         503, "Peer not connected",
         "the control session with " + config_.peer.name + " is down; try again when it is up"));
   }
-  const auto scenario = choose(*request);
+  const auto scenario = choose(*request, nullptr);
   if (!scenario) return reply(scenario.error());
   const Client& client = *documents_.client(request->client);
   const auto id = books_.open_service(client.id, *documents_.tariff(client.tariff),
@@ -204,18 +184,19 @@ void Services::recompute() {
 
 void Services::recompute(uint64_t id, Service& service) {
   if (service.state > State::active) return;
-  auto next = choose(service.request);
+  auto next = choose(service.request, &service.scenario);
   service.note.clear();
   if (!next) {
     // Admitted already: carried as well as can be, and what cannot be kept is said.
     service.note = next.error().body.value("detail", "");
     ServiceRequest best_effort{.client = service.request.client,
                                .traffic = service.request.traffic};
-    next = choose(best_effort);
+    next = choose(best_effort, &service.scenario);
   }
   if (!next) return;  // no path at all: the plan stays until one is back
   if (!worth_replacing(service.scenario, *next)) {
     service.scenario.expected = next->expected;
+    service.scenario.reasons = next->reasons;
     return;
   }
   put_in_force(id, service, *next);

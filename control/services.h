@@ -64,7 +64,8 @@ class Services {
 
   std::vector<PathState> priced_paths(const billing::Tariff& tariff) const;
   tl::expected<ServiceRequest, Answer> check(const nlohmann::json& document) const;
-  tl::expected<Scenario, Answer> choose(const ServiceRequest& request) const;
+  tl::expected<Scenario, Answer> choose(const ServiceRequest& request,
+                                        const Scenario* in_force) const;
   void recompute(uint64_t id, Service& service);
   void put_in_force(uint64_t id, Service& service, const Scenario& scenario);
   void tick_starting(uint64_t id, Service& service);

@@ -34,7 +34,7 @@ std::string TableReader::text(const char* key, const char* expected, bool requir
   if (node == nullptr) return fallback;
   const auto* value = node->as_string();
   if (value != nullptr && !value->get().empty()) return value->get();
-  wrong(key, shown(*node) + " is no text", expected);
+  wrong(key, value != nullptr ? "is empty" : shown(*node) + " is no text", expected);
   return fallback;
 }
 

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Clients, segmentation profiles and service requests: what is read, and how mistakes are named.
+#include "control/documents.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "billing/money.h"
+#include "control/json_reader.h"
+#include "tests/control/example.h"
+
+namespace anabranch::control {
+namespace {
+
+using nlohmann::json;
+
+json client() {
+  return json::parse(text_of(example("site-a/clients/acme.json")));
+}
+json profile() {
+  return json::parse(text_of(example("site-a/profiles/bonded.json")));
+}
+json request() {
+  return {{"client", "acme"},
+          {"traffic",
+           {{{"source", "10.10.0.0/24"},
+             {"destination", "10.20.0.0/25"},
+             {"protocol", "tcp"},
+             {"source_ports", "1024-65535"},
+             {"destination_ports", "443"},
+             {"dscp", 46}}}},
+          {"rate_up", "5 Mbit/s"},
+          {"rate_down", "50 Mbit/s"},
+          {"latency_ms_max", 80},
+          {"loss_percent_max", 0.5},
+          {"price_per_gb_max", "0.80"}};
+}
+
+template <typename Parsed>
+std::string told(const Parsed& parsed) {
+  std::string lines;
+  if (parsed) return "in order";
+  for (const auto& e : parsed.error())
+    lines += (lines.empty() ? "" : "\n") + e.pointer + ": " + e.detail;
+  return lines;
+}
+
+// The document with one member set; nullptr takes it away.
+json with(json document, const char* pointer, const json& value) {
+  const json::json_pointer at(pointer);
+  if (value.is_null())
+    document.at(at.parent_pointer()).erase(at.back());
+  else
+    document[at] = value;
+  return json::parse(document.dump());  // numbers as they come from outside
+}
+
+TEST(Documents, OfTheQuickstartAreInOrder) {
+  const auto c = parse_client(client());
+  ASSERT_TRUE(c) << told(c);
+  EXPECT_EQ(c->profile, "bonded");
+  EXPECT_EQ(to_string(c->prefixes.at(0)), "10.10.0.0/24");
+  const auto p = parse_profile(profile());
+  ASSERT_TRUE(p) << told(p);
+  EXPECT_EQ(p->quality_percent, 80);
+  EXPECT_EQ(p->standing("northfibre", "any"), Standing::prefer);
+}
+
+TEST(Documents, MistakesInAClientAreNamedByTheirField) {
+  const auto of = [](const char* pointer, const json& value) {
+    return told(parse_client(with(client(), pointer, value)));
+  };
+  EXPECT_EQ(of("/id", "Acme"), "/id: \"Acme\"; expected 1 to 64 characters out of a-z, 0-9 and -");
+  EXPECT_EQ(of("/id", std::string(64, 'a')), "in order");
+  EXPECT_EQ(of("/profile", nullptr),
+            "/profile: is missing; expected 1 to 64 characters out of a-z, 0-9 and -");
+  EXPECT_EQ(of("/name", 7), "/name: 7; expected the client's name");
+  EXPECT_EQ(of("/prefixes/0", "10.10.0.1/24"),
+            "/prefixes/0: \"10.10.0.1/24\"; expected a prefix such as \"10.10.0.0/24\", host bits "
+            "zero");
+  EXPECT_EQ(of("/prefixes", "10.10.0.0/24"),
+            "/prefixes: \"10.10.0.0/24\"; expected a list of prefixes");
+  EXPECT_EQ(of("/tarif", "standard"), "/tarif: unknown field; did you mean \"tariff\"?");
+  EXPECT_EQ(told(parse_client(json::array())), ": [] is no JSON object");
+}
+
+TEST(Documents, MistakesInAProfileAreNamedByTheirField) {
+  const auto of = [](const char* pointer, const json& value) {
+    return told(parse_profile(with(profile(), pointer, value)));
+  };
+  EXPECT_EQ(of("/quality_percent", 101),
+            "/quality_percent: 101; expected a whole number from 0 to 100");
+  EXPECT_EQ(of("/quality_percent", -1),
+            "/quality_percent: -1; expected a whole number from 0 to 100");
+  EXPECT_EQ(of("/quality_percent", 0.5),
+            "/quality_percent: 0.5; expected a whole number from 0 to 100");
+  EXPECT_EQ(
+      of("/providers/northfibre", "love"),
+      "/providers/northfibre: \"love\"; expected \"prefer\", \"allow\", \"avoid\" or \"never\" "
+      "by name");
+  EXPECT_EQ(of("/segmentation", json::array({"flow", "cell"})),
+            "/segmentation: \"cell\"; expected \"flow\" or \"packet\"");
+  EXPECT_EQ(of("/networks", json::array()),
+            "/networks: []; expected \"prefer\", \"allow\", \"avoid\" or \"never\" by name");
+}
+
+TEST(Documents, MistakesInARequestAreNamedByTheirField) {
+  const auto of = [](const char* pointer, const json& value) {
+    return told(parse_request(with(request(), pointer, value)));
+  };
+  const std::string ports = "; expected a port or a range such as \"80\" or \"1000-2000\"";
+  EXPECT_EQ(of("/client", "acme"), "in order");
+  EXPECT_EQ(of("/traffic/0/protocol", "sctp"),
+            "/traffic/0/protocol: \"sctp\"; expected \"tcp\", \"udp\" or \"icmp\"");
+  for (const char* wrong : {"65536", "20-10", "-5", "80-", "http", "80 ", "1-2-3"}) {
+    EXPECT_EQ(of("/traffic/0/source_ports", wrong),
+              "/traffic/0/source_ports: \"" + std::string(wrong) + "\"" + ports);
+  }
+  EXPECT_EQ(of("/traffic/0/dscp", 64), "/traffic/0/dscp: 64; expected a whole number from 0 to 63");
+  EXPECT_EQ(of("/traffic/0/source", nullptr),
+            "/traffic/0/source: is missing; expected a prefix such as \"10.10.0.0/24\", host bits "
+            "zero");
+  EXPECT_EQ(of("/traffic", json::array()), "/traffic: []; expected a list of 1 to 16 objects");
+  EXPECT_EQ(of("/traffic/0", "all"), "/traffic/0: \"all\" is no JSON object");
+  EXPECT_EQ(of("/rate_up", 5000000), "/rate_up: 5000000; expected a rate such as \"50 Mbit/s\"");
+  EXPECT_EQ(of("/latency_ms_max", -1),
+            "/latency_ms_max: -1; expected a number from 0.0 to 60000.0");
+  EXPECT_EQ(of("/loss_percent_max", 101),
+            "/loss_percent_max: 101; expected a number from 0.0 to 100.0");
+  for (const char* wrong : {"cheap", "-1", "1.", ".5", "1e3", "1,5"}) {
+    EXPECT_EQ(of("/price_per_gb_max", wrong), "/price_per_gb_max: \"" + std::string(wrong) +
+                                                  "\"; expected a price such as \"0.80\"");
+  }
+}
+
+TEST(Documents, ARequestIsReadBackAsItIsShown) {
+  const auto q = parse_request(with(request(), "/client", "acme"));
+  ASSERT_TRUE(q) << told(q);
+  EXPECT_EQ(to_json(*q), request());
+  const json least{{"client", "acme"}, {"traffic", {{{"source", "10.10.0.0/24"}}}}};
+  EXPECT_EQ(to_json(*parse_request(least)), least);
+}
+
+TEST(Documents, EveryPriceARequestMayNameIsAnAmount) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 2000; ++i) {
+    std::string text(1 + random() % 10, '0');
+    for (char& c : text) c = "0123456789."[random() % 11];
+    const auto q = parse_request(with(request(), "/price_per_gb_max", text));
+    if (!q) continue;
+    EXPECT_TRUE(billing::parse_amount(*q->price_per_gb_max)) << text;
+  }
+}
+
+TEST(Documents, TheWorseStandingOfProviderAndNetworkDecides) {
+  const auto p = parse_profile({{"id", "p"},
+                                {"providers", {{"a", "prefer"}, {"b", "avoid"}, {"c", "never"}}},
+                                {"networks", {{"x", "prefer"}, {"y", "avoid"}, {"z", "never"}}}});
+  ASSERT_TRUE(p) << told(p);
+  using enum Standing;
+  const std::pair<std::pair<const char*, const char*>, Standing> cases[] = {
+      {{"other", "other"}, allow}, {{"a", "other"}, prefer}, {{"other", "x"}, prefer},
+      {{"a", "x"}, prefer},        {{"a", "y"}, avoid},      {{"b", "x"}, avoid},
+      {{"a", "z"}, never},         {{"c", "x"}, never},      {{"b", "z"}, never}};
+  for (const auto& [names, standing] : cases)
+    EXPECT_EQ(p->standing(names.first, names.second), standing) << names.first << names.second;
+}
+
+TEST(Documents, WhatAMistakeQuotesCanBeSentOn) {
+  // 60 octets would end in the middle of an ä.
+  for (const size_t shift : {0, 1}) {
+    std::string umlauts(shift, 'x');
+    for (int i = 0; i < 100; ++i) umlauts += "ä";
+    const auto q = parse_request(with(request(), "/client", json::array({umlauts})));
+    ASSERT_FALSE(q);
+    EXPECT_NO_THROW(problem(400, "Wrong request", "a field is wrong", q.error()).dump()) << shift;
+  }
+}
+
+TEST(Documents, AreRefusedWhenTheyAreNestedDeeply) {
+  for (const char* open : {"[", "{\"a\":"}) {
+    std::string text = "{\"client\": ";
+    for (int i = 0; i < 100000; ++i) text += open;
+    text += "1";
+    for (int i = 0; i < 100000; ++i) text += *open == '[' ? ']' : '}';
+    const auto document = parse_json(text + "}");
+    ASSERT_FALSE(document);
+    EXPECT_EQ(document.error(), "lists and objects are nested more than 32 deep");
+  }
+}
+
+TEST(Documents, ThatAreNoJsonAreRefusedWithASentence) {
+  EXPECT_TRUE(parse_json("{}"));
+  for (const char* wrong : {"", "{", "{\"a\": }", "{} {}", "{\"a\": 1e999}", "\"\xff\"", "nul"}) {
+    const auto document = parse_json(wrong);
+    ASSERT_FALSE(document) << wrong;
+    EXPECT_FALSE(document.error().empty());
+  }
+}
+
+// Everything a document may hold instead of what it should.
+json anything(std::mt19937& random) {
+  switch (random() % 11) {
+    case 0:
+      return nullptr;
+    case 1:
+      return true;
+    case 2:
+      return -1;
+    case 3:
+      return UINT64_MAX;
+    case 4:
+      return 1e300;
+    case 5:
+      return "";
+    case 6:
+      return std::string(1000, 'x');
+    case 7:
+      return json::array();
+    case 8:
+      return json::object();
+    case 9:
+      return json::array({json::object(), json::array({nullptr})});
+    default:
+      return "\xc3\xa4 text \n\t\"";
+  }
+}
+
+// One member anywhere is taken away or becomes something else.
+void alter(json& document, std::mt19937& random) {
+  const json flat = document.flatten();
+  auto member = flat.begin();
+  std::advance(member, random() % flat.size());
+  json::json_pointer at(member.key());
+  while (!at.parent_pointer().empty() && random() % 3 == 0) at = at.parent_pointer();
+  if (random() % 4 == 0 && document[at.parent_pointer()].is_object())
+    document[at.parent_pointer()].erase(at.back());
+  else if (random() % 4 == 0 && document[at.parent_pointer()].is_object())
+    document[at.parent_pointer()]["unheard-of"] = anything(random);
+  else
+    document[at] = anything(random);
+}
+
+TEST(Documents, AlteredInAnyWayEndInADocumentOrInNamedMistakes) {
+  std::mt19937 random(2);
+  int refused = 0;
+  const auto judge = [&](const auto& parsed, const json& document) {
+    if (parsed) return;
+    ++refused;
+    EXPECT_FALSE(parsed.error().empty());
+    for (const FieldError& e : parsed.error()) {
+      EXPECT_TRUE(e.pointer.empty() || e.pointer.front() == '/') << e.pointer << document;
+      EXPECT_FALSE(e.detail.empty()) << document;
+    }
+    EXPECT_NO_THROW(problem(400, "", "", parsed.error()).dump()) << document;
+  };
+  for (int i = 0; i < 3000; ++i) {
+    json c = client(), p = profile(), q = request();
+    for (unsigned n = 0; n <= random() % 3; ++n) {
+      alter(c, random);
+      alter(p, random);
+      alter(q, random);
+    }
+    judge(parse_client(c), c);
+    judge(parse_profile(p), p);
+    judge(parse_request(q), q);
+  }
+  EXPECT_GT(refused, 5000);
+}
+
+}  // namespace
+}  // namespace anabranch::control

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Paths, profiles and requests the tests choose among.
+#pragma once
+
+#include <random>
+
+#include "control/scenario.h"
+
+namespace anabranch::control {
+
+// 10^18 units for 10^9 octets are 10^9 for one.
+constexpr Uint128 kUnitPerGb = 1'000'000'000;
+
+// The quickstart's links: 100, 50 and 20 Mbit/s of three providers, at 0.50, 2.40 and 0.35 EUR/GB.
+inline std::vector<PathState> three_links() {
+  const auto link = [](const char* name, const char* provider, const char* network, uint8_t index,
+                       uint64_t mbits, double rtt_ms, uint32_t cents) {
+    return PathState{.name = name,
+                     .provider = provider,
+                     .network = network,
+                     .index = index,
+                     .alive = true,
+                     .rtt_ms = rtt_ms,
+                     .rtt_min_ms = rtt_ms,
+                     .rtt_variation_ms = 1,
+                     .availability = 1,
+                     .rate_up_bps = mbits * 1'000'000,
+                     .rate_down_bps = mbits * 1'000'000,
+                     .price_attos_per_octet = kUnitPerGb * cents / 100};
+  };
+  return {link("fibre", "northfibre", "northfibre-ftth", 1, 100, 20, 50),
+          link("mobile", "airmobile", "airmobile-5g", 2, 50, 60, 240),
+          link("dsl", "coppertel", "coppertel-vdsl", 3, 20, 40, 35)};
+}
+
+inline std::vector<std::string> names_of(const Scenario& s) {
+  std::vector<std::string> names;
+  for (const auto& share : s.shares) names.push_back(share.name);
+  return names;
+}
+
+// Anything a gateway may see: up to six paths, two or three to a provider, of any quality and
+// price.
+inline std::vector<PathState> any_paths(std::mt19937& random) {
+  const auto part = [&] { return std::uniform_real_distribution<double>(0, 1)(random); };
+  std::vector<PathState> paths(1 + random() % 6);
+  for (size_t i = 0; i < paths.size(); ++i) {
+    PathState& p = paths[i];
+    p.name = "link" + std::to_string(i);
+    p.provider = "provider" + std::to_string(random() % 3);
+    p.network = p.provider + "-" + std::to_string(random() % 2);
+    p.index = static_cast<uint8_t>(i + 1);
+    p.alive = random() % 5 != 0;
+    p.rtt_ms = random() % 10 == 0 ? 0 : 300 * part();
+    p.rtt_variation_ms = 50 * part();
+    p.loss_up = random() % 2 == 0 ? 0 : part() * part() * part();
+    p.loss_down = random() % 2 == 0 ? 0 : part() * part() * part();
+    p.availability = random() % 2 == 0 ? 1 : part();
+    p.rate_up_bps = 1 + random() % 200'000'000;
+    p.rate_down_bps = 1 + random() % 1'000'000'000;
+    p.mtu = static_cast<uint32_t>(576 + random() % 925);
+    p.price_attos_per_octet = random() % 5 == 0 ? 0 : kUnitPerGb * (random() % 500) / 100;
+  }
+  return paths;
+}
+
+inline Profile any_profile(std::mt19937& random) {
+  Profile profile{.id = "any"};
+  for (int i = 0; i < 3; ++i) {
+    const std::string provider = "provider" + std::to_string(i);
+    profile.providers.emplace_back(provider, static_cast<Standing>(random() % 4));
+    profile.networks.emplace_back(provider + "-1", static_cast<Standing>(random() % 4));
+  }
+  profile.providers.resize(random() % 4);
+  profile.networks.resize(random() % 4);
+  profile.quality_percent = static_cast<uint8_t>(random() % 101);
+  const std::vector<std::string> both{"flow", "packet"};
+  if (random() % 3 == 0) profile.segmentation = {both[random() % 2]};
+  return profile;
+}
+
+inline ServiceRequest any_request(std::mt19937& random) {
+  ServiceRequest request;
+  if (random() % 4 == 0) request.rate_up_bps = 1 + random() % 150'000'000;
+  if (random() % 4 == 0) request.rate_down_bps = 1 + random() % 600'000'000;
+  if (random() % 4 == 0) request.latency_ms_max = random() % 150;
+  if (random() % 4 == 0) request.loss_percent_max = (random() % 100) / 10.0;
+  if (random() % 3 == 0) {
+    request.price_per_gb_max =
+        std::to_string(random() % 4) + "." + std::to_string(10 + random() % 90);
+  }
+  return request;
+}
+
+}  // namespace anabranch::control
