@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -191,6 +192,56 @@ TEST_F(OnDisk, ASecondProcessIsRefused) {
   const auto second = Journal::open({.folder = folder_ + "/journal"});
   ASSERT_FALSE(second.has_value());
   EXPECT_NE(second.error().find("in use"), std::string::npos);
+}
+
+// No file of this process grows beyond a limit while it lives.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t octets) {
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit full{octets, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &full);
+  }
+  ~FullDisk() { setrlimit(RLIMIT_FSIZE, &before_); }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(OnDisk, AFullDiskDelaysChargesAndLosesNone) {
+  auto billing = open();
+  const auto path = billing->ledger().path_id("link", "alpha", "net").value();
+  uint64_t octets = 0;
+  int refused = 0;
+  // Small limits stop the journal, larger ones the ledger, whose file is longer than a few frames.
+  for (const rlim_t limit : {0, 1, 4096, 8192, 16'384, 32'768, 65'536, 131'072}) {
+    {
+      const FullDisk full(limit);
+      for (int i = 0; i < 5; ++i)
+        refused += !billing->flush(std::vector{reading(kHouse, path, octets += 1000)}, 1);
+    }
+    ASSERT_TRUE(billing->flush(std::vector{reading(kHouse, path, octets)}, 1)) << limit;
+    EXPECT_EQ(make_statement(billing->ledger(), "house:here").value().octets, octets) << limit;
+  }
+  EXPECT_GT(refused, 10);
+  EXPECT_TRUE(billing->ledger().imbalance()["EUR"] == Amount());
+  billing.reset();
+  EXPECT_EQ(make_statement(open()->ledger(), "house:here").value().octets, octets);
+}
+
+TEST_F(OnDisk, AClockThatIsSetBackChangesNoCharge) {
+  auto billing = open();
+  const auto path = billing->ledger().path_id("link", "alpha", "net").value();
+  ASSERT_TRUE(billing->flush(std::vector{reading(kHouse, path, 5000)}, 1'000'000'000'000));
+  ASSERT_TRUE(billing->flush(std::vector{reading(kHouse, path, 9000)}, 1));
+  EXPECT_EQ(make_statement(billing->ledger(), "house:here").value().octets, 9000u);
+  billing.reset();
+  billing = open();
+  ASSERT_TRUE(billing->flush(std::vector{reading(kHouse, path, 9500)}, 2));
+  EXPECT_EQ(make_statement(billing->ledger(), "house:here").value().octets, 9500u);
 }
 
 TEST_F(OnDisk, AFilesystemWithoutDirectWritesIsRefusedWithWhatToDo) {
