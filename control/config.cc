@@ -42,6 +42,19 @@ std::vector<Prefix> read_prefixes(TableReader& t, const char* key) {
   return prefixes;
 }
 
+bool is_fingerprint(const std::string& text) {
+  constexpr std::string_view kPrefix = "sha256:";
+  constexpr size_t kDigits = 64;
+  return text.size() == kPrefix.size() + kDigits && text.starts_with(kPrefix) &&
+         text.find_first_not_of("0123456789abcdef", kPrefix.size()) == std::string::npos;
+}
+
+// Files are named as seen from the configuration's folder.
+std::string beside(const std::string& config, const std::string& name) {
+  if (name.empty()) return name;
+  return (std::filesystem::path(config).parent_path() / name).string();
+}
+
 // What is neither true nor false is told as that alone, and not as a missing yes too.
 bool read_consent(TableReader& t, const char* key) {
   return t.boolean(key, t.has(key));
@@ -155,7 +168,10 @@ void read_paths(TableReader& peer, Config& c) {
     PathConfig path;
     path.id = static_cast<uint8_t>(t.integer("id", 0, 1, dataplane::kPathsMax - 1, true));
     path.uplink = t.text("uplink", "the name of an uplink");
-    path.peer_address = t.parsed("address", kAddress, parse_ipv4).value_or(Ipv4{});
+    // Learnt from what comes, where there is a way to send to any address.
+    const UplinkConfig* over = c.find_uplink(path.uplink);
+    const bool learnt = c.peer.role == SessionRole::listen && over != nullptr && over->gateway;
+    path.peer_address = t.parsed("address", kAddress, parse_ipv4, !learnt).value_or(Ipv4{});
     const auto clash = [&](auto same) {
       return std::any_of(c.peer.paths.begin(), c.peer.paths.end(), same);
     };
@@ -175,6 +191,36 @@ void read_paths(TableReader& peer, Config& c) {
   }
 }
 
+// Whom we take for the peer: by its certificate, or by who vouches for it.
+void read_trust(TableReader& t, Config& c) {
+  constexpr const char* kFingerprint =
+      "\"sha256:\" and 64 hexadecimal digits, as anabranch keygen printed them at the peer";
+  c.peer.fingerprint = t.text("fingerprint", kFingerprint, false);
+  c.peer.ca = beside(c.file, t.text("ca", "a file of CA certificates (PEM)", false));
+  if (!c.peer.fingerprint.empty() && !is_fingerprint(c.peer.fingerprint))
+    t.wrong("fingerprint", "\"" + c.peer.fingerprint + "\"", kFingerprint);
+  if (t.has("fingerprint") == t.has("ca")) {
+    t.fail(
+        t.place("fingerprint"),
+        "fingerprint: expected exactly one of fingerprint (of the peer's certificate, printed by "
+        "anabranch keygen) and ca (a file of CAs that vouch for it)");
+  }
+}
+
+void read_ciphers(TableReader& t, PeerConfig& peer) {
+  constexpr const char* kNames = "aes-128-gcm, aes-256-gcm or chacha20-poly1305";
+  for (const std::string& name : t.texts("ciphers", kNames, false)) {
+    if (const auto cipher = dataplane::find_cipher(name)) {
+      peer.ciphers.push_back(*cipher);
+    } else {
+      t.wrong("ciphers", "\"" + name + "\"", kNames);
+    }
+  }
+  if (t.has("ciphers")) return;
+  peer.ciphers = {dataplane::Cipher::aes_128_gcm, dataplane::Cipher::aes_256_gcm,
+                  dataplane::Cipher::chacha20_poly1305};
+}
+
 void read_peer(TableReader t, Config& c) {
   c.peer.name = read_name(t, "name");
   const std::string role = t.text("session", "\"connect\" or \"listen\"");
@@ -182,12 +228,9 @@ void read_peer(TableReader t, Config& c) {
     t.wrong("session", "\"" + role + "\"", "\"connect\" or \"listen\"");
   c.peer.role = role == "listen" ? SessionRole::listen : SessionRole::connect;
   c.peer.port = static_cast<uint16_t>(t.integer("port", c.peer.port, 1, 65535));
-  c.peer.insecure_cleartext = read_consent(t, "insecure_cleartext");
-  if (!c.peer.insecure_cleartext) {
-    t.wrong("insecure_cleartext", "is not true",
-            "true: this version does not seal segments, so everyone on the way can read and forge "
-            "them, and you have to say that you accept it");
-  }
+  read_trust(t, c);
+  read_ciphers(t, c.peer);
+  c.peer.rekey_s = static_cast<uint32_t>(t.integer("rekey_s", c.peer.rekey_s, 1, 3600));
   c.peer.prefixes = read_prefixes(t, "prefixes");
   read_paths(t, c);
   for (const Prefix& ours : c.lan_prefixes) {
@@ -219,9 +262,12 @@ void read_gateway(TableReader t, Config& c) {
   c.state_dir = t.text("state_dir", "a folder on a disk, for journal and ledger");
   c.runtime_dir = t.text("runtime_dir", "a folder on a tmpfs, such as \"/run/anabranch\"");
   c.documents_dir = t.text("documents", "the folder of clients/, profiles/ and tariffs/");
-  if (!c.documents_dir.empty()) {
-    c.documents_dir = (std::filesystem::path(c.file).parent_path() / c.documents_dir).string();
-  }
+  c.documents_dir = beside(c.file, c.documents_dir);
+  c.certificate = beside(
+      c.file,
+      t.text("certificate", "this gateway's certificate, a file that anabranch keygen made"));
+  c.key = beside(c.file,
+                 t.text("key", "the key of the certificate, a file that anabranch keygen made"));
   t.finish();
 }
 

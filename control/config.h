@@ -14,6 +14,8 @@
 
 #include <tl/expected.hpp>
 
+#include "dataplane/cipher.h"
+
 namespace anabranch::control {
 
 // An IPv4 address in host byte order, and a prefix of such.
@@ -70,7 +72,7 @@ struct UplinkConfig {
 struct PathConfig {
   uint8_t id = 0;  // 1..15
   std::string uplink;
-  Ipv4 peer_address;
+  Ipv4 peer_address;  // 0.0.0.0: learnt from what comes (listening side only)
 };
 
 enum class SessionRole : uint8_t { connect, listen };
@@ -78,8 +80,11 @@ enum class SessionRole : uint8_t { connect, listen };
 struct PeerConfig {
   std::string name;
   SessionRole role = SessionRole::connect;
-  bool insecure_cleartext = false;  // must be true: segments and session are not sealed
-  uint16_t port = 9188;             // UDP for segments, TCP for the control session
+  std::string fingerprint;                 // of the peer's certificate; or
+  std::string ca;                          // file of CAs that vouch for it
+  uint16_t port = 9188;                    // UDP for segments, TCP for the control session
+  std::vector<dataplane::Cipher> ciphers;  // allowed, the preferred first
+  uint32_t rekey_s = 120;                  // how long a key is used
   std::vector<PathConfig> paths;
   std::vector<Prefix> prefixes;  // what lies behind the peer; its services may claim these
 };
@@ -90,7 +95,8 @@ struct Config {
   std::string name;         // [gateway] name: this gateway's instance name, on every usage record
   std::string state_dir;    // journal, ledger, documents put by the API
   std::string runtime_dir;  // meters; should be a tmpfs
-  bool journal_direct = true;  // O_DIRECT; false only for development on a tmpfs
+  std::string certificate, key;  // who this gateway is: PEM files
+  bool journal_direct = true;    // O_DIRECT; false only for development on a tmpfs
 
   // [dataplane]
   uint16_t worker_cpu = 0;

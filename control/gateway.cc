@@ -25,7 +25,9 @@ constexpr uint32_t kHeldMax = kPackets / 2;
 constexpr auto kTick = std::chrono::milliseconds(20);
 constexpr auto kSecond = std::chrono::seconds(1);
 constexpr auto kAttendPending = std::chrono::milliseconds(200);
-constexpr int kAttendEvery = 50;  // of those, when nothing is pending
+constexpr int kAttendEvery = 50;                     // of those, when nothing is pending
+constexpr int kTellEvery = 10;                       // seconds
+constexpr uint64_t kRekeyAfter = uint64_t{1} << 32;  // segments under one key
 
 dataplane::Mac parse_mac(const std::string& text) {
   dataplane::Mac mac{};
@@ -54,12 +56,15 @@ uint16_t first_cpu() {
 
 }  // namespace
 
-Gateway::Gateway(Config config, DocumentStore documents)
-    : config_(std::move(config)), documents_(std::move(documents)) {}
+Gateway::Gateway(Config config, DocumentStore documents, std::unique_ptr<Identity> identity)
+    : config_(std::move(config)),
+      documents_(std::move(documents)),
+      identity_(std::move(identity)) {}
 
-tl::expected<std::unique_ptr<Gateway>, std::string> Gateway::open(Config config,
-                                                                  DocumentStore documents) {
-  std::unique_ptr<Gateway> g(new Gateway(std::move(config), std::move(documents)));
+tl::expected<std::unique_ptr<Gateway>, std::string> Gateway::open(
+    Config config, DocumentStore documents, std::unique_ptr<Identity> identity) {
+  std::unique_ptr<Gateway> g(
+      new Gateway(std::move(config), std::move(documents), std::move(identity)));
   g->watch_signals();  // first: threads inherit the mask
   use_cpus(g->config_.control_cpus);
   for (const auto step : {&Gateway::check_interfaces, &Gateway::open_books, &Gateway::open_meters,
@@ -79,6 +84,7 @@ Gateway::~Gateway() {
 }
 
 void Gateway::watch_signals() {
+  signal(SIGPIPE, SIG_IGN);  // a peer that hangs up is an error of the write
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
@@ -246,7 +252,7 @@ Gateway::Status Gateway::open_control() {
   carrier_ = std::make_unique<Carrier>(plans_, meters_->region());
   topology_ = std::make_unique<Topology>(config_, lan_, uplinks_, *neighbours_, plans_);
   carrier_->set_path_mtu(topology_->path_mtu());
-  topology_->tick(0);
+  topology_->tick(0, {});
   monitor_ = std::make_unique<PathMonitor>(config_, *worker_);
   if (witness_)
     attendance_ = std::make_unique<Attendance>(*usage_, *witness_, *worker_, shared_uplinks_);
@@ -256,8 +262,9 @@ Gateway::Status Gateway::open_control() {
     const auto u = static_cast<size_t>(config_.find_uplink(path.uplink) - config_.uplinks.data());
     ends[path.id] = {uplinks_[u].address, path.peer_address};
   }
+  keyring_ = std::make_unique<Keyring>(plans_, worker_->counters());
   peering_ = std::make_unique<Peering>(
-      loop_, config_, *carrier_, ends,
+      loop_, config_, *identity_, *carrier_, *keyring_, ends,
       Peering::Events{
           .up = [this] { services_->announce_all(); },
           .refused = [this](uint64_t id,
@@ -283,7 +290,7 @@ void Gateway::flush(std::function<void(Books::Status)> done) {
 
 void Gateway::tick() {
   while (const uint32_t address = worker_->wanted_neighbour()) topology_->want({address});
-  topology_->tick(carrier_->paths_in_use());
+  topology_->tick(carrier_->paths_in_use(), monitor_->remotes());
   services_->tick();
   carrier_->tick();
 }
@@ -291,12 +298,31 @@ void Gateway::tick() {
 void Gateway::second() {
   monitor_->measure();
   services_->recompute();
+  keep_keys();
+  if (++told_ % kTellEvery == 0) peering_->tell(count_paths());
   if (flushing_) return;  // a slow disk: the next flush covers it
   flushing_ = true;
   flush([this](const Books::Status& status) {
     flushing_ = false;
     if (!status) spdlog::error("usage is not charged yet: {}", status.error());
   });
+}
+
+void Gateway::keep_keys() {
+  double rtt_ms = 0;
+  for (const PathState& path : monitor_->states({})) rtt_ms = std::max(rtt_ms, path.rtt_ms);
+  keyring_->tick(Keyring::Clock::now(), std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                            std::chrono::duration<double, std::milli>(rtt_ms)));
+  if (worker_->counters().sealed.get() > kRekeyAfter) peering_->change_keys();
+}
+
+Counted Gateway::count_paths() const {
+  Counted counted;
+  for (const PathConfig& path : config_.peer.paths) {
+    const UplinkCount count = usage_->place(dataplane::path_place(path.id));
+    counted.paths.push_back({path.id, count.octets[0], count.octets[1]});
+  }
+  return counted;
 }
 
 tl::expected<void, std::string> Gateway::run() {
@@ -362,10 +388,29 @@ nlohmann::json Gateway::counters() const {
           {"drops", drops}};
 }
 
+// Octets of each path, as counted here and as the peer said last: what it sent and we did not
+// receive was lost on the way.
+nlohmann::json Gateway::counted() const {
+  nlohmann::json result = nlohmann::json::array();
+  const Counted ours = count_paths();
+  for (const Counted::Path& path : ours.paths) {
+    nlohmann::json entry{{"id", path.id}, {"sent", path.sent}, {"received", path.received}};
+    for (const Counted::Path& theirs : peering_->peer_counted().paths) {
+      if (theirs.id != path.id) continue;
+      entry["peer_sent"] = theirs.sent;
+      entry["peer_received"] = theirs.received;
+    }
+    result.push_back(entry);
+  }
+  return result;
+}
+
 nlohmann::json Gateway::status() const {
   return {{"gateway", config_.name},
           {"peer", config_.peer.name},
           {"session", peering_->is_up() ? "up" : "down"},
+          {"key_phases", keyring_->phases()},
+          {"paths", counted()},
           {"meters_pending", attendance_ != nullptr && attendance_->pending()},
           {"meters_went_backwards", books_->meters_went_backwards()},
           {"meters_alarms", attendance_ == nullptr ? 0 : attendance_->alarms()}};

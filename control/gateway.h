@@ -19,8 +19,8 @@ namespace anabranch::control {
 class Gateway {
  public:
   // Starts it all but the loops. The error is one sentence; what was started is stopped again.
-  static tl::expected<std::unique_ptr<Gateway>, std::string> open(Config config,
-                                                                  DocumentStore documents);
+  static tl::expected<std::unique_ptr<Gateway>, std::string> open(
+      Config config, DocumentStore documents, std::unique_ptr<Identity> identity);
   ~Gateway();
 
   // Until SIGTERM or SIGINT. Then: no new requests, the worker stops, the last usage is journaled
@@ -30,7 +30,7 @@ class Gateway {
 
  private:
   using Status = tl::expected<void, std::string>;
-  Gateway(Config config, DocumentStore documents);
+  Gateway(Config config, DocumentStore documents, std::unique_ptr<Identity> identity);
   Status open_ports();
   Status open_port(const PortConfig& config, PortFacts& facts);
   Status check_interfaces();
@@ -46,9 +46,13 @@ class Gateway {
   Places current_places();
   nlohmann::json counters() const;
   nlohmann::json status() const;
+  nlohmann::json counted() const;
+  Counted count_paths() const;
+  void keep_keys();
 
   Config config_;
   DocumentStore documents_;
+  std::unique_ptr<Identity> identity_;
   Loop loop_;
   std::unique_ptr<Books> books_;
 
@@ -72,10 +76,12 @@ class Gateway {
   std::unique_ptr<Carrier> carrier_;
   std::unique_ptr<PathMonitor> monitor_;
   std::unique_ptr<Attendance> attendance_;
+  std::unique_ptr<Keyring> keyring_;
   std::unique_ptr<Peering> peering_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<Api> api_;
   bool flushing_ = false;
+  int told_ = 0;
   int signal_fd_ = -1;
 };
 

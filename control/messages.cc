@@ -2,6 +2,7 @@
 #include "control/messages.h"
 
 #include "control/json_reader.h"
+#include "dataplane/bounds.h"
 
 namespace anabranch::control {
 namespace {
@@ -30,7 +31,29 @@ Hello read_hello(JsonReader& r) {
   hello.instance = r.integer("instance", 1, UINT64_MAX);
   for (const uint64_t id : r.integers("paths", 15, 15))
     hello.paths.push_back(static_cast<uint8_t>(id));
+  hello.phase = static_cast<uint8_t>(r.integer("phase", 0, 255));
+  for (const std::string& name : r.texts("ciphers", "names of ciphers")) {
+    if (const auto cipher = dataplane::find_cipher(name)) hello.ciphers.push_back(*cipher);
+  }
   return hello;
+}
+
+Counted read_counted(JsonReader& r) {
+  Counted counted;
+  for (JsonReader& path : r.objects("paths", dataplane::kPathsMax)) {
+    counted.paths.push_back({.id = static_cast<uint8_t>(path.integer("id", 1, 15)),
+                             .sent = path.integer("sent", 0, UINT64_MAX),
+                             .received = path.integer("received", 0, UINT64_MAX)});
+    path.finish();
+  }
+  return counted;
+}
+
+std::vector<std::string_view> names_of(const std::vector<dataplane::Cipher>& ciphers) {
+  std::vector<std::string_view> names;
+  for (const dataplane::Cipher cipher : ciphers)
+    names.push_back(dataplane::kCipherNames[static_cast<size_t>(cipher)]);
+  return names;
 }
 
 Announce read_announce(JsonReader& r) {
@@ -54,12 +77,16 @@ Announce read_announce(JsonReader& r) {
 
 Message read_message(const std::string& type, JsonReader& r) {
   if (type == "hello") return read_hello(r);
+  if (type == "ready") return Ready{};
+  if (type == "rekey") return Rekey{};
   if (type == "house") return House{read_receiver(r)};
   if (type == "announce") return read_announce(r);
   if (type == "accept") return Accept{read_service(r), read_receiver(r)};
   if (type == "refuse") return Refuse{read_service(r), r.text("reason", "a sentence")};
   if (type == "end") return End{read_service(r)};
   if (type == "gone") return Gone{read_service(r)};
+  if (type == "kept") return Kept{r.integers("services", kIdMax, dataplane::kServicesMax)};
+  if (type == "counted") return read_counted(r);
   if (type != "alive") r.wrong("type", "\"" + type + "\"", "a message of this version");
   return Alive{};
 }
@@ -74,7 +101,15 @@ std::string encode(const Message& message) {
                     {"version", m.version},
                     {"gateway", m.gateway},
                     {"instance", m.instance},
-                    {"paths", m.paths}};
+                    {"paths", m.paths},
+                    {"phase", m.phase},
+                    {"ciphers", names_of(m.ciphers)}};
+          },
+          [](const Ready&) -> json {
+            return {{"type", "ready"}};
+          },
+          [](const Rekey&) -> json {
+            return {{"type", "rekey"}};
           },
           [](const House& m) -> json {
             return {{"type", "house"}, {"receiver", m.receiver}};
@@ -104,6 +139,15 @@ std::string encode(const Message& message) {
           },
           [](const Gone& m) -> json {
             return {{"type", "gone"}, {"service", m.service}};
+          },
+          [](const Kept& m) -> json {
+            return {{"type", "kept"}, {"services", m.ids}};
+          },
+          [](const Counted& m) -> json {
+            json paths = json::array();
+            for (const Counted::Path& p : m.paths)
+              paths.push_back({{"id", p.id}, {"sent", p.sent}, {"received", p.received}});
+            return {{"type", "counted"}, {"paths", paths}};
           },
           [](const Alive&) -> json {
             return {{"type", "alive"}};

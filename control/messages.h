@@ -14,6 +14,7 @@
 
 #include "control/documents.h"
 #include "control/scenario.h"
+#include "dataplane/cipher.h"
 
 namespace anabranch::control {
 
@@ -22,13 +23,21 @@ inline constexpr size_t kAnnouncedRulesMax = 64;  // of one service; all of them
 inline constexpr int kSessionVersion = 1;
 
 // First in each connection. `instance` is random and new with each start of the gateway: lanes and
-// numbers of an older instance are void.
+// numbers of an older instance are void. The connecting side numbers the key phase that comes from
+// this handshake and names the ciphers it allows, the preferred first; the other answers with the
+// same phase and its choice.
 struct Hello {
   int version = kSessionVersion;
   std::string gateway;
   uint64_t instance = 0;
   std::vector<uint8_t> paths;
+  uint8_t phase = 0;
+  std::vector<dataplane::Cipher> ciphers;
 };
+// The sender opens segments of this connection's key phase from now on.
+struct Ready {};
+// The listening side wants a new key phase.
+struct Rekey {};
 // The receiver index for beats; answers every hello.
 struct House {
   uint32_t receiver = 0;
@@ -60,10 +69,25 @@ struct End {
 struct Gone {
   uint64_t service = 0;
 };
+// All services of the sender that were not told to be gone: whatever else the receiver carries for
+// it was given up while they could not speak.
+struct Kept {
+  std::vector<uint64_t> ids;
+};
+// Octets of outer IP packets a gateway counted on a path, each way, since its meters began. The
+// bill goes by the gateway that has the uplink; the peer's count is evidence.
+struct Counted {
+  struct Path {
+    uint8_t id = 0;
+    uint64_t sent = 0, received = 0;
+  };
+  std::vector<Path> paths;
+};
 // Every second, so that a dead session is noticed.
 struct Alive {};
 
-using Message = std::variant<Hello, House, Announce, Accept, Refuse, End, Gone, Alive>;
+using Message = std::variant<Hello, Ready, Rekey, House, Announce, Accept, Refuse, End, Gone, Kept,
+                             Counted, Alive>;
 
 std::string encode(const Message& message);  // without the length
 tl::expected<Message, std::string> decode(std::string_view text);

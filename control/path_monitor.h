@@ -31,6 +31,14 @@ class PathMonitor {
     return mask;
   }
 
+  // Where each path's segments come from, as far as that is proved.
+  std::array<uint64_t, dataplane::kPathsMax> remotes() const {
+    std::array<uint64_t, dataplane::kPathsMax> remotes{};
+    for (const PathConfig& path : config_.peer.paths)
+      remotes[path.id] = worker_.telemetry(path.id).remote.get();
+    return remotes;
+  }
+
   // All paths as they are now, without prices: those are each client's.
   std::vector<PathState> states(const std::array<uint16_t, dataplane::kPathsMax>& mtu) const {
     std::vector<PathState> states;

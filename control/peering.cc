@@ -16,6 +16,7 @@ Hello make_hello(const Config& config) {
       hello.instance = 0;
   }
   for (const PathConfig& path : config.peer.paths) hello.paths.push_back(path.id);
+  hello.ciphers = config.peer.ciphers;
   return hello;
 }
 
@@ -32,19 +33,44 @@ bool within(const Prefix& prefix, const std::vector<Prefix>& allowed) {
 
 }  // namespace
 
-Peering::Peering(Loop& loop, const Config& config, Carrier& carrier,
-                 const std::map<uint8_t, Session::Ends>& paths, Events events)
+Peering::Peering(Loop& loop, const Config& config, const Identity& identity, Carrier& carrier,
+                 Keyring& keyring, const std::map<uint8_t, Session::Ends>& paths, Events events)
     : config_(config),
       carrier_(carrier),
+      keyring_(keyring),
       events_(std::move(events)),
-      session_(loop, config.peer, ends_in_order(paths), make_hello(config),
-               {.up = [this](const Hello& hello) { up(hello); },
+      session_(loop, identity, config.peer, ends_in_order(paths), make_hello(config),
+               {.up = [this](const Hello& hello, const PhaseKeys& keys) { up(hello, keys); },
                 .message = [this](const Message& message) { receive(message); },
-                .down = [](const std::string& why) { spdlog::warn("{}", why); }}) {}
+                .down =
+                    [this](const std::string& why) {
+                      was_up_ = session_.is_up();
+                      spdlog::warn("{}", why);
+                    }}) {}
 
-void Peering::up(const Hello& hello) {
-  spdlog::info("control session with {} is up{}", hello.gateway,
-               hello.instance == peer_instance_ ? " again" : "");
+// The order matters: keys before numbers start anew, and everything said anew, since what was said
+// on the old connection may be lost.
+void Peering::up(const Hello& hello, const PhaseKeys& keys) {
+  const bool anew = hello.instance != peer_instance_;
+  keyring_.receive_with(hello.instance, keys);
+  if (anew || !was_up_) greet(hello, anew);
+  was_up_ = true;
+  if (anew) start_anew();
+  peer_instance_ = hello.instance;
+  session_.send(Ready{});
+  session_.send(House{carrier_.house_receiver()});
+  events_.up();
+  Kept kept;
+  for (const auto& [id, service] : carrier_.all()) {
+    if (service.visiting()) continue;
+    kept.ids.push_back(id);
+    if (!service.open) end(id);
+  }
+  session_.send(kept);
+}
+
+void Peering::greet(const Hello& hello, bool anew) const {
+  spdlog::info("control session with {} is up{}", hello.gateway, anew ? "" : " again");
   const auto ids = make_hello(config_).paths;
   for (uint8_t id : hello.paths) {
     if (std::find(ids.begin(), ids.end(), id) == ids.end()) {
@@ -52,10 +78,14 @@ void Peering::up(const Hello& hello) {
                    hello.gateway, id);
     }
   }
-  if (hello.instance != peer_instance_) start_anew();
-  peer_instance_ = hello.instance;
-  session_.send(House{carrier_.house_receiver()});
-  events_.up();
+}
+
+void Peering::forget_all_but(const Kept& kept) {
+  const auto visitors = visitors_;
+  for (const auto& [peer_id, id] : visitors) {
+    if (std::find(kept.ids.begin(), kept.ids.end(), peer_id) == kept.ids.end())
+      remove_visitor(peer_id);
+  }
 }
 
 // Another instance of the peer: its lanes and numbers start from the beginning, so ours must too.
@@ -79,7 +109,13 @@ void Peering::announce(const Carried& service, const Carriage& towards_us) {
 }
 
 void Peering::receive(const Message& message) {
-  if (const auto* house = std::get_if<House>(&message)) {
+  if (std::holds_alternative<Ready>(message)) {
+    keyring_.send_with_newest();
+  } else if (const auto* kept = std::get_if<Kept>(&message)) {
+    forget_all_but(*kept);
+  } else if (const auto* counted = std::get_if<Counted>(&message)) {
+    peer_counted_ = *counted;
+  } else if (const auto* house = std::get_if<House>(&message)) {
     carrier_.set_house(carrier_.house_receiver(), house->receiver);
   } else if (const auto* announce = std::get_if<Announce>(&message)) {
     receive_announce(*announce);

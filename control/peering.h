@@ -10,6 +10,7 @@
 #include <string>
 
 #include "control/carrier.h"
+#include "control/keyring.h"
 #include "control/session.h"
 
 namespace anabranch::control {
@@ -21,8 +22,8 @@ class Peering {
     std::function<void()> up;
     std::function<void(uint64_t service, const std::string& reason)> refused;
   };
-  Peering(Loop& loop, const Config& config, Carrier& carrier,
-          const std::map<uint8_t, Session::Ends>& paths, Events events);
+  Peering(Loop& loop, const Config& config, const Identity& identity, Carrier& carrier,
+          Keyring& keyring, const std::map<uint8_t, Session::Ends>& paths, Events events);
 
   tl::expected<void, std::string> start() { return session_.start(); }
   bool is_up() const { return session_.is_up(); }
@@ -31,9 +32,16 @@ class Peering {
   void announce(const Carried& service, const Carriage& towards_us);
   void end(uint64_t service) { session_.send(End{service}); }
   void gone(uint64_t service) { session_.send(Gone{service}); }
+  // A new key phase, soon.
+  void change_keys() { session_.change_keys(); }
+  // What was counted on each path; and what the peer said last of its own counts.
+  void tell(Counted counted) { session_.send(std::move(counted)); }
+  const Counted& peer_counted() const { return peer_counted_; }
 
  private:
-  void up(const Hello& hello);
+  void up(const Hello& hello, const PhaseKeys& keys);
+  void greet(const Hello& hello, bool anew) const;
+  void forget_all_but(const Kept& kept);
   void receive(const Message& message);
   void receive_announce(const Announce& announce);
   void start_anew();
@@ -43,10 +51,13 @@ class Peering {
 
   const Config& config_;
   Carrier& carrier_;
+  Keyring& keyring_;
   Events events_;
   uint64_t peer_instance_ = 0;
   uint64_t visitors_seen_ = 0;
   std::map<uint64_t, uint64_t> visitors_;  // the peer's id → ours
+  Counted peer_counted_;
+  bool was_up_ = false;
   Session session_;
 };
 

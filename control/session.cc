@@ -17,9 +17,12 @@ namespace {
 
 constexpr auto kTick = std::chrono::milliseconds(500);
 constexpr auto kConnectPatience = std::chrono::seconds(2);
-constexpr auto kHelloPatience = std::chrono::seconds(3);
+constexpr auto kHelloPatience = std::chrono::seconds(3);  // from the connection to the hello
 constexpr auto kSilence = std::chrono::seconds(5);
-constexpr size_t kOutMax = 4 * 1024 * 1024;  // a peer that does not read is lost, not waited for
+constexpr size_t kPendingMax = 8;
+// Handshakes cost us signatures: strangers may begin so many a second, and so many at once.
+constexpr double kAdmissionsPerSecond = 5, kAdmissionsMax = 10;
+constexpr auto kReportEvery = std::chrono::seconds(1);
 
 sockaddr_in address_of(Ipv4 ip, uint16_t port) {
   sockaddr_in a{};
@@ -35,18 +38,28 @@ int tcp_socket() {
 
 }  // namespace
 
-Session::Session(Loop& loop, const PeerConfig& peer, std::vector<Ends> paths, Hello hello,
-                 Events events)
+Session::Session(Loop& loop, const Identity& identity, const PeerConfig& peer,
+                 std::vector<Ends> paths, Hello hello, Events events)
     : loop_(loop),
+      identity_(identity),
       peer_(peer),
       paths_(std::move(paths)),
       hello_(std::move(hello)),
-      events_(std::move(events)) {}
+      events_(std::move(events)),
+      connection_events_{.authenticated = [this](Connection& c) { authenticated(c); },
+                         .message = [this](Connection& c, const Message& m) { receive(c, m); },
+                         .lost = [this](Connection& c, const std::string& why) { lost(c, why); }},
+      admissions_(kAdmissionsMax),
+      admitted_(Clock::now()) {}
 
 Session::~Session() {
-  for (int fd : listeners_) close(fd);
-  if (connecting_ >= 0) close(connecting_);
-  if (fd_ >= 0) close(fd_);
+  for (int fd : listeners_) {
+    loop_.unwatch(fd);
+    close(fd);
+  }
+  if (connecting_ < 0) return;
+  loop_.unwatch(connecting_);
+  close(connecting_);
 }
 
 tl::expected<void, std::string> Session::start() {
@@ -77,8 +90,8 @@ tl::expected<void, std::string> Session::start() {
 }
 
 void Session::connect_next() {
-  const Ends ends = paths_[next_path_++ % paths_.size()];
-  since_ = Clock::now();
+  const Ends ends = paths_[next_path_ % paths_.size()];
+  tried_ = Clock::now();
   connecting_ = tcp_socket();
   const sockaddr_in local = address_of(ends.local, 0);
   const sockaddr_in remote = address_of(ends.remote, peer_.port);
@@ -87,7 +100,8 @@ void Session::connect_next() {
       (::connect(connecting_, reinterpret_cast<const sockaddr*>(&remote), sizeof remote) != 0 &&
        errno != EINPROGRESS)) {
     close(connecting_);
-    connecting_ = -1;  // tick() tries the next path
+    connecting_ = -1;
+    ++next_path_;  // tick() tries it
     return;
   }
   const int fd = connecting_;
@@ -100,11 +114,9 @@ void Session::connected(int fd) {
   int error = 0;
   socklen_t size = sizeof error;
   getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) {
-    close(fd);
-    return;
-  }
-  adopt(fd);
+  if (error == 0) return add(fd, paths_[next_path_ % paths_.size()].remote);
+  close(fd);
+  ++next_path_;
 }
 
 void Session::accept_from(int listener) {
@@ -114,132 +126,171 @@ void Session::accept_from(int listener) {
       accept4(listener, reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) return;
   const Ipv4 address{ntohl(from.sin_addr.s_addr)};
-  const bool known = std::any_of(paths_.begin(), paths_.end(),
-                                 [&](const Ends& ends) { return ends.remote == address; });
-  if (!known) {
+  if (!admits(address)) {
     close(fd);
-    return;
+    return report(to_string(address) + " and others want too many handshakes a second");
   }
-  // The peer connects anew when it has lost the old connection, which we may not know yet.
-  if (fd_ >= 0) lose("the peer connected anew");
-  adopt(fd);
+  if (pending_.size() >= kPendingMax) {
+    // The oldest had its chance; whoever holds places must not keep the peer out.
+    bury(take_pending(*pending_.front()));
+  }
+  add(fd, address);
 }
 
-void Session::adopt(int fd) {
+bool Session::admits(Ipv4 address) {
+  if (to_string(address) == known_) return true;
+  if (std::any_of(paths_.begin(), paths_.end(),
+                  [&](const Ends& ends) { return ends.remote == address; })) {
+    return true;
+  }
+  const auto now = Clock::now();
+  const std::chrono::duration<double> since = now - admitted_;
+  admitted_ = now;
+  admissions_ = std::min(kAdmissionsMax, admissions_ + since.count() * kAdmissionsPerSecond);
+  if (admissions_ < 1) return false;
+  admissions_ -= 1;
+  return true;
+}
+
+void Session::add(int fd, Ipv4 remote) {
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  fd_ = fd;
-  up_ = false;
-  in_.clear();
-  out_.clear();
-  since_ = heard_ = Clock::now();
-  queue(hello_);
-  write_out();
+  const auto side =
+      peer_.role == SessionRole::connect ? TlsStream::Side::client : TlsStream::Side::server;
+  pending_.push_back(std::make_unique<Connection>(loop_, identity_, fd, side, to_string(remote),
+                                                  connection_events_));
 }
 
-void Session::readable() {
-  char buffer[16384];
-  const ssize_t n = recv(fd_, buffer, sizeof buffer, 0);
-  if (n == 0) return lose("the peer closed the connection");
-  if (n < 0) {
-    if (errno != EAGAIN && errno != EINTR) lose(std::strerror(errno));
+// The connecting side speaks first: it numbers the phases.
+void Session::authenticated(Connection& connection) {
+  if (peer_.role != SessionRole::connect) return;
+  hello_.phase = static_cast<uint8_t>(phase_ + 1);
+  connection.send(hello_);
+}
+
+void Session::receive(Connection& connection, const Message& message) {
+  if (const auto* hello = std::get_if<Hello>(&message)) return receive_hello(connection, *hello);
+  if (&connection != current_.get()) return connection.lose("the first message was not hello");
+  if (std::holds_alternative<Rekey>(message)) return change_keys();
+  if (!std::holds_alternative<Alive>(message)) events_.message(message);
+}
+
+void Session::receive_hello(Connection& connection, const Hello& hello) {
+  if (&connection == current_.get()) return connection.lose("hello came twice");
+  if (const std::string why = objection(hello); !why.empty()) return connection.lose(why);
+  // The connecting side names its ciphers in its order; the other answers with its choice.
+  const auto chosen = std::find_first_of(hello.ciphers.begin(), hello.ciphers.end(),
+                                         hello_.ciphers.begin(), hello_.ciphers.end());
+  if (chosen == hello.ciphers.end())
+    return connection.lose("peer.ciphers of the two gateways have none in common");
+  const dataplane::Cipher cipher = *chosen;
+  if (peer_.role == SessionRole::listen) {
+    Hello answer = hello_;
+    answer.phase = hello.phase;
+    answer.ciphers = {cipher};
+    connection.send(answer);
+  } else if (hello.phase != hello_.phase || hello.ciphers.size() != 1) {
+    return connection.lose("the peer answered with another key phase, or chose no cipher");
+  }
+  take_over(connection, hello, cipher);
+}
+
+std::string Session::objection(const Hello& hello) const {
+  if (hello.version != kSessionVersion) {
+    return "the peer speaks version " + std::to_string(hello.version) + ", this gateway " +
+           std::to_string(kSessionVersion);
+  }
+  if (hello.gateway != peer_.name) {
+    return "the peer calls itself \"" + hello.gateway + "\", peer.name is \"" + peer_.name + "\"";
+  }
+  return {};
+}
+
+void Session::take_over(Connection& connection, const Hello& hello, dataplane::Cipher cipher) {
+  if (current_) bury(std::move(current_));
+  current_ = take_pending(connection);
+  if (!current_) return;
+  phase_ = hello.phase;
+  known_ = connection.from();
+  change_keys_ = false;
+  const auto side =
+      peer_.role == SessionRole::connect ? TlsStream::Side::client : TlsStream::Side::server;
+  events_.up(hello, make_phase_keys(connection.tls(), side, cipher, hello.phase));
+}
+
+void Session::lost(Connection& connection, const std::string& why) {
+  if (&connection == current_.get()) {
+    bury(std::move(current_));
+    ++next_path_;
+    return events_.down("control session lost: " + why);
+  }
+  if (peer_.role == SessionRole::connect) ++next_path_;
+  const std::string from = connection.from();
+  bury(take_pending(connection));
+  report("control session with " + from + " not established: " + why);
+}
+
+std::unique_ptr<Connection> Session::take_pending(const Connection& connection) {
+  const auto found = std::find_if(pending_.begin(), pending_.end(),
+                                  [&](const auto& p) { return p.get() == &connection; });
+  if (found == pending_.end()) return nullptr;
+  auto taken = std::move(*found);
+  pending_.erase(found);
+  return taken;
+}
+
+// One of its functions may be running.
+void Session::bury(std::unique_ptr<Connection> connection) {
+  connection->end();
+  ended_.push_back(std::move(connection));
+  loop_.post([this] { ended_.clear(); });
+}
+
+// Who cannot get in must not fill the log either.
+void Session::report(const std::string& why) {
+  const auto now = Clock::now();
+  if (now - reported_ < kReportEvery) {
+    ++unreported_;
     return;
   }
-  heard_ = Clock::now();
-  in_.append(buffer, static_cast<size_t>(n));
-  consume();
-}
-
-void Session::consume() {
-  while (in_.size() >= 4) {
-    const auto* p = reinterpret_cast<const uint8_t*>(in_.data());
-    const size_t length = static_cast<size_t>(p[0]) << 24 | p[1] << 16 | p[2] << 8 | p[3];
-    if (length > kMessageMax)
-      return lose("a message of " + std::to_string(length) + " octets was announced; at most " +
-                  std::to_string(kMessageMax) + " are allowed");
-    if (in_.size() < 4 + length) return;
-    const auto message = decode(std::string_view(in_).substr(4, length));
-    in_.erase(0, 4 + length);
-    if (!message) return lose(message.error());
-    receive(*message);
-    if (fd_ < 0) return;
-  }
-}
-
-void Session::receive(const Message& message) {
-  const Hello* hello = std::get_if<Hello>(&message);
-  if (hello == nullptr) {
-    if (!up_) return lose("the first message was not hello");
-    if (!std::holds_alternative<Alive>(message)) events_.message(message);
-    return;
-  }
-  if (up_) return lose("hello came twice");
-  if (hello->version != kSessionVersion) {
-    return lose("the peer speaks version " + std::to_string(hello->version) + ", this gateway " +
-                std::to_string(kSessionVersion));
-  }
-  if (hello->gateway != peer_.name) {
-    return lose("the peer calls itself \"" + hello->gateway + "\", peer.name is \"" + peer_.name +
-                "\"");
-  }
-  up_ = true;
-  events_.up(*hello);
+  const std::string more =
+      unreported_ == 0 ? "" : " (and " + std::to_string(unreported_) + " more before)";
+  reported_ = now;
+  unreported_ = 0;
+  events_.down(why + more);
 }
 
 void Session::send(const Message& message) {
-  if (!up_) return;
-  queue(message);
-  write_out();
+  if (current_) current_->send(message);
 }
 
-void Session::queue(const Message& message) {
-  const std::string text = encode(message);
-  const auto n = static_cast<uint32_t>(text.size());
-  for (int shift = 24; shift >= 0; shift -= 8) out_.push_back(static_cast<char>(n >> shift));
-  out_ += text;
-}
-
-void Session::write_out() {
-  while (!out_.empty()) {
-    const ssize_t n = ::send(fd_, out_.data(), out_.size(), MSG_NOSIGNAL);
-    if (n < 0) {
-      if (errno != EAGAIN && errno != EINTR) return lose(std::strerror(errno));
-      break;
-    }
-    out_.erase(0, static_cast<size_t>(n));
+void Session::change_keys() {
+  if (peer_.role == SessionRole::connect) {
+    change_keys_ = true;
+  } else {
+    send(Rekey{});
   }
-  if (out_.size() > kOutMax) return lose("the peer does not read");
-  const auto events = static_cast<short>(out_.empty() ? POLLIN : POLLIN | POLLOUT);
-  loop_.watch(fd_, events, [this](short ready) {
-    if ((ready & POLLOUT) != 0) write_out();
-    if (fd_ >= 0 && (ready & ~POLLOUT) != 0) readable();
-  });
-}
-
-void Session::lose(const std::string& why) {
-  loop_.unwatch(fd_);
-  close(fd_);
-  fd_ = -1;
-  const bool was_up = up_;
-  up_ = false;
-  events_.down((was_up ? "control session lost: " : "control session not established: ") + why);
 }
 
 void Session::tick() {
   const auto now = Clock::now();
-  if (fd_ >= 0) {
-    if (!up_ && now - since_ > kHelloPatience) return lose("no hello came");
-    if (now - heard_ > kSilence) return lose("nothing was heard for 5 s");
-    return send(Alive{});
+  while (!pending_.empty() && now - pending_.front()->began() > kHelloPatience)
+    pending_.front()->lose("no hello came");
+  if (current_ && now - current_->heard() > kSilence) {
+    current_->lose("nothing was heard for " + std::to_string(kSilence.count()) + " s");
+  } else {
+    send(Alive{});
   }
   if (peer_.role != SessionRole::connect) return;
-  if (connecting_ >= 0) {
-    if (now - since_ < kConnectPatience) return;
+  if (connecting_ >= 0 && now - tried_ > kConnectPatience) {
     loop_.unwatch(connecting_);
     close(connecting_);
     connecting_ = -1;
+    ++next_path_;
   }
-  connect_next();
+  if (current_ && now - current_->began() > std::chrono::seconds(peer_.rekey_s))
+    change_keys_ = true;
+  if (connecting_ < 0 && pending_.empty() && (!current_ || change_keys_)) connect_next();
 }
 
 }  // namespace anabranch::control

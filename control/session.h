@@ -1,75 +1,95 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The control session with the peer gateway: one TCP connection, over any uplink.
+// The control session with the peer gateway: TLS 1.3 over any uplink.
 //
-// The connecting side tries the paths in turn until one connects, and again when it is lost; the
-// data plane goes on meanwhile. Nothing is trusted but addresses in this version: it is cleartext,
-// and the configuration has to say so (`insecure_cleartext`). Runs on the loop's thread.
+// The connecting side tries the paths in turn until one connects, and again when the connection is
+// lost; the data plane goes on meanwhile. Each handshake gives a key phase. For a new one the
+// connecting side makes a new connection beside the old, which ends when the new has taken its
+// place. Runs on the loop's thread.
 #pragma once
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <tl/expected.hpp>
 
 #include "control/config.h"
-#include "control/loop.h"
-#include "control/messages.h"
+#include "control/connection.h"
+#include "control/phase_keys.h"
 
 namespace anabranch::control {
 
 class Session {
  public:
   struct Ends {
-    Ipv4 local, remote;
+    Ipv4 local, remote;  // remote 0.0.0.0: not known (listening side only)
   };
   struct Events {
-    std::function<void(const Hello&)> up;          // hello received and in order
+    // A connection has taken over: the peer's hello, and the keys of its phase.
+    std::function<void(const Hello&, PhaseKeys)> up;
     std::function<void(const Message&)> message;   // any other
     std::function<void(const std::string&)> down;  // why, as a sentence
   };
 
   // `paths`: addresses of each path, in the order in which to try them.
-  Session(Loop& loop, const PeerConfig& peer, std::vector<Ends> paths, Hello hello, Events events);
+  Session(Loop& loop, const Identity& identity, const PeerConfig& peer, std::vector<Ends> paths,
+          Hello hello, Events events);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   // Starts to connect or listen. The error: an address cannot be listened on.
   tl::expected<void, std::string> start();
-  bool is_up() const { return up_; }
+  bool is_up() const { return current_ != nullptr; }
   // Dropped when the session is not up: whoever comes up again announces everything anew.
   void send(const Message& message);
+  // A new key phase, soon. The listening side asks the other for it.
+  void change_keys();
 
  private:
-  using Clock = std::chrono::steady_clock;
+  using Clock = Connection::Clock;
+  using Connections = std::vector<std::unique_ptr<Connection>>;
   void connect_next();
   void connected(int fd);
   void accept_from(int listener);
-  void adopt(int fd);
-  void readable();
-  void consume();
-  void receive(const Message& message);
-  void write_out();
-  void queue(const Message& message);
-  void lose(const std::string& why);
+  bool admits(Ipv4 address);
+  void add(int fd, Ipv4 remote);
+  void authenticated(Connection& connection);
+  void receive(Connection& connection, const Message& message);
+  void receive_hello(Connection& connection, const Hello& hello);
+  std::string objection(const Hello& hello) const;
+  void take_over(Connection& connection, const Hello& hello, dataplane::Cipher cipher);
+  void lost(Connection& connection, const std::string& why);
+  void bury(std::unique_ptr<Connection> connection);
+  std::unique_ptr<Connection> take_pending(const Connection& connection);
+  void report(const std::string& why);
   void tick();
 
   Loop& loop_;
+  const Identity& identity_;
   const PeerConfig& peer_;
   std::vector<Ends> paths_;
   Hello hello_;
   Events events_;
+  Connection::Events connection_events_;
 
   std::vector<int> listeners_;
   size_t next_path_ = 0;
   int connecting_ = -1;
-  int fd_ = -1;
-  bool up_ = false;
-  Clock::time_point since_;  // of the connection or the attempt
-  Clock::time_point heard_;
-  std::string in_, out_;
+  Clock::time_point tried_;
+  Connections pending_;  // no hello came yet
+  std::unique_ptr<Connection> current_;
+  Connections ended_;  // to be destroyed when none of their functions runs
+  uint8_t phase_ = 0;  // of the last handshake
+  bool change_keys_ = false;
+  // Strangers: what they may still begin, and what of theirs was not logged.
+  double admissions_;
+  Clock::time_point admitted_;
+  std::string known_;  // where the peer was last
+  Clock::time_point reported_{};
+  uint64_t unreported_ = 0;
 };
 
 }  // namespace anabranch::control

@@ -44,14 +44,15 @@ std::optional<dataplane::Mac> Topology::next_hop_mac(const PortFacts& port, Ipv4
   return neighbours_.lookup(port.ifindex, next_hop);
 }
 
-void Topology::tick(uint16_t in_use) {
+void Topology::tick(uint16_t in_use, const Remotes& proved) {
   if (neighbours_.poll()) changed_ = true;
   if (std::chrono::steady_clock::now() - refreshed_ > kRefresh) refresh();
-  if (!changed_ && in_use == in_use_) return;
-  publish_paths(in_use);
+  if (!changed_ && in_use == in_use_ && proved == proved_) return;
+  in_use_ = in_use;
+  proved_ = proved;
+  publish_paths();
   if (changed_) publish_neighbours();
   changed_ = false;
-  in_use_ = in_use;
 }
 
 void Topology::refresh() {
@@ -65,7 +66,14 @@ void Topology::refresh() {
   }
 }
 
-void Topology::publish_paths(uint16_t in_use) {
+// Where its segments come from, when that is proved; else as configured, which may be nowhere.
+void Topology::set_remote(const PathConfig& configured, dataplane::Path& path) const {
+  const uint64_t proved = proved_[configured.id];
+  path.remote = proved == 0 ? configured.peer_address.value : static_cast<uint32_t>(proved >> 16);
+  path.remote_port = proved == 0 ? config_.peer.port : static_cast<uint16_t>(proved);
+}
+
+void Topology::publish_paths() {
   auto table = std::make_unique<dataplane::PathTable>();
   table->udp_port = config_.peer.port;
   table->lan_address = lan_.address.value;
@@ -80,12 +88,12 @@ void Topology::publish_paths(uint16_t in_use) {
     dataplane::Path& path = table->paths[configured.id];
     path.configured = true;
     path.uplink = static_cast<uint8_t>(index);
-    path.in_use = (in_use >> configured.id & 1) != 0;
+    path.in_use = (in_use_ >> configured.id & 1) != 0;
     path.local = port.address.value;
-    path.remote = configured.peer_address.value;
+    set_remote(configured, path);
     path.mtu = port.mtu;
     const auto mac = next_hop_mac(port, uplink.gateway.value_or(configured.peer_address));
-    path.reachable = mac.has_value();
+    path.reachable = mac.has_value() && path.remote != 0;
     if (mac) dataplane::make_header(path, port.mac, *mac, config_.peer.port);
   }
   plans_.publish(std::move(table));

@@ -34,15 +34,18 @@ class Topology {
   // A LAN address the data plane could not resolve.
   void want(Ipv4 address);
   // Reads the kernel's events and publishes tables when they changed. `in_use`: bit p: path p.
-  // Keeps the entries in use alive in the kernel, whose own traffic does not.
-  void tick(uint16_t in_use);
+  // Keeps the entries in use alive in the kernel, whose own traffic does not. `proved`: where each
+  // path's segments come from, by path (PathTelemetry::remote).
+  using Remotes = std::array<uint64_t, dataplane::kPathsMax>;
+  void tick(uint16_t in_use, const Remotes& proved);
 
   const std::array<uint16_t, dataplane::kPathsMax>& path_mtu() const { return path_mtu_; }
 
  private:
   bool is_lan_neighbour(Ipv4 address) const;
   std::optional<dataplane::Mac> next_hop_mac(const PortFacts& port, Ipv4 next_hop);
-  void publish_paths(uint16_t in_use);
+  void publish_paths();
+  void set_remote(const PathConfig& configured, dataplane::Path& path) const;
   void publish_neighbours();
   void refresh();
 
@@ -56,6 +59,7 @@ class Topology {
   std::chrono::steady_clock::time_point refreshed_{};
   bool changed_ = true;
   uint16_t in_use_ = 0;
+  Remotes proved_{};
 };
 
 }  // namespace anabranch::control

@@ -47,17 +47,27 @@ std::vector<billing::Reading> Usage::read() const {
   return readings;
 }
 
-UplinkCount Usage::uplink(uint8_t uplink) const {
+UplinkCount Usage::place(dataplane::Place place) const {
   UplinkCount count;
   for (const auto& service : region_.services) {
-    for (size_t place = 0; place < kPlaces; ++place) {
-      if (places_[place].catalogue == 0 || places_[place].uplink != uplink) continue;
-      for (size_t d = 0; d < kDirections; ++d) {
-        for (const auto& cell : service.places[place][d]) {
-          count.octets[d] += cell.octets.get();
-          count.packets[d] += cell.packets.get();
-        }
+    for (size_t d = 0; d < kDirections; ++d) {
+      for (const auto& cell : service.places[place][d]) {
+        count.octets[d] += cell.octets.get();
+        count.packets[d] += cell.packets.get();
       }
+    }
+  }
+  return count;
+}
+
+UplinkCount Usage::uplink(uint8_t uplink) const {
+  UplinkCount count;
+  for (size_t p = 0; p < kPlaces; ++p) {
+    if (places_[p].catalogue == 0 || places_[p].uplink != uplink) continue;
+    const UplinkCount one = place(static_cast<dataplane::Place>(p));
+    for (size_t d = 0; d < kDirections; ++d) {
+      count.octets[d] += one.octets[d];
+      count.packets[d] += one.packets[d];
     }
   }
   return count;

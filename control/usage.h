@@ -36,6 +36,7 @@ class Usage {
   std::vector<billing::Reading> read() const;
 
   UplinkCount uplink(uint8_t uplink) const;
+  UplinkCount place(dataplane::Place place) const;
 
   // The kernel's own counters (control/kernel/witness.h) start from anywhere: from now on they and
   // the meters count alike.

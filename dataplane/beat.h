@@ -47,6 +47,7 @@ struct PathTelemetry {
   Counter expected;       // how many were sent meanwhile, by their packet numbers
   Counter peer_received;  // the same as the peer sees it
   Counter peer_expected;
+  Counter remote;  // where its segments come from, proved: address << 16 | port; 0: as configured
 };
 
 // The least or greatest of the last one to two intervals.

@@ -18,8 +18,10 @@
 #include "dataplane/delay_line.h"
 #include "dataplane/disperse.h"
 #include "dataplane/flow_table.h"
+#include "dataplane/keys.h"
 #include "dataplane/meter.h"
 #include "dataplane/plan_table.h"
+#include "dataplane/replay.h"
 #include "dataplane/resequence.h"
 
 namespace anabranch::dataplane {
@@ -63,6 +65,14 @@ struct ServiceState {
   std::array<Lane, kLanes> lanes;
 };
 
+// An address a path's segments come from that is not the one we send to, and what we asked it.
+struct Candidate {
+  uint32_t address = 0;
+  uint16_t port = 0;
+  uint64_t token = 0;
+  uint64_t asked_ns = 0;
+};
+
 struct FreeDelete {
   void operator()(void* p) const { std::free(p); }
 };
@@ -84,11 +94,18 @@ struct Context {
   std::array<TxQueue, kUplinksMax> uplink_tx;
 
   std::array<PathMeasure, kPathsMax> measures;
-  std::array<uint64_t, kPathsMax> packet_number{};  // the next to send
-  uint32_t house_session = 0;                       // receiver index the measures belong to
-  uint16_t alive = 0;                               // bit p: path p
-  uint64_t now_ns = 0;                              // `now` of this poll
-  uint64_t keep_at_ns = 0;                          // when paths are looked at next
+  // The next to send. Never set back while the process lives, whatever key is in force.
+  std::array<uint64_t, kPathsMax> packet_number{};
+  uint64_t peer_instance = 0;                        // whom the replay windows belong to
+  std::unique_ptr<ReplayWindow, FreeDelete> replay;  // [kWorkersMax][kPathsMax]
+  uint8_t sealing_phase = 0;
+  uint64_t sealed = 0;  // in that phase
+  std::array<Candidate, kPathsMax> candidates{};
+  uint64_t challenges = 0;
+  uint32_t house_session = 0;  // receiver index the measures belong to
+  uint16_t alive = 0;          // bit p: path p
+  uint64_t now_ns = 0;         // `now` of this poll
+  uint64_t keep_at_ns = 0;     // when paths are looked at next
   std::array<DelayLine, kPathsMax> delay_lines;
   uint32_t equalising = 0;      // segments in the delay lines
   uint64_t hole_wait = 0;       // ticks
@@ -113,6 +130,9 @@ struct Context {
   std::array<uint64_t, 64> asked_at{};
 
   ServiceState& service(uint16_t slot) { return services.get()[slot]; }
+  ReplayWindow& window(uint8_t worker, uint8_t path) {
+    return replay.get()[worker * kPathsMax + path];
+  }
   uint64_t nanoseconds(uint64_t ticks) const {
     return static_cast<uint64_t>(static_cast<Uint128>(ticks) * 1'000'000'000u / options.tsc_hz);
   }

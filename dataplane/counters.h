@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "dataplane/bounds.h"
 #include "dataplane/drops.h"
 
 namespace anabranch::dataplane {
@@ -26,20 +27,22 @@ class Counter {
 
 struct alignas(64) Counters {
   Counter rx;         // taken from ports
-  Counter made;       // beats, ICMP errors and extra fragments made here
+  Counter made;       // beats, challenges, responses, ICMP errors and extra fragments made here
   Counter tx;         // accepted by ports
   Counter held;       // waiting in lanes now
-  Counter absorbed;   // beats that arrived and were used
+  Counter absorbed;   // beats, challenges and responses that arrived and were used
   Counter to_kernel;  // on a shared port, but the kernel's: it has its own copy
   std::array<Counter, kDropCount> drops;
 
   // Not ends of packets, but worth knowing.
-  Counter polls;       // iterations of the loop
-  Counter late;        // delivered after their hole had been given up
-  Counter gaps;        // holes given up
-  Counter forced;      // holes given up early: window or buffers exhausted
-  Counter flows;       // in the flow table now
-  Counter flows_aged;  // removed because idle
+  Counter polls;                           // iterations of the loop
+  Counter late;                            // delivered after their hole had been given up
+  Counter gaps;                            // holes given up
+  Counter forced;                          // holes given up early: window or buffers exhausted
+  Counter flows;                           // in the flow table now
+  Counter flows_aged;                      // removed because idle
+  Counter sealed;                          // with the key in force
+  std::array<Counter, kPhasesMax> opened;  // with the key of each phase, by phase % kPhasesMax
 
   void drop(Drop reason, uint64_t n = 1) { drops[static_cast<size_t>(reason)].add(n); }
   uint64_t dropped() const {

@@ -20,11 +20,14 @@ enum class Drop : uint8_t {
   too_big,          // does not fit the paths and must not be fragmented; answered with ICMP
   no_buffer,        // packet buffers ran out
   tx_full,          // the uplink's port did not take it after bounded retries
-  no_session,       // the peer has not confirmed the service
+  no_session,       // the peer has not confirmed the service, or there is no key yet
+  key_worn,         // the key has sealed all it may; the control session is away for too long
   // uplink side, from the peer
   bad_segment,       // shorter than its headers, wrong version or flags
   unknown_receiver,  // receiver index stands for nothing here
-  bad_path,          // path number or source address is not that uplink's
+  bad_path,          // path number is not that uplink's
+  unknown_key,       // key phase that is not in force
+  replayed,          // its packet number was accepted before, or is too old to know
   bad_tag,           // authentication tag wrong
   bad_inner,         // what was inside is not an IPv4 packet of the stated length
   duplicate,         // its number was delivered before
@@ -37,11 +40,11 @@ enum class Drop : uint8_t {
 inline constexpr size_t kDropCount = static_cast<size_t>(Drop::count_);
 
 inline constexpr std::array<std::string_view, kDropCount> kDropNames{
-    "bad_length",      "bad_checksum", "not_ipv4",         "ttl_exceeded", "no_service",
-    "flow_table_full", "path_down",    "too_big",          "no_buffer",    "tx_full",
-    "no_session",      "bad_segment",  "unknown_receiver", "bad_path",     "bad_tag",
-    "bad_inner",       "duplicate",    "not_for_lan",      "no_neighbour", "lan_tx_full",
-    "icmp_limited"};
+    "bad_length",      "bad_checksum", "not_ipv4",    "ttl_exceeded",     "no_service",
+    "flow_table_full", "path_down",    "too_big",     "no_buffer",        "tx_full",
+    "no_session",      "key_worn",     "bad_segment", "unknown_receiver", "bad_path",
+    "unknown_key",     "replayed",     "bad_tag",     "bad_inner",        "duplicate",
+    "not_for_lan",     "no_neighbour", "lan_tx_full", "icmp_limited"};
 static_assert(!kDropNames.back().empty());
 
 }  // namespace anabranch::dataplane

@@ -1,36 +1,27 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What time does to paths: beats that are due, paths that died or came back, and how long a hole in
 // a lane is worth waiting for.
-#include "dataplane/seal.h"
 #include "dataplane/stages.h"
 
 namespace anabranch::dataplane {
 namespace {
 
 constexpr uint64_t kKeepNs = 1'000'000;  // paths are looked at once a millisecond
+constexpr uint16_t kBeatOuter = kOuterIp + kOuterHeader + kBeatLength + kTag;
 constexpr uint64_t kHoleMarginNs =
     10'000'000;  // over the spread of delays: what they vary in a beat
 
 void send_beat(Context& context, const Plan& house, uint8_t p, const Path& path) {
-  rte_mbuf* frame = rte_pktmbuf_alloc(context.options.pool);
-  if (frame == nullptr) return;  // tried again at the next look
-  constexpr uint16_t kOuterLength = kOuterIp + kOuterHeader + kBeatLength + kTag;
-  auto* out = reinterpret_cast<uint8_t*>(rte_pktmbuf_append(frame, kEthernetHeader + kOuterLength));
-  std::memcpy(out, path.header.data(), path.header.size());
-  finish_header(out, kOuterLength, context.identification++);
-  uint8_t* segment = out + path.header.size();
-  store_outer(segment, {.type = SegmentType::beat,
-                        .worker = context.options.id,
-                        .path = p,
-                        .receiver_index = house.peer_index,
-                        .packet_number = context.packet_number[p]++});
+  Drop unable;
+  if (!may_seal(context, unable)) return;
   uint8_t clear[kBeatLength];
   store_beat(clear, context.measures[p].make_beat(context.now_ns,
                                                   path.in_use ? kBeatInUseNs : kBeatIdleNs));
-  seal({segment, kOuterLength - kOuterIp}, kOuterHeader, clear);
+  rte_mbuf* frame = make_frame(context, p, path, SegmentType::beat, house.peer_index, clear);
+  if (frame == nullptr) return;
   context.counters.made.add(1);
   enqueue(context, context.uplink_tx[path.uplink], frame,
-          {.slot = kHouseSlot, .inner = 0, .outer = kOuterLength, .place = path_place(p)});
+          {.slot = kHouseSlot, .inner = 0, .outer = kBeatOuter, .place = path_place(p)});
 }
 
 // All paths to a peer share the unknown offset of its clock, so delays may be compared.
@@ -67,7 +58,6 @@ void keep_paths(Context& context) {
   const uint32_t session = house == nullptr ? 0 : house->receiver_index;
   if (context.house_session != session) {
     context.measures = {};
-    context.packet_number = {};
     context.house_session = session;
     context.alive = 0;
   }

@@ -19,6 +19,29 @@ void refuse(Context& context, rte_mbuf* packet, Place place, uint16_t octet_coun
   context.drop(packet, reason);
 }
 
+// Numbers of another instance of the peer start anew, under keys of their own.
+void follow_instance(Context& context, const KeyTable& keys) {
+  if (context.peer_instance == keys.peer_instance) return;
+  context.peer_instance = keys.peer_instance;
+  std::memset(static_cast<void*>(context.replay.get()), 0,
+              sizeof(ReplayWindow) * kWorkersMax * kPathsMax);
+}
+
+// Beats, challenges and responses. False when it is none in order.
+bool receive_control(Context& context, const Outer& outer, const Path& path, const PacketView& view,
+                     std::span<const uint8_t> content) {
+  const size_t length = outer.type == SegmentType::beat ? kBeatLength : kTokenLength;
+  if (content.size() != length) return false;
+  if (outer.type == SegmentType::beat) {
+    receive_beat(context, outer.path, content);
+  } else if (outer.type == SegmentType::challenge) {
+    answer_challenge(context, outer.path, path, content);
+  } else {
+    receive_response(context, outer.path, view, content);
+  }
+  return true;
+}
+
 }  // namespace
 
 void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const PacketView& view,
@@ -28,13 +51,13 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
       contents(packet).first(outer_octets).subspan(static_cast<size_t>(view.header_length) + 8);
   const Place unnamed = uplink_place(uplink);
   Outer outer;
-  if (segment.size() < kOuterHeader + kTag || !load_outer(segment.data(), outer)) {
+  if (segment.size() < kOuterHeader + kTag || !load_outer(segment.data(), outer) ||
+      outer.worker >= kWorkersMax) {
     return refuse(context, packet, unnamed, outer_octets, Drop::bad_segment);
   }
   const PathTable& paths = context.plans->paths();
   const Path* path = outer.path < kPathsMax ? &paths.paths[outer.path] : nullptr;
-  if (path == nullptr || !path->configured || path->uplink != uplink ||
-      path->remote != view.key.source) {
+  if (path == nullptr || !path->configured || path->uplink != uplink) {
     return refuse(context, packet, unnamed, outer_octets, Drop::bad_path);
   }
   const Place place = path_place(outer.path);
@@ -43,16 +66,31 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
   if (plan == nullptr) {
     return refuse(context, packet, place, outer_octets, Drop::unknown_receiver);
   }
-  if (!open(segment)) return refuse(context, packet, place, outer_octets, Drop::bad_tag);
+  const KeyTable& keys = context.plans->keys();
+  const TrafficKey* key = keys.find(outer.key_phase);
+  if (key == nullptr) return refuse(context, packet, place, outer_octets, Drop::unknown_key);
+  follow_instance(context, keys);
+  ReplayWindow& window = context.window(outer.worker, outer.path);
+  if (!window.is_fresh(outer.packet_number)) {
+    return refuse(context, packet, place, outer_octets, Drop::replayed);
+  }
+  if (!open(*key, outer, segment)) {
+    return refuse(context, packet, place, outer_octets, Drop::bad_tag);
+  }
+  if (window.is_newest(outer.packet_number) &&
+      (view.key.source != path->remote || view.key.source_port != path->remote_port)) {
+    consider_roaming(context, outer.path, *path, view);
+  }
+  window.accept(outer.packet_number);
+  context.counters.opened[outer.key_phase % kPhasesMax].add(1);
   context.measures[outer.path].heard(context.now_ns, outer.packet_number);
 
   const auto content = segment.subspan(kOuterHeader, segment.size() - kOuterHeader - kTag);
-  if (outer.type == SegmentType::beat) {
-    if (slot != kHouseSlot || content.size() != kBeatLength) {
+  if (outer.type != SegmentType::data) {
+    if (slot != kHouseSlot || !receive_control(context, outer, *path, view, content)) {
       return refuse(context, packet, place, outer_octets, Drop::bad_segment);
     }
     cell(context, kHouseSlot, place, Kind::control).add(outer_octets, 1);
-    receive_beat(context, outer.path, content);
     context.counters.absorbed.add(1);
     rte_pktmbuf_free(packet);
     return;

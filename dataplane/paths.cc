@@ -21,12 +21,20 @@ void make_header(Path& path, const Mac& source, const Mac& next_hop, uint16_t ud
   ip[8] = 64;
   ip[9] = 17;
   store_be32(ip + 12, path.local);
-  store_be32(ip + 16, path.remote);
-  store_be16(ip + 10, internet_checksum({ip, 20}));
   store_be16(ip + 20, udp_port);
-  store_be16(ip + 22, udp_port);
   // UDP checksum 0, not used: the tag covers what matters (RFC 768; as RFC 6935 argues for
   // tunnels).
+  redirect(path, path.remote, path.remote_port);
+}
+
+void redirect(Path& path, uint32_t remote, uint16_t remote_port) {
+  path.remote = remote;
+  path.remote_port = remote_port;
+  uint8_t* ip = path.header.data() + kEthernetHeader;
+  store_be32(ip + 16, remote);
+  store_be16(ip + 22, remote_port);
+  store_be16(ip + 10, 0);
+  store_be16(ip + 10, internet_checksum({ip, 20}));
 }
 
 void finish_header(uint8_t* frame, uint16_t ip_length, uint16_t identification) {

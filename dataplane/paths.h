@@ -17,9 +17,11 @@ struct Path {
   uint8_t uplink = 0;      // index of the uplink's port
   bool in_use = false;     // a plan uses it: beats come more often
   uint32_t local = 0;      // our address on it
-  uint32_t remote = 0;     // the peer's
-  uint16_t mtu = 1500;     // of the outer IP packet
-  // Ethernet, IPv4 and UDP headers, complete but for lengths, identification and checksum.
+  uint32_t remote = 0;     // the peer's, with the port its segments come from
+  uint16_t remote_port = 0;
+  uint16_t mtu = 1500;  // of the outer IP packet
+  // Ethernet, IPv4 and UDP headers, complete but for lengths, identification and checksum; all zero
+  // while the next hop is not known.
   std::array<uint8_t, kEthernetHeader + kOuterIp> header{};
 };
 
@@ -36,6 +38,9 @@ struct PathTable {
 
 // Writes the header template of a path.
 void make_header(Path& path, const Mac& source, const Mac& next_hop, uint16_t udp_port);
+
+// Another address of the peer, in the template too.
+void redirect(Path& path, uint32_t remote, uint16_t remote_port);
 
 // Fills in what differs from packet to packet. `ip_length` is of the whole outer packet.
 void finish_header(uint8_t* frame, uint16_t ip_length, uint16_t identification);

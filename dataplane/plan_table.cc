@@ -6,7 +6,10 @@
 namespace anabranch::dataplane {
 
 PlanTable::PlanTable()
-    : ruleset_(new Ruleset), paths_(new PathTable), neighbours_(new NeighbourTable) {
+    : ruleset_(new Ruleset),
+      paths_(new PathTable),
+      neighbours_(new NeighbourTable),
+      keys_(new KeyTable) {
   const size_t size = rte_rcu_qsbr_get_memsize(kWorkersMax);
   qsbr_ = static_cast<rte_rcu_qsbr*>(std::aligned_alloc(64, (size + 63) / 64 * 64));
   rte_rcu_qsbr_init(qsbr_, kWorkersMax);
@@ -18,6 +21,7 @@ PlanTable::~PlanTable() {
   delete ruleset_.load(std::memory_order_relaxed);
   delete paths_.load(std::memory_order_relaxed);
   delete neighbours_.load(std::memory_order_relaxed);
+  delete keys_.load(std::memory_order_relaxed);
   std::free(qsbr_);
 }
 
@@ -51,6 +55,9 @@ void PlanTable::publish(std::unique_ptr<const PathTable> paths) {
 }
 void PlanTable::publish(std::unique_ptr<const NeighbourTable> neighbours) {
   exchange(neighbours_, std::move(neighbours));
+}
+void PlanTable::publish(std::unique_ptr<const KeyTable> keys) {
+  exchange(keys_, std::move(keys));
 }
 
 void PlanTable::reclaim() {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Everything control tells the workers: plans by service slot, the ruleset, paths and neighbours.
+// Everything control tells the workers: plans by service slot, the ruleset, paths, neighbours and
+// keys.
 //
 // Published by pointer, never locked. Control builds an immutable object, stores its address with
 // release order and keeps the old one until every worker has passed a quiescent state
@@ -17,13 +18,12 @@
 
 #include "dataplane/bounds.h"
 #include "dataplane/classify.h"
+#include "dataplane/keys.h"
 #include "dataplane/neighbours.h"
 #include "dataplane/paths.h"
 #include "dataplane/plan.h"
 
 namespace anabranch::dataplane {
-
-inline constexpr uint32_t kWorkersMax = 16;
 
 class PlanTable {
  public:
@@ -37,6 +37,7 @@ class PlanTable {
   const Ruleset& ruleset() const { return *ruleset_.load(std::memory_order_acquire); }
   const PathTable& paths() const { return *paths_.load(std::memory_order_acquire); }
   const NeighbourTable& neighbours() const { return *neighbours_.load(std::memory_order_acquire); }
+  const KeyTable& keys() const { return *keys_.load(std::memory_order_acquire); }
   void worker_online(uint32_t worker);
   void worker_offline(uint32_t worker);
   void quiescent(uint32_t worker) { rte_rcu_qsbr_quiescent(qsbr_, worker); }
@@ -46,6 +47,7 @@ class PlanTable {
   void publish(std::unique_ptr<const Ruleset> ruleset);
   void publish(std::unique_ptr<const PathTable> paths);
   void publish(std::unique_ptr<const NeighbourTable> neighbours);
+  void publish(std::unique_ptr<const KeyTable> keys);
   // Frees what no worker can see any more. Called now and then; never waits.
   void reclaim();
   size_t retired() const { return retired_.size(); }
@@ -62,6 +64,7 @@ class PlanTable {
   std::atomic<const Ruleset*> ruleset_;
   std::atomic<const PathTable*> paths_;
   std::atomic<const NeighbourTable*> neighbours_;
+  std::atomic<const KeyTable*> keys_;
   rte_rcu_qsbr* qsbr_;
   std::vector<Retired> retired_;
 };

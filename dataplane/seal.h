@@ -1,52 +1,39 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The seal and open stages. This version has one cipher, "null": the content stays readable, and
-// the tag is a CRC-32C (RFC 3720 B.4's polynomial) followed by twelve zero octets. It finds
-// accidents, not attackers: control insists on `insecure_cleartext = true`.
+// The seal and open stages: a segment's outer header is authenticated, its content encrypted.
 //
-// Sealing goes out of place, from the client's packet into a fresh buffer: a cipher makes that copy
-// for nothing, and the clear packet stays available.
+// The nonce is the key's IV xor (sending worker << 16 | path, 4 octets ‖ packet number, 8 octets),
+// as RFC 10069 does it for multipath QUIC: paths count for themselves, under one key.
 #pragma once
 
-#include <rte_hash_crc.h>
-
-#include <algorithm>
-#include <cstdint>
-#include <cstring>
 #include <span>
 
 #include "dataplane/bytes.h"
+#include "dataplane/traffic_key.h"
 #include "dataplane/wire.h"
 
 namespace anabranch::dataplane {
 
-inline uint32_t crc32c(std::span<const uint8_t> bytes) {
-  // Word by word here, since rte_hash_crc() dereferences unaligned pointers.
-  uint32_t crc = ~uint32_t{0};
-  size_t i = 0;
-  for (; i + sizeof(uint64_t) <= bytes.size(); i += sizeof(uint64_t)) {
-    uint64_t word;
-    std::memcpy(&word, &bytes[i], sizeof word);
-    crc = rte_hash_crc_8byte(word, crc);
-  }
-  for (; i < bytes.size(); ++i) crc = rte_hash_crc_1byte(bytes[i], crc);
-  return ~crc;
+inline Nonce make_nonce(const Nonce& iv, const Outer& outer) {
+  Nonce nonce;
+  store_be32(nonce.data(), load_be32(iv.data()) ^ (uint32_t{outer.worker} << 16 | outer.path));
+  store_be64(nonce.data() + 4, load_be64(iv.data() + 4) ^ outer.packet_number);
+  return nonce;
 }
 
-// `segment`: outer header, content and room for the tag. The headers are in place; `clear` is
-// copied behind them and the tag written.
-inline void seal(std::span<uint8_t> segment, size_t header_length, std::span<const uint8_t> clear) {
-  std::memcpy(segment.data() + header_length, clear.data(), clear.size());
-  uint8_t* tag = segment.data() + segment.size() - kTag;
-  store_be32(tag, crc32c(segment.first(segment.size() - kTag)));
-  std::memset(tag + 4, 0, kTag - 4);
+// Writes the whole segment: outer header, `content` sealed, tag. Out of place, so that the clear
+// packet stays available.
+inline void seal(const TrafficKey& key, const Outer& outer, std::span<const uint8_t> content,
+                 uint8_t* segment) {
+  store_outer(segment, outer);
+  key.seal(segment + kOuterHeader, content, {segment, kOuterHeader}, make_nonce(key.iv(), outer));
 }
 
-// True when the tag is right. The content is opened in place.
-inline bool open(std::span<const uint8_t> segment) {
-  if (segment.size() < kOuterHeader + kTag) return false;
-  const auto tag = segment.last(kTag);
-  return load_be32(tag.data()) == crc32c(segment.first(segment.size() - kTag)) &&
-         std::all_of(tag.begin() + 4, tag.end(), [](uint8_t b) { return b == 0; });
+// `segment` is from the outer header, which `outer` was read from, to the tag. True when it is
+// authentic: its content is in place then.
+inline bool open(const TrafficKey& key, const Outer& outer, std::span<uint8_t> segment) {
+  return segment.size() >= kOuterHeader + kTag &&
+         key.open(segment.subspan(kOuterHeader), segment.first(kOuterHeader),
+                  make_nonce(key.iv(), outer));
 }
 
 }  // namespace anabranch::dataplane

@@ -3,7 +3,6 @@
 #include <rte_ip_frag.h>
 
 #include "dataplane/mss.h"
-#include "dataplane/seal.h"
 #include "dataplane/stages.h"
 
 namespace anabranch::dataplane {
@@ -36,25 +35,18 @@ void send_segment(Context& context, rte_mbuf* packet, const Plan& plan, const Fl
   const PathTable& paths = context.plans->paths();
   const uint8_t p = choose_path(context, paths, plan, service, flow, length);
   if (p == 0) return context.drop(packet, Drop::path_down);
-  rte_mbuf* frame = rte_pktmbuf_alloc(context.options.pool);
-  if (frame == nullptr) return context.drop(packet, Drop::no_buffer);
-
+  // The inner header goes before the packet, in what was the room of its Ethernet header, so that
+  // both are sealed in one go.
+  auto* inner = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(packet, kInnerHeader));
+  if (inner == nullptr) return context.drop(packet, Drop::no_buffer);
+  store_inner(inner, {flow.lane, service.next_sn[flow.lane]});
   const Path& path = paths.paths[p];
-  const auto outer_length = static_cast<uint16_t>(length + kSegmentOverhead);
-  auto* octets_out = reinterpret_cast<uint8_t*>(
-      rte_pktmbuf_append(frame, static_cast<uint16_t>(kEthernetHeader + outer_length)));
-  std::memcpy(octets_out, path.header.data(), path.header.size());
-  finish_header(octets_out, outer_length, context.identification++);
-  uint8_t* segment = octets_out + path.header.size();
-  store_outer(segment, {.type = SegmentType::data,
-                        .worker = context.options.id,
-                        .path = p,
-                        .receiver_index = plan.peer_index,
-                        .packet_number = context.packet_number[p]++});
-  store_inner(segment + kOuterHeader, {flow.lane, service.next_sn[flow.lane]++});
-  seal({segment, static_cast<size_t>(outer_length - kOuterIp)}, kOuterHeader + kInnerHeader,
-       contents(packet));
+  rte_mbuf* frame =
+      make_frame(context, p, path, SegmentType::data, plan.peer_index, contents(packet));
+  if (frame == nullptr) return context.drop(packet, Drop::no_buffer);
+  ++service.next_sn[flow.lane];
   rte_pktmbuf_free(packet);
+  const auto outer_length = static_cast<uint16_t>(length + kSegmentOverhead);
   enqueue(context, context.uplink_tx[path.uplink], frame,
           {.slot = flow.slot, .inner = length, .outer = outer_length, .place = path_place(p)});
 }
@@ -87,6 +79,8 @@ void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, 
   }
   const Plan* plan = context.plans->plan(flow->slot);
   if (plan == nullptr || plan->peer_index == 0) return context.drop(packet, Drop::no_session);
+  Drop unable;
+  if (!may_seal(context, unable)) return context.drop(packet, unable);
   if (view.total_length > plan->inner_mtu && view.dont_fragment) {
     answer_icmp(context, packet, view, IcmpError::too_big, plan->inner_mtu, true, now);
     return context.drop(packet, Drop::too_big);

@@ -16,6 +16,12 @@ uint16_t rx_uplink(Context& context, uint8_t uplink, uint64_t now);
 void segment_burst(Context& context, std::span<rte_mbuf* const> packets,
                    std::span<const PacketView> views, uint64_t now);
 
+// frame.cc: a frame for path `p` that carries `content`, sealed; nullptr when there is no buffer.
+// Takes the path's next packet number. Only when may_seal().
+bool may_seal(Context& context, Drop& why);
+rte_mbuf* make_frame(Context& context, uint8_t p, const Path& path, SegmentType type,
+                     uint32_t receiver_index, std::span<const uint8_t> content);
+
 // open.cc: one frame of an uplink that is addressed to our UDP port, from the outer IPv4 header on.
 void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const PacketView& outer,
                   uint64_t now);
@@ -43,6 +49,14 @@ void answer_icmp(Context& context, rte_mbuf* packet, const PacketView& view, Icm
 // keep_paths.cc: beats that are due or arrived, paths that died, how long holes may wait.
 void keep_paths(Context& context);
 void receive_beat(Context& context, uint8_t path, std::span<const uint8_t> payload);
+
+// roam.cc: an authentic segment came from elsewhere; a challenge came; a response came.
+void consider_roaming(Context& context, uint8_t p, const Path& path, const PacketView& from);
+void answer_challenge(Context& context, uint8_t p, const Path& path,
+                      std::span<const uint8_t> token);
+void receive_response(Context& context, uint8_t p, const PacketView& from,
+                      std::span<const uint8_t> token);
+inline constexpr size_t kTokenLength = 8;
 
 // tx.cc: a frame for a port; flushes the queue when it is full.
 void enqueue(Context& context, TxQueue& queue, rte_mbuf* frame, const TxQueue::Booking& booking);

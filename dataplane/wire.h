@@ -12,7 +12,7 @@
 //     0  flags: 0 in version 1 (bit 0 will be More Fragments, bit 1 fragment offset present)
 //     1  Flow ID = lane
 //     2  Flow SN, 4 octets
-//   the client's IPv4 packet, or a beat (beat.h)
+//   the client's IPv4 packet; or a beat (beat.h); or a challenge or its response (roam.cc)
 //   tag, 16 octets
 //
 // Integers are big-endian. 20 (IPv4) + 8 (UDP) + 16 + 6 + 16 = 66 octets a segment.
@@ -23,7 +23,7 @@
 namespace anabranch::dataplane {
 
 inline constexpr uint8_t kWireVersion = 1;
-enum class SegmentType : uint8_t { data = 1, beat = 2 };
+enum class SegmentType : uint8_t { data = 1, beat = 2, challenge = 3, response = 4 };
 
 inline constexpr uint16_t kOuterIp = 20 + 8;
 inline constexpr uint16_t kOuterHeader = 16;
@@ -54,10 +54,7 @@ inline void store_outer(uint8_t* p, const Outer& h) {
 inline bool load_outer(const uint8_t* p, Outer& h) {
   if (p[0] >> 4 != kWireVersion) return false;
   const uint8_t type = p[0] & 0x0f;
-  if (type != static_cast<uint8_t>(SegmentType::data) &&
-      type != static_cast<uint8_t>(SegmentType::beat)) {
-    return false;
-  }
+  if (type == 0 || type > static_cast<uint8_t>(SegmentType::response)) return false;
   h = Outer{static_cast<SegmentType>(type), p[1], p[2], p[3], load_be32(p + 4), load_be64(p + 8)};
   return true;
 }

@@ -38,9 +38,11 @@ tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(const WorkerOp
   if (!flows) return tl::unexpected(flows.error());
   c.flows = std::move(*flows);
   c.services.reset(static_cast<ServiceState*>(std::calloc(kServicesMax, sizeof(ServiceState))));
+  c.replay.reset(static_cast<ReplayWindow*>(
+      std::calloc(size_t{kWorkersMax} * kPathsMax, sizeof(ReplayWindow))));
   c.wanted.reset(rte_ring_create(unique_name("wanted", options.id).c_str(), kWantedRing,
                                  static_cast<int>(rte_socket_id()), RING_F_SP_ENQ | RING_F_SC_DEQ));
-  if (c.services == nullptr || c.wanted == nullptr) {
+  if (c.services == nullptr || c.replay == nullptr || c.wanted == nullptr) {
     return tl::unexpected<std::string>("worker: not enough memory; raise dataplane.memory_mb");
   }
   c.lan_tx.port = options.lan_port;

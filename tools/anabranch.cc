@@ -12,6 +12,8 @@
 #include <optional>
 #include <sstream>
 
+#include "control/tls/identity.h"
+
 namespace {
 
 using nlohmann::json;
@@ -243,6 +245,32 @@ void add_state(CLI::App& app, Options& options) {
   });
 }
 
+void add_keygen(CLI::App& app) {
+  struct Wanted {
+    std::string name, folder = ".";
+    int days = 3650;
+  };
+  auto* sub = app.add_subcommand("keygen", "make a gateway's key and certificate");
+  auto wanted = std::make_shared<Wanted>();
+  sub->add_option("name", wanted->name, "the gateway's name, as in gateway.name")->required();
+  sub->add_option("--folder", wanted->folder, "where NAME.key and NAME.crt go")
+      ->capture_default_str();
+  sub->add_option("--days", wanted->days, "how long the certificate is valid")
+      ->check(CLI::Range(1, 36500))
+      ->capture_default_str();
+  sub->callback([wanted] {
+    const auto made = anabranch::control::make_identity(wanted->name, wanted->folder, wanted->days);
+    if (!made) {
+      fmt::print(stderr, "anabranch: {}\n", made.error());
+      std::exit(kRefused);
+    }
+    fmt::print(
+        "{}/{}.key is to stay here, and secret; {}.crt is what the peer sees. At the peer:\n"
+        "fingerprint = \"{}\"\n",
+        wanted->folder, wanted->name, wanted->name, *made);
+  });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -259,6 +287,7 @@ int main(int argc, char** argv) {
   add_services(app, options);
   add_statements(app, options);
   add_state(app, options);
+  add_keygen(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

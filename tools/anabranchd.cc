@@ -6,6 +6,8 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <sys/prctl.h>
+
 #include <cstdio>
 
 #include "control/gateway.h"
@@ -34,6 +36,7 @@ std::string unpriced(const control::Config& config, const control::DocumentStore
 }  // namespace
 
 int main(int argc, char** argv) {
+  prctl(PR_SET_DUMPABLE, 0);  // keys are in memory: no core dump, no debugger of another user
   std::string file;
   bool check = false;
   CLI::App app{"Anabranch, a multi-provider bonding gateway."};
@@ -52,12 +55,19 @@ int main(int argc, char** argv) {
   if (!documents) return fail(2, documents.error());
   if (const std::string wrong = unpriced(*config, *documents); !wrong.empty())
     return fail(2, wrong);
+  auto identity = control::Identity::open({.certificate = config->certificate,
+                                           .key = config->key,
+                                           .peer_name = config->peer.name,
+                                           .peer_fingerprint = config->peer.fingerprint,
+                                           .ca = config->peer.ca});
+  if (!identity) return fail(2, identity.error());
   if (check) return 0;
 
   spdlog::set_default_logger(spdlog::stderr_color_mt(config->name));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %n %l: %v");
   spdlog::flush_on(spdlog::level::info);
-  auto gateway = control::Gateway::open(std::move(*config), std::move(*documents));
+  auto gateway =
+      control::Gateway::open(std::move(*config), std::move(*documents), std::move(*identity));
   if (!gateway) return fail(1, "anabranchd: " + gateway.error());
   const auto ended = (*gateway)->run();
   gateway->reset();

@@ -41,7 +41,7 @@ std::string set_up(const std::string& table, const std::string& mark, uint16_t u
          port + " counter name \"" + in + "\" drop\n";
     t += "add chain netdev " + table + " out" + std::to_string(u) +
          " { type filter hook egress device \"" + uplinks[u] + "\" priority 0; }\n";
-    t += "add rule netdev " + table + " out" + std::to_string(u) + " ip protocol udp udp dport " +
+    t += "add rule netdev " + table + " out" + std::to_string(u) + " ip protocol udp udp sport " +
          port + " counter name \"" + out + "\"\n";
     devices += (devices.empty() ? "\"" : ", \"") + uplinks[u] + "\"";
   }

@@ -17,11 +17,11 @@ struct Mistake {
 
 constexpr Mistake kMistakes[] = {
     {"UnknownKey", "rate_up = \"100 Mbit/s\"", "rate_up = \"100 Mbit/s\"\nrateup = \"100 Mbit/s\"",
-     "22:1: uplink[0].rateup: unknown key; did you mean \"rate_up\"?"},
+     "24:1: uplink[0].rateup: unknown key; did you mean \"rate_up\"?"},
     {"UnknownKeyLikeNone", "cpu = 0", "cpu = 0\ncolour = \"red\"",
-     "11:1: dataplane.colour: unknown key"},
+     "13:1: dataplane.colour: unknown key"},
     {"UnknownSection", "[dataplane]", "[datapath]",
-     "9:2: datapath: unknown key; did you mean \"dataplane\"?"},
+     "11:2: datapath: unknown key; did you mean \"dataplane\"?"},
     {"NumberForText", "name = \"site-a\"", "name = 7",
      "4:8: gateway.name: 7 is no text; expected a name of 1 to 32 characters out of a-z, 0-9 and "
      "-"},
@@ -29,107 +29,119 @@ constexpr Mistake kMistakes[] = {
      "4:8: gateway.name: is empty; expected a name of 1 to 32 characters out of a-z, 0-9 and -"},
     {"NameWithCapitals", "name = \"site-a\"", "name = \"Site A\"",
      "4:8: gateway.name: \"Site A\"; expected a name of 1 to 32 characters out of a-z, 0-9 and -"},
-    {"TextForBoolean", "insecure_cleartext = true ", "insecure_cleartext = \"yes\" ",
-     "43:22: peer.insecure_cleartext: 'yes' is neither; expected true or false"},
+    {"TextForBoolean", "cpu = 0", "spin = \"yes\"",
+     "12:8: dataplane.spin: 'yes' is neither; expected true or false"},
     {"TextForNumber", "cpu = 0", "cpu = \"0\"",
-     "10:7: dataplane.cpu: '0'; expected a whole number from 0 to 1023"},
+     "12:7: dataplane.cpu: '0'; expected a whole number from 0 to 1023"},
     {"TextForList", "prefixes = [\"10.10.0.0/24\"]", "prefixes = \"10.10.0.0/24\"",
-     "14:12: lan.prefixes: '10.10.0.0/24' is no list; expected a list of prefixes such as "
+     "16:12: lan.prefixes: '10.10.0.0/24' is no list; expected a list of prefixes such as "
      "[\"10.10.0.0/24\"], host bits zero"},
     {"NumberInList", "prefixes = [\"10.10.0.0/24\"]", "prefixes = [10]",
-     "14:12: lan.prefixes: 10 is no text; expected a list of prefixes such as [\"10.10.0.0/24\"], "
+     "16:12: lan.prefixes: 10 is no text; expected a list of prefixes such as [\"10.10.0.0/24\"], "
      "host bits zero"},
     {"NumberForSection", "# Gateway A", "billing = 3 # Gateway A",
      "1:11: billing: 3 is no section; expected a section [billing]"},
     {"SectionForList", "[[uplink]]\nname = \"fibre\"", "[uplink]\nname = \"fibre\"",
-     "24:1: Error while parsing table header: cannot redefine existing table 'uplink' as "
+     "26:1: Error while parsing table header: cannot redefine existing table 'uplink' as "
      "array-of-tables"},
     {"DeviceWithoutItsAddress", "interface = \"fibre\"",
      "device = \"net_ring0\"\nnext_hop_mac = \"02:00:00:00:00:01\"",
-     "16:1: uplink[0].network_address: is missing; expected our address and the network's length, "
+     "18:1: uplink[0].network_address: is missing; expected our address and the network's length, "
      "such as \"10.1.1.1/30\""},
     {"TextForConsent", "insecure_cleartext = true                 # clients",
      "insecure_cleartext = 1 # clients",
-     "63:22: api.insecure_cleartext: 1 is neither; expected true or false"},
+     "65:22: api.insecure_cleartext: 1 is neither; expected true or false"},
     {"NumberTooLarge", "cpu = 0", "cpu = 1024",
-     "10:7: dataplane.cpu: 1024; expected a whole number from 0 to 1023"},
+     "12:7: dataplane.cpu: 1024; expected a whole number from 0 to 1023"},
     {"NumberTooSmall", "cpu = 0", "memory_mb = 127",
-     "10:13: dataplane.memory_mb: 127; expected a whole number from 128 to 1048576"},
+     "12:13: dataplane.memory_mb: 127; expected a whole number from 128 to 1048576"},
     {"NegativeNumber", "cpu = 0", "cpu = -1",
-     "10:7: dataplane.cpu: -1; expected a whole number from 0 to 1023"},
+     "12:7: dataplane.cpu: -1; expected a whole number from 0 to 1023"},
     {"FractionForNumber", "cpu = 0", "cpu = 0.5",
-     "10:7: dataplane.cpu: 0.5; expected a whole number from 0 to 1023"},
+     "12:7: dataplane.cpu: 0.5; expected a whole number from 0 to 1023"},
     {"CpuListHoldsText", "cpu = 0", "control_cpus = [1, \"2\"]",
-     "10:16: dataplane.control_cpus: '2'; expected a list of whole numbers from 0 to 1023"},
+     "12:16: dataplane.control_cpus: '2'; expected a list of whole numbers from 0 to 1023"},
     {"PathNumberZero", "id = 1", "id = 0",
-     "47:6: peer.path[0].id: 0; expected a whole number from 1 to 15"},
+     "49:6: peer.path[0].id: 0; expected a whole number from 1 to 15"},
     {"PathNumberTooLarge", "id = 1", "id = 16",
-     "47:6: peer.path[0].id: 16; expected a whole number from 1 to 15"},
+     "49:6: peer.path[0].id: 16; expected a whole number from 1 to 15"},
     {"PathNumberTaken", "id = 2", "id = 1",
-     "52:6: peer.path[1].id: 1 is taken by another path; expected another number"},
+     "54:6: peer.path[1].id: 1 is taken by another path; expected another number"},
     {"BadAddress", "\"10.1.2.2\"", "\"10.1.2\"",
-     "54:11: peer.path[1].address: \"10.1.2\"; expected an IPv4 address such as \"10.1.1.1\""},
+     "56:11: peer.path[1].address: \"10.1.2\"; expected an IPv4 address such as \"10.1.1.1\""},
     {"BadGateway", "rate_up = \"50 Mbit/s\"",
      "rate_up = \"50 Mbit/s\"\ngateway = \"mobile.example\"",
-     "30:11: uplink[1].gateway: \"mobile.example\"; expected an IPv4 address such as \"10.1.1.1\""},
+     "32:11: uplink[1].gateway: \"mobile.example\"; expected an IPv4 address such as \"10.1.1.1\""},
     {"BadPrefix", "\"10.10.0.0/24\"", "\"10.10.0.0/33\"",
-     "14:12: lan.prefixes: \"10.10.0.0/33\"; expected a list of prefixes such as "
+     "16:12: lan.prefixes: \"10.10.0.0/33\"; expected a list of prefixes such as "
      "[\"10.10.0.0/24\"], host bits zero"},
     {"PrefixWithHostBits", "\"10.20.0.0/24\"", "\"10.20.0.1/24\"",
-     "44:12: peer.prefixes: \"10.20.0.1/24\"; expected a list of prefixes such as "
+     "46:12: peer.prefixes: \"10.20.0.1/24\"; expected a list of prefixes such as "
      "[\"10.10.0.0/24\"], host bits zero"},
     {"BadRate", "\"20 Mbit/s\"", "\"20 MB/s\"",
-     "37:11: uplink[2].rate_up: \"20 MB/s\"; expected a rate such as \"100 Mbit/s\""},
+     "39:11: uplink[2].rate_up: \"20 MB/s\"; expected a rate such as \"100 Mbit/s\""},
     {"BadEndpoint", "listen = \"10.10.0.1:8080\"", "listen = \"10.10.0.1\"",
-     "62:10: api.listen: \"10.10.0.1\"; expected an address and port such as \"127.0.0.1:8080\""},
+     "64:10: api.listen: \"10.10.0.1\"; expected an address and port such as \"127.0.0.1:8080\""},
     {"MissingKey", "state_dir = \"/var/lib/anabranch/site-a\"", "#",
      "3:1: gateway.state_dir: is missing; expected a folder on a disk, for journal and ledger"},
     {"MissingRate", "rate_up = \"50 Mbit/s\"\n", "",
-     "24:1: uplink[1].rate_up: is missing; expected a rate such as \"100 Mbit/s\""},
+     "26:1: uplink[1].rate_up: is missing; expected a rate such as \"100 Mbit/s\""},
     {"MissingPort", "interface = \"lan\"\n", "",
-     "12:1: lan.interface: expected exactly one of interface (shared with the kernel) and device "
+     "14:1: lan.interface: expected exactly one of interface (shared with the kernel) and device "
      "(DPDK's alone)"},
     {"PortOfWrongType", "interface = \"lan\"", "interface = 5",
-     "13:13: lan.interface: 5 is no text; expected the name of a kernel interface"},
+     "15:13: lan.interface: 5 is no text; expected the name of a kernel interface"},
     {"PortOfBothKinds", "interface = \"lan\"", "interface = \"lan\"\ndevice = \"net_ring0\"",
-     "13:13: lan.interface: expected exactly one of interface (shared with the kernel) and device "
+     "15:13: lan.interface: expected exactly one of interface (shared with the kernel) and device "
      "(DPDK's alone)"},
     {"UplinkNameTaken", "[peer]\n",
      "[[uplink]]\nname = \"fibre\"\nprovider = \"skylink\"\nnetwork = \"skylink-leo\"\ninterface = "
      "\"dish\"\nrate_up = \"1 Mbit/s\"\nrate_down = \"1 Mbit/s\"\n\n[peer]\n",
-     "41:8: uplink[3].name: \"fibre\" is taken by another uplink; expected another name"},
+     "43:8: uplink[3].name: \"fibre\" is taken by another uplink; expected another name"},
     {"InterfaceTaken", "interface = \"dsl\"", "interface = \"lan\"",
-     "36:13: uplink[2].interface: \"lan\" is used by another port; expected a port of its own"},
+     "38:13: uplink[2].interface: \"lan\" is used by another port; expected a port of its own"},
     {"PathOfUnknownUplink", "uplink = \"dsl\"", "uplink = \"adsl\"",
-     "58:10: peer.path[2].uplink: there is no uplink \"adsl\"; expected the name of an [[uplink]]"},
+     "60:10: peer.path[2].uplink: there is no uplink \"adsl\"; expected the name of an [[uplink]]"},
     {"SecondPathOfAnUplink", "uplink = \"dsl\"", "uplink = \"fibre\"",
-     "58:10: peer.path[2].uplink: \"fibre\" has a path to this peer already; expected one path for "
+     "60:10: peer.path[2].uplink: \"fibre\" has a path to this peer already; expected one path for "
      "each uplink"},
     {"PrefixOnBothSides", "prefixes = [\"10.20.0.0/24\"]", "prefixes = [\"10.10.0.128/25\"]",
-     "44:12: peer.prefixes: 10.10.0.128/25 overlaps 10.10.0.0/24 of lan.prefixes; expected "
+     "46:12: peer.prefixes: 10.10.0.128/25 overlaps 10.10.0.0/24 of lan.prefixes; expected "
      "prefixes that are behind the peer only"},
     {"SessionOfNoKind", "session = \"connect\"", "session = \"call\"",
-     "42:11: peer.session: \"call\"; expected \"connect\" or \"listen\""},
-    {"CleartextNotAccepted",
-     "insecure_cleartext = true                 # segments are not sealed in this version\n", "",
-     "40:1: peer.insecure_cleartext: is not true; expected true: this version does not seal "
-     "segments, so everyone on the way can read and forge them, and you have to say that you "
-     "accept it"},
-    {"CleartextDenied", "insecure_cleartext = true                 # segments",
-     "insecure_cleartext = false # segments",
-     "43:22: peer.insecure_cleartext: is not true; expected true: this version does not seal "
-     "segments, so everyone on the way can read and forge them, and you have to say that you "
-     "accept it"},
+     "44:11: peer.session: \"call\"; expected \"connect\" or \"listen\""},
+    {"NobodyToTrust", "fingerprint = \"sha256:", "# fingerprint = \"sha256:",
+     "42:1: peer.fingerprint: expected exactly one of fingerprint (of the peer's certificate, "
+     "printed by anabranch keygen) and ca (a file of CAs that vouch for it)"},
+    {"TwoToTrust", "session = \"connect\"", "session = \"connect\"\nca = \"fleet.pem\"",
+     "46:15: peer.fingerprint: expected exactly one of fingerprint (of the peer's certificate, "
+     "printed by anabranch keygen) and ca (a file of CAs that vouch for it)"},
+    {"FingerprintCut", "sha256:0", "sha256:",
+     "45:15: peer.fingerprint: "
+     "\"sha256:000000000000000000000000000000000000000000000000000000000000"
+     "000\"; expected \"sha256:\" and 64 hexadecimal digits, as anabranch keygen printed them at "
+     "the "
+     "peer"},
+    {"NoKey", "key = \"site-a.key\"\n", "",
+     "3:1: gateway.key: is missing; expected the key of the certificate, a file that anabranch "
+     "keygen made"},
+    {"UnknownCipher", "session = \"connect\"",
+     "session = \"connect\"\nciphers = [\"aes-128-gcm\", \"rot13\"]",
+     "45:11: peer.ciphers: \"rot13\"; expected aes-128-gcm, aes-256-gcm or chacha20-poly1305"},
+    {"KeysForTooLong", "session = \"connect\"", "session = \"connect\"\nrekey_s = 4000",
+     "45:11: peer.rekey_s: 4000; expected a whole number from 1 to 3600"},
+    {"NoAddressAtTheConnectingSide", "address = \"10.1.2.2\"\n", "",
+     "53:1: peer.path[1].address: is missing; expected an IPv4 address such as \"10.1.1.1\""},
     {"ApiOpenToOthers", "insecure_cleartext = true                 # clients", "# clients",
-     "62:10: api.listen: 10.10.0.1:8080 can be reached by others, without encryption or password; "
+     "64:10: api.listen: 10.10.0.1:8080 can be reached by others, without encryption or password; "
      "expected an address in 127.0.0.0/8, or insecure_cleartext = true"},
     {"SyntaxError", "cpu = 0", "cpu = = 0",
-     "10:7: Error while parsing value: could not determine value type"},
+     "12:7: Error while parsing value: could not determine value type"},
     {"UnclosedText", "name = \"site-a\"", "name = \"site-a",
      "4:15: Error while parsing string: unescaped control characters other than TAB (U+0009) are "
      "explicitly prohibited"},
     {"KeyTwice", "cpu = 0", "cpu = 0\ncpu = 1",
-     "11:7: Error while parsing key-value pair: cannot redefine existing integer 'cpu'"},
+     "13:7: Error while parsing key-value pair: cannot redefine existing integer 'cpu'"},
     {"NotUtf8", "# Gateway A", "# \xff", "1:2: Encountered invalid utf-8 sequence"},
 };
 

@@ -84,12 +84,23 @@ TEST(Config, AFolderIsNoFile) {
 
 TEST(Config, AnEmptyFileIsToldEveryRequiredKeyAtItsStart) {
   const std::string told = verdict("");
-  for (const char* key : {"gateway.name", "gateway.state_dir", "lan.prefixes", "uplink",
-                          "peer.name", "peer.session", "peer.insecure_cleartext", "peer.path"}) {
+  for (const char* key :
+       {"gateway.name", "gateway.state_dir", "lan.prefixes", "uplink", "peer.name", "peer.session",
+        "gateway.certificate", "gateway.key", "peer.fingerprint", "peer.path"}) {
     EXPECT_NE(told.find(std::string("gateway.toml:1:1: ") + key + ": "), std::string::npos)
         << key << "\n"
         << told;
   }
+}
+
+TEST(Config, TheAddressOfAPathMayBeLearntWhereAGatewayLeadsEverywhere) {
+  std::string text = replaced(site_a(), "session = \"connect\"", "session = \"listen\"");
+  text = replaced(text, "address = \"10.1.1.2\"\n", "");
+  EXPECT_NE(verdict(text).find("peer.path[0].address: is missing"), std::string::npos);
+  text = replaced(text, "interface = \"fibre\"", "interface = \"fibre\"\ngateway = \"10.1.1.2\"");
+  const auto config = parse_config(text, "gateway.toml");
+  ASSERT_TRUE(config) << config.error();
+  EXPECT_EQ(config->peer.paths[0].peer_address, Ipv4{});
 }
 
 TEST(Config, ADevicePortNeedsWhatTheKernelWouldTell) {
@@ -106,13 +117,13 @@ TEST(Config, ADevicePortNeedsWhatTheKernelWouldTell) {
                             "02-00-00-00-00-01", "02:00:00:00:00:0g", "02:00:00:00:00:01:02"}) {
     const std::string text = replaced(device, "02:00:00:00:00:01", wrong);
     EXPECT_EQ(verdict(replaced(site_a(), "interface = \"fibre\"", text)),
-              "gateway.toml:22:16: uplink[0].next_hop_mac: \"" + std::string(wrong) +
+              "gateway.toml:24:16: uplink[0].next_hop_mac: \"" + std::string(wrong) +
                   "\"; expected a MAC address such as \"02:00:00:00:00:01\"");
   }
   for (const char* wrong : {"10.1.1.1", "10.1.1.1/0", "10.1.1.1/33", "10.1.1/24"}) {
     const std::string text = replaced(device, "10.1.1.1/30", wrong);
     EXPECT_EQ(verdict(replaced(site_a(), "interface = \"fibre\"", text)),
-              "gateway.toml:21:19: uplink[0].network_address: \"" + std::string(wrong) +
+              "gateway.toml:23:19: uplink[0].network_address: \"" + std::string(wrong) +
                   "\"; expected our address and the network's length, such as \"10.1.1.1/30\"");
   }
 }

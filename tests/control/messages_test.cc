@@ -32,14 +32,29 @@ std::vector<Message> one_of_each() {
                     .resequence = false};
   announce.weights[1] = 65535;
   announce.weights[15] = 1;
-  return {Hello{.gateway = "site-a", .instance = UINT64_MAX, .paths = {1, 2, 15}},
+  return {Hello{.gateway = "site-a",
+                .instance = UINT64_MAX,
+                .paths = {1, 2, 15},
+                .phase = 255,
+                .ciphers = {dataplane::Cipher::chacha20_poly1305, dataplane::Cipher::aes_128_gcm}},
+          Ready{},
+          Rekey{},
           House{UINT32_MAX},
           announce,
           Accept{7, 4097},
           Refuse{7, "10.9.0.0/24 is not behind site-b"},
           End{7},
           Gone{UINT64_MAX >> 1},
+          Kept{{1, 7, UINT64_MAX >> 1}},
+          Counted{{{1, 1000, 2000}, {15, UINT64_MAX, 0}}},
           Alive{}};
+}
+
+Announce announcement() {
+  for (const Message& message : one_of_each()) {
+    if (const auto* announce = std::get_if<Announce>(&message)) return *announce;
+  }
+  return {};
 }
 
 std::string refusal(const json& message) {
@@ -48,7 +63,7 @@ std::string refusal(const json& message) {
 }
 
 json announce() {
-  return json::parse(encode(one_of_each()[2]));
+  return json::parse(encode(announcement()));
 }
 
 json announce_with(const char* field, const json& value) {
@@ -64,7 +79,7 @@ TEST(Messages, AreUnderstoodAsTheyWereMeant) {
     EXPECT_EQ(decoded->index(), message.index());
     EXPECT_EQ(encode(*decoded), encode(message));
   }
-  const auto decoded = decode(encode(one_of_each()[2]));
+  const auto decoded = decode(encode(announcement()));
   const auto& a = std::get<Announce>(*decoded);
   EXPECT_EQ(a.service, 7u);
   EXPECT_EQ(a.client, "acme");
@@ -81,7 +96,7 @@ TEST(Messages, AreUnderstoodAsTheyWereMeant) {
 }
 
 TEST(Messages, WithAsManyRulesAsMayBeFitIntoOne) {
-  Announce largest = std::get<Announce>(one_of_each()[2]);
+  Announce largest = announcement();
   TrafficRule wordy = largest.rules[1];
   wordy.source = *parse_prefix("110.120.130.140/32");
   wordy.destination = *parse_prefix("210.220.230.240/32");

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "tests/dataplane/link.h"
+#include "tests/dataplane/test_keys.h"
 
 namespace anabranch::dataplane {
 namespace {
@@ -73,6 +74,7 @@ Gateway::Gateway(int which, rte_mempool* pool, uint32_t uplink_ring_size)
   worker = value_of(Worker::create(options, plans, meters.region()));
   plans.publish(std::make_unique<const PathTable>(paths()));
   plans.publish(std::make_unique<const NeighbourTable>(neighbours()));
+  plans.publish(test_keys(site, 1, {1}));
   admit(kHouseSlot, {});
 }
 
@@ -105,6 +107,7 @@ void Gateway::classify_all(uint16_t slot) {
 void Gateway::start_session(uint32_t session, uint32_t peer_session) {
   session_ = session;
   peer_session_ = peer_session;
+  plans.publish(test_keys(site, 1, {1}, std::min(session, peer_session)));
   admit(kHouseSlot, {});
 }
 
@@ -119,6 +122,7 @@ PathTable Gateway::paths() const {
     path.uplink = static_cast<uint8_t>(p - 1);
     path.local = table.uplink_address[path.uplink] = address_on(p);
     path.remote = path.local ^ (1 << 8) ^ (2 << 8);
+    path.remote_port = table.udp_port;
     make_header(path, {2, 1, 0, 0, site, p}, {2, 1, 0, 0, 99, p}, table.udp_port);
   }
   return table;

@@ -49,7 +49,7 @@ class Gateway {
              Segmentation segmentation = Segmentation::packet, bool resequence = true);
   // Everything from this LAN to the other goes to the service.
   void classify_all(uint16_t slot);
-  // The peer is told a new session: other receiver indices for all.
+  // The peer is another instance: other receiver indices for all, other keys.
   void start_session(uint32_t session, uint32_t peer_session);
   PathTable paths() const;
   NeighbourTable neighbours() const;

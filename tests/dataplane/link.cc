@@ -27,6 +27,7 @@ void Link::collect(uint64_t now) {
   while (rte_ring_dequeue(from_, &taken) == 0) {
     auto* frame = static_cast<rte_mbuf*>(taken);
     entered_.add(frame);
+    if (recording != nullptr) recording->push_back(bytes_of(frame));
     if (dead || steal(frame) || chance(random_) < loss) {
       lose(frame);
       continue;
@@ -66,6 +67,7 @@ void Link::lose(rte_mbuf* frame) {
 }
 
 void Link::hand_over(rte_mbuf* frame) {
+  if (translate && !translate(rte_pktmbuf_mtod(frame, uint8_t*))) return lose(frame);
   if (rte_ring_enqueue(to_, frame) != 0) return lose(frame);
   delivered_.add(frame);
 }

@@ -8,8 +8,10 @@
 #include <rte_ring.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <random>
+#include <vector>
 
 #include "tests/dataplane/packet_builder.h"
 
@@ -34,6 +36,11 @@ class Link {
   double loss = 0;
   double duplicate = 0;
   bool dead = false;
+
+  // A NAT on the way: changes a frame; false: it is not for anybody behind it, and lost.
+  std::function<bool(uint8_t* frame)> translate;
+  // Somebody on the way who keeps what he sees.
+  std::vector<Bytes>* recording = nullptr;
 
   // Takes what was sent; it is lost or on its way then.
   void collect(uint64_t now);

@@ -16,6 +16,7 @@ Path path_between(uint32_t local, uint32_t remote) {
   Path path;
   path.local = local;
   path.remote = remote;
+  path.remote_port = 9188;
   make_header(path, kOurs, kNextHop, 9188);
   return path;
 }

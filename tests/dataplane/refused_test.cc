@@ -5,6 +5,7 @@
 
 #include "dataplane/bytes.h"
 #include "dataplane/seal.h"
+#include "tests/dataplane/test_keys.h"
 #include "tests/dataplane/two_gateways.h"
 
 namespace anabranch::dataplane {
@@ -72,7 +73,7 @@ TEST_F(Refused, AreForgedTruncatedAndMisdirectedSegments) {
   const uint64_t received_before = b().worker->telemetry(1).received.get();
   expect_refused(forge([](Bytes& f) { f[kOuter + 60] ^= 1; }), Drop::bad_tag, path_place(1),
                  "content changed");
-  expect_refused(forge([](Bytes& f) { f[kOuter + 15] ^= 1; }), Drop::bad_tag, path_place(1),
+  expect_refused(forge([](Bytes& f) { f[kOuter + 13] ^= 1; }), Drop::bad_tag, path_place(1),
                  "packet number changed");
   expect_refused(forge([](Bytes& f) { f.back() = 1; }), Drop::bad_tag, path_place(1),
                  "tag changed");
@@ -83,12 +84,14 @@ TEST_F(Refused, AreForgedTruncatedAndMisdirectedSegments) {
   expect_refused(forge([](Bytes& f) { f.resize(kOuter); }), Drop::bad_segment, uplink_place(0),
                  "no headers at all");
   expect_refused(set(kOuter, 0x21), Drop::bad_segment, uplink_place(0), "version 2");
-  expect_refused(set(kOuter, 0x13), Drop::bad_segment, uplink_place(0), "unknown type");
+  expect_refused(set(kOuter, 0x15), Drop::bad_segment, uplink_place(0), "unknown type");
   expect_refused(set(kOuter + 2, 0), Drop::bad_path, uplink_place(0), "path 0");
   expect_refused(set(kOuter + 2, 2), Drop::bad_path, uplink_place(0), "another uplink's path");
   expect_refused(set(kOuter + 2, 9), Drop::bad_path, uplink_place(0), "path not configured");
   expect_refused(set(kOuter + 2, 200), Drop::bad_path, uplink_place(0), "impossible path");
-  expect_refused(set(kEthernetHeader + 15, 77), Drop::bad_path, uplink_place(0), "wrong source");
+  expect_refused(set(kOuter + 1, 16), Drop::bad_segment, uplink_place(0), "impossible worker");
+  expect_refused(set(kOuter + 3, 2), Drop::unknown_key, path_place(1), "a key phase to come");
+  expect_refused(set(kOuter + 3, 17), Drop::unknown_key, path_place(1), "a key phase of its place");
   expect_refused(set(kOuter + 7, 55), Drop::unknown_receiver, path_place(1), "unknown receiver");
   expect_refused(set(kOuter + 4, 0xff), Drop::unknown_receiver, path_place(1), "old session");
 
@@ -101,13 +104,20 @@ TEST_F(Refused, AreForgedTruncatedAndMisdirectedSegments) {
 }
 
 TEST_F(Refused, AreSegmentsWhoseSealIsRightAndWhoseContentIsNot) {
-  const Bytes segment = genuine();
+  Bytes segment = genuine();
+  Outer genuine_outer;
+  ASSERT_TRUE(load_outer(&segment[kOuter], genuine_outer));
+  ASSERT_TRUE(open(*test_key(1, 1), genuine_outer, std::span(segment).subspan(kOuter)));
+  uint64_t number = genuine_outer.packet_number + 1000;
   const auto reseal = [&](const std::function<void(Bytes&)>& change) {
     Bytes frame = segment;
     change(frame);
     fix_header(frame);
+    Outer outer;
+    EXPECT_TRUE(load_outer(&frame[kOuter], outer));
+    outer.packet_number = number++;
     const Bytes content(frame.begin() + kOuter + kOuterHeader, frame.end() - kTag);
-    seal(std::span(frame).subspan(kOuter), kOuterHeader, content);
+    seal(*test_key(1, 1), outer, content, &frame[kOuter]);
     return frame;
   };
   expect_refused(reseal([](Bytes& f) { f[kOuter + kOuterHeader] = 1; }), Drop::bad_segment,

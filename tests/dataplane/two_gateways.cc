@@ -85,7 +85,7 @@ void TwoGateways::TearDown() {
 }
 
 void TwoGateways::step() {
-  now += kStep;
+  now += step_ns;
   for (uint8_t path = 1; path <= kPaths; ++path) {
     there(path).deliver(now);
     back(path).deliver(now);

@@ -32,7 +32,7 @@ rte_mempool* packet_pool();
 
 class TwoGateways : public ::testing::Test {
  protected:
-  static constexpr uint64_t kStep = kMillisecond / 4;
+  uint64_t step_ns = kMillisecond / 4;
 
   explicit TwoGateways(uint32_t uplink_ring_size = 1024);
   void SetUp() override;

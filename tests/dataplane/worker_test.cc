@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "dataplane/seal.h"
+#include "tests/dataplane/test_keys.h"
 #include "tests/dataplane/two_gateways.h"
 
 namespace anabranch::dataplane {
@@ -54,13 +55,16 @@ TEST(Worker, GivesBackWhatWaitsInItsLanesWhenItEnds) {
     Path path;
     path.local = gateway.paths().paths[1].remote;
     path.remote = gateway.paths().paths[1].local;
+    path.remote_port = 9188;
     make_header(path, {}, {}, 9188);
     std::copy(path.header.begin(), path.header.end(), frame.begin());
     finish_header(frame.data(), static_cast<uint16_t>(frame.size() - kEthernetHeader), 1);
     uint8_t* segment = &frame[path.header.size()];
-    store_outer(segment, {.path = 1, .receiver_index = 9 * kServicesMax + kService});
-    store_inner(segment + kOuterHeader, {.lane = 0, .sn = 5});
-    seal(std::span(frame).subspan(path.header.size()), kOuterHeader + kInnerHeader, ip);
+    Bytes content(kInnerHeader, 0);
+    store_inner(content.data(), {.lane = 0, .sn = 5});
+    seal(*test_key(1, 1),
+         {.path = 1, .key_phase = 1, .receiver_index = 9 * kServicesMax + kService}, content + ip,
+         segment);
     ASSERT_EQ(rte_ring_enqueue(gateway.uplinks[0]->in, buffer_of(frame, packet_pool())), 0);
     gateway.worker->poll(10 * kSecond);
     ASSERT_EQ(gateway.worker->counters().held.get(), 1u);

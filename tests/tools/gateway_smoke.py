@@ -40,23 +40,49 @@ class Configuration(unittest.TestCase):
         self.assertRegex(done.stderr, expected)
         return done.stderr
 
+    def keygen(self, site):
+        subprocess.run([BUILD / "tools/anabranch", "keygen", site], cwd=self.folder, check=True, capture_output=True)
+
     def edit(self, old, new):
         self.assertIn(old, self.text)
         (self.folder / "gateway.toml").write_text(self.text.replace(old, new, 1))
 
     def test_the_examples_are_right(self):
-        for site in ("site-a.toml", "site-b.toml"):
-            done = gateway(EXAMPLES, "--check", site)
+        shutil.copytree(EXAMPLES, self.folder, dirs_exist_ok=True)
+        for site in ("site-a", "site-b"):
+            self.keygen(site)
+            done = gateway(self.folder, "--check", f"{site}.toml")
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_a_key_that_others_can_read_is_refused_with_what_to_do(self):
+        self.keygen("site-a")
+        (self.folder / "gateway.toml").write_text(self.text)
+        (self.folder / "site-a.key").chmod(0o640)
+        self.assert_refused(r"^site-a.key: the key can be read by others .* run: chmod 600 site-a.key$", "gateway.toml")
+
+    def test_a_key_of_another_certificate_is_refused(self):
+        self.keygen("site-a")
+        self.keygen("site-b")
+        self.edit('key = "site-a.key"', 'key = "site-b.key"')
+        self.assert_refused(r"^site-b.key: is not the key of site-a.crt$", "gateway.toml")
+
+    def test_keygen_overwrites_nothing(self):
+        self.keygen("site-a")
+        before = (self.folder / "site-a.key").read_bytes()
+        again = subprocess.run([BUILD / "tools/anabranch", "keygen", "site-a"], cwd=self.folder, capture_output=True, text=True)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("site-a.key: cannot be made: File exists; keygen overwrites nothing", again.stderr)
+        self.assertEqual((self.folder / "site-a.key").read_bytes(), before)
+        self.assertEqual((self.folder / "site-a.key").stat().st_mode & 0o777, 0o600)
 
     def test_each_mistake_is_one_line_with_its_place(self):
         for old, new, expected in (
-            ("cpu = 0", "cpus = 0", r'gateway.toml:10:1: dataplane.cpus: unknown key; did you mean "cpu"\?'),
-            ("cpu = 0", 'cpu = "zero"', r"gateway.toml:10:7: dataplane.cpu: 'zero'; expected a whole number from 0 to 1023"),
-            ("cpu = 0", "cpu = 5000", r"gateway.toml:10:7: dataplane.cpu: 5000; expected a whole number from 0 to 1023"),
-            ('interface = "lan"\n', "", r"gateway.toml:12:1: lan.interface: expected exactly one of "),
-            ("[lan]", "[lan", r"gateway.toml:12:5: Error while parsing table header"),
-            ("insecure_cleartext = true", "insecure_cleartext = false", r"gateway.toml:43:22: peer.insecure_cleartext: is not true"),
+            ("cpu = 0", "cpus = 0", r'gateway.toml:12:1: dataplane.cpus: unknown key; did you mean "cpu"\?'),
+            ("cpu = 0", 'cpu = "zero"', r"gateway.toml:12:7: dataplane.cpu: 'zero'; expected a whole number from 0 to 1023"),
+            ("cpu = 0", "cpu = 5000", r"gateway.toml:12:7: dataplane.cpu: 5000; expected a whole number from 0 to 1023"),
+            ('interface = "lan"\n', "", r"gateway.toml:14:1: lan.interface: expected exactly one of "),
+            ("[lan]", "[lan", r"gateway.toml:14:5: Error while parsing table header"),
+            ("fingerprint = ", "# fingerprint = ", r"gateway.toml:42:1: peer.fingerprint: expected exactly one of "),
             ('provider = "airmobile"', 'provider = "nobody"', r'tariff "house" has no price for provider "nobody" of uplink "mobile"'),
         ):
             with self.subTest(new=new):
@@ -103,12 +129,10 @@ class Starting(World):
     """What hinders the start: status 1, one line of ours, and nothing half done."""
 
     def assert_does_not_start(self, expected, old="", new=""):
-        shutil.copytree(EXAMPLES / "site-a", self.bench.state / "site-a", dirs_exist_ok=True)
-        text = (EXAMPLES / "site-a.toml").read_text()
-        for key, folder in (("/var/lib/anabranch", self.bench.state / "state"), ("/run/anabranch", self.bench.run_dir)):
-            text = text.replace(key, str(folder))
+        config = self.bench.write_config("a")
+        text = config.read_text()
         self.assertIn(old, text)
-        (self.bench.state / "site-a.toml").write_text(text.replace(old, new))
+        config.write_text(text.replace(old, new))
         done = gateway(self.bench.state, "site-a.toml", ns=self.bench.command("a"))
         self.assertEqual(done.returncode, 1, done.stderr)
         ours = [line for line in done.stderr.splitlines() if line.startswith("anabranchd: ")]

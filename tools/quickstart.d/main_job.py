@@ -45,6 +45,7 @@ class Bench:
         self.state = pathlib.Path("/var/tmp") / self.id
         self.run_dir = pathlib.Path("/run") / self.id
         self.processes = {}
+        self.fingerprints = {}
         self.namespaces = []
 
     def ns(self, name):
@@ -103,8 +104,16 @@ class Bench:
         self.start("linkemu", "net", "chrt", "--fifo", "1", self.tools / "linkemu/linkemu", "run", "--socket", self.run_dir / "linkemu", "--tunnel-port", PORT, *links)
         self.wait_for(lambda: "ready" in self.log("linkemu"), 10, "the link emulator does not start", "linkemu")
 
-    def start_gateway(self, site):
-        """With the example's configuration; only the folders are this run's."""
+    def make_identities(self):
+        """Each gateway's key and certificate; each is told the other's fingerprint."""
+        for site, peer in (("a", "b"), ("b", "a")):
+            said = self.run(None, self.tools / "anabranch", "keygen", f"site-{site}", "--folder", self.state)
+            self.fingerprints[peer] = said.split('"')[1]
+
+    def write_config(self, site):
+        """The example's configuration; only folders and fingerprints are this run's."""
+        if not self.fingerprints:
+            self.make_identities()
         for source in HERE.iterdir():
             if source.name.startswith(f"site-{site}"):
                 if source.is_dir():
@@ -112,8 +121,12 @@ class Bench:
                 else:
                     shutil.copy(source, self.state)
         config = self.state / f"site-{site}.toml"
-        config.write_text(config.read_text().replace("/var/lib/anabranch", f"{self.state}/state").replace("/run/anabranch", str(self.run_dir)))
-        self.start(f"site-{site}", site, self.tools / "anabranchd", config)
+        text = config.read_text().replace("/var/lib/anabranch", f"{self.state}/state").replace("/run/anabranch", str(self.run_dir))
+        config.write_text(text.replace("sha256:" + 64 * "0", self.fingerprints[site]))
+        return config
+
+    def start_gateway(self, site):
+        self.start(f"site-{site}", site, self.tools / "anabranchd", self.write_config(site))
 
     def wait_for(self, condition, seconds, otherwise, process=None):
         deadline = time.monotonic() + seconds

@@ -21,12 +21,14 @@ int new_namespace() {
   return open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 }
 
+// From the port to the same port, as gateways do it when nothing is between them.
 void send_to(const char* address, uint16_t port, size_t payload) {
   const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(port);
+  sockaddr_in own{}, to{};
+  own.sin_family = to.sin_family = AF_INET;
+  own.sin_port = to.sin_port = htons(port);
   inet_pton(AF_INET, address, &to.sin_addr);
+  EXPECT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&own), sizeof own), 0);
   const std::vector<char> octets(payload);
   EXPECT_EQ(
       sendto(fd, octets.data(), payload, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to),

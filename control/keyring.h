@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Which keys the data plane has. A change loses nothing, whatever becomes of the session meanwhile:
+// a new phase is opened before the peer may seal with it, and an old one is opened until the peer
+// was seen to have left it, and then for 3 RTT + 5 s more. Control thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+#include "control/phase_keys.h"
+#include "dataplane/counters.h"
+#include "dataplane/plan_table.h"
+
+namespace anabranch::control {
+
+class Keyring {
+ public:
+  using Clock = std::chrono::steady_clock;
+  Keyring(dataplane::PlanTable& plans, const dataplane::Counters& counters)
+      : plans_(plans), counters_(counters) {}
+
+  // The peer's segments of this phase are opened from now on. Keys of another instance go.
+  void receive_with(uint64_t peer_instance, const PhaseKeys& keys);
+  // The peer opens the newest phase: our segments are sealed with it from now on.
+  void send_with_newest();
+  // Now and then: retires phases the peer has left.
+  void tick(Clock::time_point now, std::chrono::nanoseconds rtt_max);
+  // How many phases are opened now.
+  size_t phases() const { return phases_.size(); }
+
+ private:
+  struct Phase {
+    uint8_t number = 0;
+    uint64_t opened_before = 0;  // what the worker's counter said when it came in force
+    Clock::time_point until = Clock::time_point::max();
+  };
+  void publish();
+
+  dataplane::PlanTable& plans_;
+  const dataplane::Counters& counters_;
+  dataplane::KeyTable table_;
+  PhaseKeys newest_;
+  std::vector<Phase> phases_;  // by age; the newest last
+};
+
+}  // namespace anabranch::control

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A path follows the peer to another address, as a NAT that forgot or a modem that dialled anew
+// gives it: when the newest segment of the path comes from there, a challenge goes there, and its
+// response comes back from there (as RFC 9000 8.2 and 9.3 do it). Whoever only forwards the peer's
+// segments from an address of his own gets no traffic unless he forwards the challenge too.
+// Challenge and response are sealed; what they carry is a number that was not used before.
+#include "dataplane/bytes.h"
+#include "dataplane/stages.h"
+
+namespace anabranch::dataplane {
+namespace {
+
+constexpr uint64_t kAskAgainNs = 200'000'000;
+constexpr uint64_t kPatienceNs = 5'000'000'000;
+constexpr uint16_t kTokenOuter = kOuterIp + kOuterHeader + kTokenLength + kTag;
+
+// Best effort: without a key or a buffer it is for the next segment to try again.
+void send_token(Context& context, uint8_t p, const Path& path, SegmentType type,
+                std::span<const uint8_t> token) {
+  const Plan* house = context.plans->plan(kHouseSlot);
+  Drop unable;
+  if (house == nullptr || house->peer_index == 0 || !may_seal(context, unable)) return;
+  rte_mbuf* frame = make_frame(context, p, path, type, house->peer_index, token);
+  if (frame == nullptr) return;
+  context.counters.made.add(1);
+  enqueue(context, context.uplink_tx[path.uplink], frame,
+          {.slot = kHouseSlot, .inner = 0, .outer = kTokenOuter, .place = path_place(p)});
+}
+
+}  // namespace
+
+void consider_roaming(Context& context, uint8_t p, const Path& path, const PacketView& from) {
+  Candidate& candidate = context.candidates[p];
+  if (candidate.token != 0 && context.now_ns - candidate.asked_ns < kAskAgainNs) return;
+  const bool next_hop_is_known = load_be16(&path.header[12]) != 0;
+  if (!next_hop_is_known) return;
+  candidate = {from.key.source, from.key.source_port, ++context.challenges, context.now_ns};
+  Path there = path;
+  redirect(there, candidate.address, candidate.port);
+  uint8_t token[kTokenLength];
+  store_be64(token, candidate.token);
+  send_token(context, p, there, SegmentType::challenge, token);
+}
+
+void answer_challenge(Context& context, uint8_t p, const Path& path,
+                      std::span<const uint8_t> token) {
+  if (path.reachable) send_token(context, p, path, SegmentType::response, token);
+}
+
+void receive_response(Context& context, uint8_t p, const PacketView& from,
+                      std::span<const uint8_t> token) {
+  const Candidate& asked = context.candidates[p];
+  if (asked.token == 0 || load_be64(token.data()) != asked.token ||
+      from.key.source != asked.address || from.key.source_port != asked.port ||
+      context.now_ns - asked.asked_ns > kPatienceNs) {
+    return;
+  }
+  context.telemetry[p].remote.set(uint64_t{asked.address} << 16 | asked.port);
+}
+
+}  // namespace anabranch::dataplane
