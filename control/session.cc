@@ -20,6 +20,7 @@ constexpr auto kConnectPatience = std::chrono::seconds(2);
 constexpr auto kHelloPatience = std::chrono::seconds(3);  // from the connection to the hello
 constexpr auto kSilence = std::chrono::seconds(5);
 constexpr size_t kPendingMax = 8;
+constexpr int kBacklog = 64;
 // Handshakes cost us signatures: strangers may begin so many a second, and so many at once.
 constexpr double kAdmissionsPerSecond = 5, kAdmissionsMax = 10;
 constexpr auto kReportEvery = std::chrono::seconds(1);
@@ -77,7 +78,7 @@ tl::expected<void, std::string> Session::start() {
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     const sockaddr_in address = address_of(ends.local, peer_.port);
     if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-        listen(fd, 8) != 0) {
+        listen(fd, kBacklog) != 0) {
       const int error = errno;
       close(fd);
       return tl::unexpected("control session: cannot listen on " + to_string(ends.local) + ":" +
@@ -207,7 +208,12 @@ std::string Session::objection(const Hello& hello) const {
 }
 
 void Session::take_over(Connection& connection, const Hello& hello, dataplane::Cipher cipher) {
-  if (current_) bury(std::move(current_));
+  if (current_) {
+    // Closed now, it could be seen to be lost before the new one is seen to be there.
+    current_->end();
+    replaced_.push_back(std::move(current_));
+    replaced_at_ = Clock::now();
+  }
   current_ = take_pending(connection);
   if (!current_) return;
   phase_ = hello.phase;
@@ -224,10 +230,12 @@ void Session::lost(Connection& connection, const std::string& why) {
     ++next_path_;
     return events_.down("control session lost: " + why);
   }
-  if (peer_.role == SessionRole::connect) ++next_path_;
+  const bool connecting = peer_.role == SessionRole::connect;
+  if (connecting) ++next_path_;
   const std::string from = connection.from();
   bury(take_pending(connection));
-  report("control session with " + from + " not established: " + why);
+  report("control session with " + from + " not established: " + why +
+         (connecting ? "; the log of " + peer_.name + " may say more" : ""));
 }
 
 std::unique_ptr<Connection> Session::take_pending(const Connection& connection) {
@@ -281,6 +289,7 @@ void Session::tick() {
   } else {
     send(Alive{});
   }
+  if (now - replaced_at_ > kSilence) replaced_.clear();
   if (peer_.role != SessionRole::connect) return;
   if (connecting_ >= 0 && now - tried_ > kConnectPatience) {
     loop_.unwatch(connecting_);

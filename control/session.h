@@ -81,7 +81,9 @@ class Session {
   Clock::time_point tried_;
   Connections pending_;  // no hello came yet
   std::unique_ptr<Connection> current_;
-  Connections ended_;  // to be destroyed when none of their functions runs
+  Connections ended_;     // to be destroyed when none of their functions runs
+  Connections replaced_;  // the peer may not have noticed yet
+  Clock::time_point replaced_at_{};
   uint8_t phase_ = 0;  // of the last handshake
   bool change_keys_ = false;
   // Strangers: what they may still begin, and what of theirs was not logged.

@@ -91,19 +91,15 @@ PacketView parse_ipv4(std::span<const uint8_t> packet) {
   return view;
 }
 
-uint16_t internet_checksum(std::span<const uint8_t> bytes, uint32_t sum) {
-  size_t i = 0;
-  for (; i + 1 < bytes.size(); i += 2) sum += load_be16(&bytes[i]);
-  if (i < bytes.size()) sum += static_cast<uint32_t>(bytes[i]) << 8;
+uint16_t internet_checksum(std::span<const uint8_t> bytes, uint32_t initial) {
+  const uint8_t* p = bytes.data();
+  size_t left = bytes.size();
+  uint64_t sum = initial;
+  // Two words at a time: what is carried out of the lower comes back when the sum is folded.
+  for (; left >= 4; left -= 4, p += 4) sum += load_be32(p);
+  if (left >= 2) sum += load_be16(p);
+  if (left % 2 != 0) sum += static_cast<uint32_t>(p[left - 1]) << 8;
   while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<uint16_t>(~sum);
-}
-
-uint16_t adjust_checksum(uint16_t checksum, uint16_t before, uint16_t after) {
-  uint32_t sum = static_cast<uint16_t>(~checksum) +
-                 static_cast<uint32_t>(static_cast<uint16_t>(~before)) + after;
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
   return static_cast<uint16_t>(~sum);
 }
 

@@ -48,9 +48,16 @@ PacketView parse_frame(std::span<const uint8_t> frame);
 PacketView parse_ipv4(std::span<const uint8_t> packet);
 
 // RFC 1071 over a header or message; 0 when a stored checksum is included and right.
-uint16_t internet_checksum(std::span<const uint8_t> bytes, uint32_t sum = 0);
+uint16_t internet_checksum(std::span<const uint8_t> bytes, uint32_t initial = 0);
 // RFC 1624: the checksum after a 16-bit word changed from `before` to `after`.
-uint16_t adjust_checksum(uint16_t checksum, uint16_t before, uint16_t after);
+inline uint16_t adjust_checksum(uint16_t checksum, uint16_t before, uint16_t after) {
+  uint32_t sum = static_cast<uint16_t>(~checksum) +
+                 static_cast<uint32_t>(static_cast<uint16_t>(~before)) + after;
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<uint16_t>(~sum);
+}
+
 
 // Takes one off the TTL of the IPv4 header at `ip`; the checksum stays right.
 void decrement_ttl(uint8_t* ip);
