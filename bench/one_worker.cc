@@ -128,8 +128,8 @@ OneWorker::Rings OneWorker::make_port(const char* name) {
   static int count = 0;
   const std::string unique = name + std::to_string(count++);
   Rings rings;
-  rings.in = rte_ring_create((unique + "_in").c_str(), 64, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
-  rings.out = rte_ring_create((unique + "_out").c_str(), 256, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
+  rings.in = rte_ring_create((unique + "_in").c_str(), 1024, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
+  rings.out = rte_ring_create((unique + "_out").c_str(), 1024, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
   const int id = rte_eth_from_rings(unique.c_str(), &rings.in, 1, &rings.out, 1, 0);
   if (id < 0) std::exit(1);
   rings.port = value_of(start_port(static_cast<uint16_t>(id), 1500, pool_));
@@ -157,15 +157,43 @@ void OneWorker::offer_packets(uint16_t ip_octets) {
 
 void OneWorker::offer_segments(uint16_t ip_octets) {
   keep_alive();
-  std::vector<uint8_t> content(size_t{kInnerHeader} + ip_octets);
-  for (uint16_t i = 0; i < kBurst; ++i) {
-    store_inner(content.data(), {.lane = 0, .sn = sn_++});
-    write_packet(&content[kInnerHeader], ip_octets, kThere + 2, kHere + 2);
-    offer_segment(SegmentType::data, kReceiver + kService, content);
-  }
+  for (uint16_t i = 0; i < kBurst; ++i) offer_genuine(ip_octets);
 }
 
-void OneWorker::offer_segment(SegmentType type, uint32_t receiver,
+bool OneWorker::offer_genuine(uint16_t ip_octets) {
+  std::vector<uint8_t> content(size_t{kInnerHeader} + ip_octets);
+  store_inner(content.data(), {.lane = 0, .sn = sn_++});
+  write_packet(&content[kInnerHeader], ip_octets, kThere + 2, kHere + 2);
+  return offer_segment(SegmentType::data, kReceiver + kService, content);
+}
+
+bool OneWorker::offer(Attack attack) {
+  std::vector<uint8_t> frame = last_;
+  const size_t headers = kEthernetHeader + kOuterIp;
+  if (attack == Attack::truncated) frame.resize(headers + random_() % (frame.size() - headers));
+  // A number to come, so that only the tag tells.
+  if (attack == Attack::forged) frame[headers + 11] ^= 0x40;
+  if (attack == Attack::random) {
+    for (size_t i = headers; i < frame.size(); ++i) frame[i] = static_cast<uint8_t>(random_());
+  }
+  rte_mbuf* packet = make_packet(static_cast<uint16_t>(frame.size()));
+  uint8_t* out = rte_pktmbuf_mtod(packet, uint8_t*);
+  std::memcpy(out, frame.data(), frame.size());
+  store_be16(out + kEthernetHeader + 10, 0);
+  const auto length = static_cast<uint16_t>(frame.size() - kEthernetHeader);
+  store_be16(out + kEthernetHeader + 2, length);
+  store_be16(out + kEthernetHeader + 24, static_cast<uint16_t>(length - 20));
+  store_be16(out + kEthernetHeader + 10, internet_checksum({out + kEthernetHeader, 20}));
+  return enqueue(packet);
+}
+
+bool OneWorker::enqueue(rte_mbuf* frame) {
+  if (rte_ring_enqueue(uplink_.in, frame) == 0) return true;
+  rte_pktmbuf_free(frame);
+  return false;
+}
+
+bool OneWorker::offer_segment(SegmentType type, uint32_t receiver,
                               const std::vector<uint8_t>& content) {
   Path path = one_path().paths[1];
   std::swap(path.local, path.remote);
@@ -177,7 +205,8 @@ void OneWorker::offer_segment(SegmentType type, uint32_t receiver,
   finish_header(frame, outer, 0);
   seal(*key_, {.type = type, .path = 1, .receiver_index = receiver, .packet_number = number_++},
        content, frame + path.header.size());
-  rte_ring_enqueue(uplink_.in, packet);
+  if (type == SegmentType::data) last_.assign(frame, frame + rte_pktmbuf_data_len(packet));
+  return enqueue(packet);
 }
 
 // The peer's beats: without them the path is dead.
@@ -191,25 +220,27 @@ void OneWorker::keep_alive() {
   worker_->poll(rte_rdtsc());
   usleep(1100);  // paths are looked at once a millisecond
   worker_->poll(rte_rdtsc());
-  drain(lan_.out);
-  drain(uplink_.out);
+  drain();
 }
 
 uint64_t OneWorker::poll() {
   const uint64_t start = rte_rdtsc();
   worker_->poll(start);
   const uint64_t ticks = rte_rdtsc() - start;
-  drain(lan_.out);
-  drain(uplink_.out);
+  drain();
   return ticks;
 }
 
-void OneWorker::drain(rte_ring* ring) {
-  void* packet = nullptr;
-  while (rte_ring_dequeue(ring, &packet) == 0) {
+void OneWorker::drain() {
+  to_lan_ += drain(lan_.out);
+  to_uplink_ += drain(uplink_.out);
+}
+
+uint64_t OneWorker::drain(rte_ring* ring) {
+  uint64_t count = 0;
+  for (void* packet = nullptr; rte_ring_dequeue(ring, &packet) == 0; ++count)
     rte_pktmbuf_free(static_cast<rte_mbuf*>(packet));
-    ++delivered_;
-  }
+  return count;
 }
 
 }  // namespace anabranch::bench

@@ -6,6 +6,7 @@
 #include <rte_ring.h>
 
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -33,9 +34,17 @@ class OneWorker {
   // A burst of clients' packets, or of the peer's segments that carry such, waits to be polled.
   void offer_packets(uint16_t ip_octets);
   void offer_segments(uint16_t ip_octets);
+  // One genuine segment; what an attacker makes of the last one; false: the port's queue was full.
+  bool offer_genuine(uint16_t ip_octets);
+  enum class Attack : uint8_t { forged, replayed, truncated, random };
+  bool offer(Attack attack);
   // Takes what was offered through, and frees what comes out. Ticks of the poll alone.
   uint64_t poll();
-  uint64_t delivered() const { return delivered_; }
+  // Frames that came out, beats included.
+  uint64_t to_lan() const { return to_lan_; }
+  uint64_t to_uplink() const { return to_uplink_; }
+  const dataplane::Counters& counters() const { return worker_->counters(); }
+  void keep_alive();
 
  private:
   struct Rings {
@@ -44,10 +53,11 @@ class OneWorker {
   };
   Rings make_port(const char* name);
   rte_mbuf* make_packet(uint16_t octets);
-  void offer_segment(dataplane::SegmentType type, uint32_t receiver,
+  bool offer_segment(dataplane::SegmentType type, uint32_t receiver,
                      const std::vector<uint8_t>& content);
-  void keep_alive();
-  void drain(rte_ring* ring);
+  bool enqueue(rte_mbuf* frame);
+  void drain();
+  static uint64_t drain(rte_ring* ring);
 
   rte_mempool* pool_;
   Rings lan_, uplink_;
@@ -56,9 +66,11 @@ class OneWorker {
   std::unique_ptr<dataplane::Meters> meters_;
   std::unique_ptr<dataplane::Worker> worker_;
   std::shared_ptr<const dataplane::TrafficKey> key_;
-  uint64_t number_ = 0, delivered_ = 0;
+  uint64_t number_ = 0, to_lan_ = 0, to_uplink_ = 0;
   uint32_t sn_ = 0;
   uint64_t beat_at_ = 0;
+  std::vector<uint8_t> last_;  // frame of the last genuine segment
+  std::mt19937_64 random_{1};
 };
 
 }  // namespace anabranch::bench
