@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/topology.h"
 
+#include <spdlog/spdlog.h>
+
 namespace anabranch::control {
 namespace {
 
@@ -49,6 +51,7 @@ void Topology::tick(uint16_t in_use, const Remotes& proved) {
   if (std::chrono::steady_clock::now() - refreshed_ > kRefresh) refresh();
   if (!changed_ && in_use == in_use_ && proved == proved_) return;
   in_use_ = in_use;
+  tell_who_moved(proved);
   proved_ = proved;
   publish_paths();
   if (changed_) publish_neighbours();
@@ -63,6 +66,16 @@ void Topology::refresh() {
     const PortFacts& port = uplinks_[static_cast<size_t>(&uplink - config_.uplinks.data())];
     if (port.ifindex != 0)
       neighbours_.kick(port.ifindex, uplink.gateway.value_or(path.peer_address));
+  }
+}
+
+void Topology::tell_who_moved(const Remotes& proved) const {
+  for (const PathConfig& path : config_.peer.paths) {
+    const uint64_t remote = proved[path.id];
+    if (remote == proved_[path.id]) continue;
+    const Endpoint now{{static_cast<uint32_t>(remote >> 16)}, static_cast<uint16_t>(remote)};
+    spdlog::info("path {} ({}): {} is at {} now", path.id, path.uplink, config_.peer.name,
+                 to_string(now));
   }
 }
 

@@ -45,6 +45,7 @@ class Topology {
   bool is_lan_neighbour(Ipv4 address) const;
   std::optional<dataplane::Mac> next_hop_mac(const PortFacts& port, Ipv4 next_hop);
   void publish_paths();
+  void tell_who_moved(const Remotes& proved) const;
   void set_remote(const PathConfig& configured, dataplane::Path& path) const;
   void publish_neighbours();
   void refresh();

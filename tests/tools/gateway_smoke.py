@@ -5,9 +5,12 @@
     gateway_smoke.py BUILD
 """
 import json
+import os
 import pathlib
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -243,6 +246,50 @@ class Running(World):
         self.bench.run("client", "ping", "-c", "3", "-i", "0.2", "-W", "2", "10.20.0.2")
         self.assertEqual(self.service(identity)["state"], "active")
         self.assertIsNone(self.bench.processes["site-b"].poll())
+
+    def test_keys_change_every_second_and_no_packet_is_lost(self):
+        self.bench.edits = [("[peer]", "[peer]\nrekey_s = 1")]
+        self.start()
+        self.bench.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")
+        said = self.bench.run("client", "ping", "-c", "600", "-i", "0.01", "-W", "2", "10.20.0.2")
+        self.assertIn("600 packets transmitted, 600 received, 0% packet loss", said)
+        status = self.bench.cli_json("status")
+        self.assertGreater(status["key_phases"], 3, "old phases live for some seconds")
+        self.assertNotIn("lost", self.bench.log("site-a") + self.bench.log("site-b"))
+        drops = self.bench.cli_json("counters")["drops"]
+        self.assertEqual([drops[name] for name in ("unknown_key", "bad_tag", "key_worn")], [0, 0, 0])
+
+    def test_a_path_is_followed_through_a_nat_that_changes_its_mind(self):
+        """Segments of the first path come from another port; what is sent to the old one goes astray
+        (dropped here, the kernel would send it again)."""
+        self.start()
+        def nat(site, rule):
+            self.bench.run(site, "nft", "add table netdev nat; add chain netdev nat out { type filter hook egress device fibre priority 10; };"
+                           f" flush chain netdev nat out; {rule}")
+        for port in (4000, 5000):
+            nat("a", f"add rule netdev nat out udp sport 9188 udp sport set {port}")
+            nat("b", f"add rule netdev nat out udp dport {port} udp dport set 9188 accept; add rule netdev nat out udp dport 1024-65535 udp dport set 9")
+            self.wait_for(lambda: f"path 1 (fibre): site-a is at 10.1.1.1:{port} now" in self.bench.log("site-b"), "site-b does not follow")
+            self.wait_for(self.bench.paths_up, "the path does not come back")
+        self.bench.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")
+        said = self.bench.run("client", "ping", "-c", "50", "-i", "0.02", "-W", "2", "10.20.0.2")
+        self.assertIn(" 0% packet loss", said)
+
+    def test_no_core_dump_has_keys_in_it(self):
+        limits = resource.getrlimit(resource.RLIMIT_CORE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_CORE, limits)
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+        def leaves_a_core(process):
+            process.send_signal(signal.SIGABRT)
+            _, status = os.waitpid(process.pid, 0)
+            process.returncode = -signal.SIGABRT
+            return os.WCOREDUMP(status)
+
+        if not leaves_a_core(subprocess.Popen(["sleep", "60"], cwd=self.bench.state)):
+            self.skipTest("this machine writes no core dumps at all")
+        self.start()
+        self.assertFalse(leaves_a_core(self.bench.processes.pop("site-a")))
 
     def test_a_link_that_dies_leaves_the_scenario_and_comes_back(self):
         self.start()

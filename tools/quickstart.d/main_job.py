@@ -46,6 +46,7 @@ class Bench:
         self.run_dir = pathlib.Path("/run") / self.id
         self.processes = {}
         self.fingerprints = {}
+        self.edits = []  # (old, new) for both configurations
         self.namespaces = []
 
     def ns(self, name):
@@ -122,7 +123,9 @@ class Bench:
                     shutil.copy(source, self.state)
         config = self.state / f"site-{site}.toml"
         text = config.read_text().replace("/var/lib/anabranch", f"{self.state}/state").replace("/run/anabranch", str(self.run_dir))
-        config.write_text(text.replace("sha256:" + 64 * "0", self.fingerprints[site]))
+        for old, new in [("sha256:" + 64 * "0", self.fingerprints[site]), *self.edits]:
+            text = text.replace(old, new)
+        config.write_text(text)
         return config
 
     def start_gateway(self, site):
