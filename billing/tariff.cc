@@ -23,7 +23,8 @@ std::string content_hash(const std::string& text) {
 
 void refuse_unknown(const json& object, std::initializer_list<const char*> known,
                     const std::string& at, DocumentErrors& errors) {
-  for (const auto& [name, value] : object.items()) {
+  for (const auto& member : object.items()) {
+    const std::string& name = member.key();
     if (std::none_of(known.begin(), known.end(), [&](const char* k) { return name == k; })) {
       errors.push_back({at + "/" + name, "unknown field"});
     }

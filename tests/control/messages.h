@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Messages the tests and the fuzzers start from.
+#pragma once
+
+#include "control/messages.h"
+
+namespace anabranch::control {
+
+inline TrafficRule rule(const char* source, const char* destination) {
+  return {.source = *parse_prefix(source), .destination = *parse_prefix(destination)};
+}
+
+// A message of each kind, with every field at an unusual value.
+inline std::vector<Message> one_of_each() {
+  TrafficRule special = rule("10.20.0.0/24", "10.10.0.0/25");
+  special.protocol = 17;
+  special.destination_port_from = 5000;
+  special.destination_port_to = 5010;
+  special.dscp = 46;
+  Announce announce{.service = 7,
+                    .client = "acme",
+                    .receiver = 4096,
+                    .rules = {rule("10.20.0.0/24", "10.10.0.0/24"), special},
+                    .segmentation = Segmentation::flow,
+                    .resequence = false};
+  announce.weights[1] = 65535;
+  announce.weights[15] = 1;
+  return {Hello{.gateway = "site-a",
+                .instance = UINT64_MAX,
+                .paths = {1, 2, 15},
+                .phase = 255,
+                .ciphers = {dataplane::Cipher::chacha20_poly1305, dataplane::Cipher::aes_128_gcm}},
+          Ready{},
+          Rekey{},
+          House{UINT32_MAX},
+          announce,
+          Accept{7, 4097},
+          Refuse{7, "10.9.0.0/24 is not behind site-b"},
+          End{7},
+          Gone{UINT64_MAX >> 1},
+          Kept{{1, 7, UINT64_MAX >> 1}},
+          Counted{{{1, 1000, 2000}, {15, UINT64_MAX, 0}}},
+          Alive{}};
+}
+
+}  // namespace anabranch::control
