@@ -31,8 +31,12 @@ Hello read_hello(JsonReader& r) {
   hello.version = static_cast<int>(r.integer("version", 0, 1000));
   hello.gateway = r.text("gateway", "the gateway's name");
   hello.instance = r.integer("instance", 1, UINT64_MAX);
-  for (const uint64_t id : r.integers("paths", 15, 15))
-    hello.paths.push_back(static_cast<uint8_t>(id));
+  for (JsonReader& path : r.objects("paths", dataplane::kPathsMax)) {
+    const auto id = static_cast<uint8_t>(path.integer("id", 1, 15));
+    const auto address = path.parsed("address", "an IPv4 address", parse_ipv4);
+    hello.paths.push_back({id, address.value_or(Ipv4{})});
+    path.finish();
+  }
   hello.phase = static_cast<uint8_t>(r.integer("phase", 0, 255));
   for (const std::string& name : r.texts("ciphers", "names of ciphers")) {
     if (const auto cipher = dataplane::find_cipher(name)) hello.ciphers.push_back(*cipher);
@@ -99,11 +103,14 @@ std::string encode(const Message& message) {
   const json object = std::visit(
       Overloaded{
           [](const Hello& m) -> json {
+            json paths = json::array();
+            for (const Hello::Path& p : m.paths)
+              paths.push_back({{"id", p.id}, {"address", to_string(p.address)}});
             return {{"type", "hello"},
                     {"version", m.version},
                     {"gateway", m.gateway},
                     {"instance", m.instance},
-                    {"paths", m.paths},
+                    {"paths", paths},
                     {"phase", m.phase},
                     {"ciphers", names_of(m.ciphers)}};
           },

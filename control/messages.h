@@ -30,7 +30,11 @@ struct Hello {
   int version = kSessionVersion;
   std::string gateway;
   uint64_t instance = 0;
-  std::vector<uint8_t> paths;
+  struct Path {
+    uint8_t id = 0;
+    Ipv4 address;  // the sender's own on it, which a NAT may change on the way
+  };
+  std::vector<Path> paths;
   uint8_t phase = 0;
   std::vector<dataplane::Cipher> ciphers;
 };

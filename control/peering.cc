@@ -9,13 +9,13 @@
 namespace anabranch::control {
 namespace {
 
-Hello make_hello(const Config& config) {
+Hello make_hello(const Config& config, const std::map<uint8_t, Session::Ends>& paths) {
   Hello hello{.gateway = config.name};
   while (hello.instance == 0) {
     if (getrandom(&hello.instance, sizeof hello.instance, 0) != sizeof hello.instance)
       hello.instance = 0;
   }
-  for (const PathConfig& path : config.peer.paths) hello.paths.push_back(path.id);
+  for (const auto& [id, ends] : paths) hello.paths.push_back({id, ends.local});
   hello.ciphers = config.peer.ciphers;
   return hello;
 }
@@ -39,7 +39,7 @@ Peering::Peering(Loop& loop, const Config& config, const Identity& identity, Car
       carrier_(carrier),
       keyring_(keyring),
       events_(std::move(events)),
-      session_(loop, identity, config.peer, ends_in_order(paths), make_hello(config),
+      session_(loop, identity, config.peer, ends_in_order(paths), make_hello(config, paths),
                {.up = [this](const Hello& hello, const PhaseKeys& keys) { up(hello, keys); },
                 .message = [this](const Message& message) { receive(message); },
                 .down =
@@ -71,11 +71,16 @@ void Peering::up(const Hello& hello, const PhaseKeys& keys) {
 
 void Peering::greet(const Hello& hello, bool anew) const {
   spdlog::info("control session with {} is up{}", hello.gateway, anew ? "" : " again");
-  const auto ids = make_hello(config_).paths;
-  for (uint8_t id : hello.paths) {
-    if (std::find(ids.begin(), ids.end(), id) == ids.end()) {
+  const auto& ours = config_.peer.paths;
+  for (const Hello::Path& theirs : hello.paths) {
+    const auto path = std::find_if(ours.begin(), ours.end(),
+                                   [&](const PathConfig& p) { return p.id == theirs.id; });
+    if (path == ours.end()) {
       spdlog::warn("{} has a path {} that this gateway does not have: nothing will arrive on it",
-                   hello.gateway, id);
+                   hello.gateway, theirs.id);
+    } else if (path->peer_address != Ipv4{} && path->peer_address != theirs.address) {
+      spdlog::info("path {}: {} has the address {} there; configured is {}", theirs.id,
+                   hello.gateway, to_string(theirs.address), to_string(path->peer_address));
     }
   }
 }

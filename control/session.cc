@@ -21,7 +21,7 @@ constexpr auto kHelloPatience = std::chrono::seconds(3);  // from the connection
 constexpr auto kSilence = std::chrono::seconds(5);
 constexpr size_t kPendingMax = 8;
 constexpr int kBacklog = 64;
-// Handshakes cost us signatures: strangers may begin so many a second, and so many at once.
+// Handshakes cost us signatures: so many may begin a second, and so many at once.
 constexpr double kAdmissionsPerSecond = 5, kAdmissionsMax = 10;
 constexpr auto kReportEvery = std::chrono::seconds(1);
 
@@ -50,8 +50,8 @@ Session::Session(Loop& loop, const Identity& identity, const PeerConfig& peer,
       connection_events_{.authenticated = [this](Connection& c) { authenticated(c); },
                          .message = [this](Connection& c, const Message& m) { receive(c, m); },
                          .lost = [this](Connection& c, const std::string& why) { lost(c, why); }},
-      admissions_(kAdmissionsMax),
-      admitted_(Clock::now()) {}
+      strangers_{kAdmissionsMax},
+      peers_{kAdmissionsMax} {}
 
 Session::~Session() {
   for (int fd : listeners_) {
@@ -127,7 +127,7 @@ void Session::accept_from(int listener) {
       accept4(listener, reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) return;
   const Ipv4 address{ntohl(from.sin_addr.s_addr)};
-  if (!admits(address)) {
+  if (!(is_known(address) ? peers_ : strangers_).take()) {
     close(fd);
     return report(to_string(address) + " and others want too many handshakes a second");
   }
@@ -138,18 +138,19 @@ void Session::accept_from(int listener) {
   add(fd, address);
 }
 
-bool Session::admits(Ipv4 address) {
-  if (to_string(address) == known_) return true;
-  if (std::any_of(paths_.begin(), paths_.end(),
-                  [&](const Ends& ends) { return ends.remote == address; })) {
-    return true;
-  }
+bool Session::is_known(Ipv4 address) const {
+  return to_string(address) == known_ ||
+         std::any_of(paths_.begin(), paths_.end(),
+                     [&](const Ends& ends) { return ends.remote == address; });
+}
+
+bool Session::Admissions::take() {
   const auto now = Clock::now();
-  const std::chrono::duration<double> since = now - admitted_;
-  admitted_ = now;
-  admissions_ = std::min(kAdmissionsMax, admissions_ + since.count() * kAdmissionsPerSecond);
-  if (admissions_ < 1) return false;
-  admissions_ -= 1;
+  const std::chrono::duration<double> passed = now - since;
+  since = now;
+  left = std::min(kAdmissionsMax, left + passed.count() * kAdmissionsPerSecond);
+  if (left < 1) return false;
+  left -= 1;
   return true;
 }
 

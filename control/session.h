@@ -54,7 +54,7 @@ class Session {
   void connect_next();
   void connected(int fd);
   void accept_from(int listener);
-  bool admits(Ipv4 address);
+  bool is_known(Ipv4 address) const;
   void add(int fd, Ipv4 remote);
   void authenticated(Connection& connection);
   void receive(Connection& connection, const Message& message);
@@ -86,9 +86,13 @@ class Session {
   Clock::time_point replaced_at_{};
   uint8_t phase_ = 0;  // of the last handshake
   bool change_keys_ = false;
-  // Strangers: what they may still begin, and what of theirs was not logged.
-  double admissions_;
-  Clock::time_point admitted_;
+  // How many handshakes may begin: strangers do not use up what is the peer's.
+  struct Admissions {
+    double left;
+    Clock::time_point since = Clock::now();
+    bool take();
+  };
+  Admissions strangers_, peers_;
   std::string known_;  // where the peer was last
   Clock::time_point reported_{};
   uint64_t unreported_ = 0;

@@ -58,7 +58,6 @@ inline uint16_t adjust_checksum(uint16_t checksum, uint16_t before, uint16_t aft
   return static_cast<uint16_t>(~sum);
 }
 
-
 // Takes one off the TTL of the IPv4 header at `ip`; the checksum stays right.
 void decrement_ttl(uint8_t* ip);
 

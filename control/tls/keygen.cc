@@ -90,6 +90,13 @@ tl::expected<std::string, std::string> fingerprint_of_file(const std::string& fi
 
 tl::expected<std::string, std::string> make_identity(const std::string& name,
                                                      const std::string& folder, int days) {
+  const bool is_name =
+      !name.empty() && name.size() <= 32 &&
+      name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
+  if (!is_name) {
+    return tl::unexpected("\"" + name +
+                          "\" is no gateway's name: 1 to 32 characters out of a-z, 0-9 and -");
+  }
   const std::string base = folder + "/" + name;
   const std::unique_ptr<EVP_PKEY, Free> key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
   const Certificate certificate = key ? self_signed(key.get(), name, days) : nullptr;

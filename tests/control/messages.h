@@ -27,7 +27,7 @@ inline std::vector<Message> one_of_each() {
   announce.weights[15] = 1;
   return {Hello{.gateway = "site-a",
                 .instance = UINT64_MAX,
-                .paths = {1, 2, 15},
+                .paths = {{1, *parse_ipv4("10.1.1.1")}, {15, *parse_ipv4("192.168.0.1")}},
                 .phase = 255,
                 .ciphers = {dataplane::Cipher::chacha20_poly1305, dataplane::Cipher::aes_128_gcm}},
           Ready{},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "dataplane/stages.h"
 #include "tests/dataplane/test_keys.h"
 #include "tests/dataplane/two_gateways.h"
 
@@ -115,6 +116,18 @@ TEST_F(Sealed, IsNothingWithoutAKey) {
   run_for(kSecond);
   EXPECT_EQ(counters(a()).tx.get(), sent);
   EXPECT_EQ(a().drops(Drop::no_session), 10u);
+}
+
+TEST_F(Sealed, IsNothingMoreOnceAKeyIsWorn) {
+  Context context;
+  context.plans = &a().plans;
+  Drop why{};
+  ASSERT_TRUE(may_seal(context, why));
+  context.sealed = kSealedMax;
+  EXPECT_FALSE(may_seal(context, why));
+  EXPECT_EQ(why, Drop::key_worn);
+  change_keys(2);
+  EXPECT_TRUE(may_seal(context, why)) << "another key";
 }
 
 TEST_F(Sealed, NumbersGoOnWhenThePeerStartsAnew) {

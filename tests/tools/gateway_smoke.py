@@ -78,6 +78,14 @@ class Configuration(unittest.TestCase):
         self.assertEqual((self.folder / "site-a.key").read_bytes(), before)
         self.assertEqual((self.folder / "site-a.key").stat().st_mode & 0o777, 0o600)
 
+    def test_keygen_takes_only_what_can_be_a_gateways_name(self):
+        (self.folder / "deeper").mkdir()
+        for name in ("", "deeper/site-a", "Site", "a b", "x" * 33):
+            done = subprocess.run([BUILD / "tools/anabranch", "keygen", name], cwd=self.folder, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 1, name)
+            self.assertIn("is no gateway's name: 1 to 32 characters out of a-z, 0-9 and -", done.stderr)
+        self.assertEqual(list((self.folder / "deeper").iterdir()), [])
+
     def test_each_mistake_is_one_line_with_its_place(self):
         for old, new, expected in (
             ("cpu = 0", "cpus = 0", r'gateway.toml:12:1: dataplane.cpus: unknown key; did you mean "cpu"\?'),
@@ -291,6 +299,18 @@ class Running(World):
         self.start()
         self.assertFalse(leaves_a_core(self.bench.processes.pop("site-a")))
 
+    def test_what_was_ended_while_the_session_was_away_ends_at_the_peer_too(self):
+        self.start()
+        identity = self.bench.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
+        at_peer = lambda: json.loads(self.bench.run("server", self.bench.tools / "anabranch", "--json", "--api", "http://10.20.0.1:8080", "services"))  # noqa: E731
+        self.wait_for(lambda: len(at_peer()) == 1, "the peer does not carry the service")
+        self.bench.run("a", "nft", "add table inet cut; add chain inet cut out { type filter hook output priority 0; }; add rule inet cut out tcp dport 9188 drop")
+        self.wait_for(lambda: self.bench.cli_json("status")["session"] == "down", "the session is not missed")
+        self.assertEqual(self.cli("end", str(identity)).returncode, 0)
+        self.assertEqual(len(at_peer()), 1)
+        self.bench.run("a", "nft", "delete table inet cut")
+        self.wait_for(lambda: at_peer() == [], "the peer goes on carrying it")
+
     def test_a_link_that_dies_leaves_the_scenario_and_comes_back(self):
         self.start()
         identity = self.bench.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
@@ -299,6 +319,7 @@ class Running(World):
         self.bench.run("net", *emulator, "fibre", "both", "down")
         self.wait_for(lambda: self.shares(identity) == {"mobile", "dsl"}, "the dead link stays in the scenario")
         self.assertTrue(any("fibre" in reason for reason in self.service(identity)["scenario"]["reasons"]))
+        self.wait_for(lambda: "control session with site-b is up again" in self.bench.log("site-a"), "the session does not move to another link")
         self.bench.run("client", "ping", "-c", "3", "-i", "0.2", "-W", "2", "10.20.0.2")
         self.bench.run("net", *emulator, "fibre", "both", "up")
         self.wait_for(lambda: self.shares(identity) == {"fibre", "mobile", "dsl"}, "the link does not come back")

@@ -102,12 +102,14 @@ Site::Site(const IdentityFiles& files, SessionRole role, uint16_t port, const Ch
   Hello hello{.gateway = role == SessionRole::connect ? "site-a" : "site-b",
               .instance = static_cast<uint64_t>(getpid()) + port,
               .ciphers = all};
-  if (change) change(peer_, hello);
   std::vector<Session::Ends> paths{{*parse_ipv4("127.0.0.1"), *parse_ipv4("127.0.0.2")},
                                    {*parse_ipv4("127.0.0.3"), *parse_ipv4("127.0.0.4")}};
   if (role == SessionRole::listen) {
     for (Session::Ends& ends : paths) std::swap(ends.local, ends.remote);
   }
+  for (const Session::Ends& ends : paths)
+    hello.paths.push_back({static_cast<uint8_t>(hello.paths.size() + 1), ends.local});
+  if (change) change(peer_, hello);
   const auto note = [this](auto&& what) {
     const std::lock_guard lock(mutex_);
     what();
