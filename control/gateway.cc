@@ -409,6 +409,7 @@ nlohmann::json Gateway::status() const {
   return {{"gateway", config_.name},
           {"peer", config_.peer.name},
           {"session", peering_->is_up() ? "up" : "down"},
+          {"session_reached_at", peering_->reached_at()},
           {"key_phases", keyring_->phases()},
           {"paths", counted()},
           {"meters_pending", attendance_ != nullptr && attendance_->pending()},

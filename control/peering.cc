@@ -70,7 +70,8 @@ void Peering::up(const Hello& hello, const PhaseKeys& keys) {
 }
 
 void Peering::greet(const Hello& hello, bool anew) const {
-  spdlog::info("control session with {} is up{}", hello.gateway, anew ? "" : " again");
+  spdlog::info("control session with {} is up{}, at {}", hello.gateway, anew ? "" : " again",
+               reached_at());
   const auto& ours = config_.peer.paths;
   for (const Hello::Path& theirs : hello.paths) {
     const auto path = std::find_if(ours.begin(), ours.end(),

@@ -27,6 +27,7 @@ class Peering {
 
   tl::expected<void, std::string> start() { return session_.start(); }
   bool is_up() const { return session_.is_up(); }
+  const std::string& reached_at() const { return session_.reached_at(); }
 
   // Tells the peer how to carry a home service: its rules mirrored, and how it shall send.
   void announce(const Carried& service, const Carriage& towards_us);

@@ -43,6 +43,8 @@ class Session {
   // Starts to connect or listen. The error: an address cannot be listened on.
   tl::expected<void, std::string> start();
   bool is_up() const { return current_ != nullptr; }
+  // The peer's address of the connection in use, or of the last; empty before the first.
+  const std::string& reached_at() const { return known_; }
   // Dropped when the session is not up: whoever comes up again announces everything anew.
   void send(const Message& message);
   // A new key phase, soon. The listening side asks the other for it.
