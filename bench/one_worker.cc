@@ -100,6 +100,7 @@ OneWorker::OneWorker()
     plan->generation = slot + 1u;
     plan->receiver_index = plan->peer_index = kReceiver + slot;
     plan->inner_mtu = 1500 - kSegmentOverhead;
+    plan->recovery = false;  // nobody acknowledges here
     if (slot == kService) compile_weights({0, 65535}, *plan);
     plans_.publish(slot, std::move(plan));
   }

@@ -69,6 +69,8 @@ std::unique_ptr<const dataplane::Plan> compile(
                            ? dataplane::Segmentation::flow
                            : dataplane::Segmentation::packet;
   plan->resequence = carriage.resequence;
+  // What is passed on as it comes would come twice.
+  plan->recovery = carriage.resequence;
   dataplane::compile_weights(carriage.weights, *plan);
   uint16_t mtu = UINT16_MAX;
   for (size_t p = 1; p < path_mtu.size(); ++p) {

@@ -101,12 +101,12 @@ struct Config {
   // [dataplane]
   uint16_t worker_cpu = 0;
   std::vector<uint16_t> control_cpus;  // empty: every CPU this process may use
-  uint32_t memory_mb = 256;
+  uint32_t memory_mb = 384;
   bool hugepages = false;
   bool spin = false;  // never sleep when idle
   uint32_t flows_max = 65536;
   uint32_t flow_idle_s = 60;
-  uint32_t hole_wait_ms_max = 250;  // hard cap a hole in a lane may wait
+  uint32_t hole_wait_ms_max = 500;  // hard cap a hole in a lane may wait
 
   // [lan]
   PortConfig lan;

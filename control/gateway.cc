@@ -20,7 +20,7 @@ namespace anabranch::control {
 namespace {
 
 // Both rings of four af_packet ports, a window of held packets, bursts and caches.
-constexpr uint32_t kPackets = 32768;
+constexpr uint32_t kPackets = 65536;
 constexpr uint32_t kHeldMax = kPackets / 2;
 constexpr auto kTick = std::chrono::milliseconds(20);
 constexpr auto kSecond = std::chrono::seconds(1);
@@ -380,6 +380,10 @@ nlohmann::json Gateway::counters() const {
           {"held", c.held.get()},
           {"absorbed", c.absorbed.get()},
           {"to_kernel", c.to_kernel.get()},
+          {"repaired", c.repaired.get()},
+          {"repaired_in_vain", c.repaired_in_vain.get()},
+          {"given_up", c.given_up.get()},
+          {"unretained", c.unretained.get()},
           {"late", c.late.get()},
           {"gaps", c.gaps.get()},
           {"forced", c.forced.get()},

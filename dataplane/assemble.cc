@@ -5,11 +5,23 @@
 namespace anabranch::dataplane {
 namespace {
 
+// A number that was forwarded stands for nothing.
+auto out_of_lane(Context& context, uint64_t now) {
+  return [&context, now](rte_mbuf* packet) {
+    if (packet != nullptr) deliver(context, packet, now);
+  };
+}
+
+// What the peer repairs is worth waiting for as long as it takes; it says when it gives up.
+uint64_t hole_wait(const Context& context, const Plan& plan) {
+  return plan.recovery ? context.hole_wait_max : context.hole_wait;
+}
+
 // Lanes belong to a receiver index: a new one starts them afresh.
 ServiceState& current_state(Context& context, uint16_t slot, const Plan& plan, uint64_t now) {
   ServiceState& service = context.service(slot);
   if (service.receiver_index != plan.receiver_index) {
-    const auto out = [&](rte_mbuf* packet) { deliver(context, packet, now); };
+    const auto out = out_of_lane(context, now);
     for (Lane& lane : service.lanes) {
       context.resequencer.flush(lane, out);
       lane = Lane{};
@@ -40,10 +52,10 @@ void assemble(Context& context, const Arrived& arrived, uint64_t now) {
   // The service may have ended while the packet waited for slower paths; it was paid for all the
   // same.
   if (plan == nullptr) return deliver(context, arrived.packet, now);
-  const auto out = [&](rte_mbuf* next) { deliver(context, next, now); };
+  const auto out = out_of_lane(context, now);
   Lane& lane = current_state(context, slot, *plan, now).lanes[arrived.inner.lane];
   switch (context.resequencer.receive(lane, arrived.inner.sn, arrived.packet, now,
-                                      context.hole_wait, out)) {
+                                      hole_wait(context, *plan), out)) {
     case Arrival::duplicate:
       context.drop(arrived.packet, Drop::duplicate);
       break;
@@ -59,10 +71,19 @@ void assemble(Context& context, const Arrived& arrived, uint64_t now) {
   write_counters(context);
 }
 
+void skip_segment(Context& context, uint32_t receiver_index, uint8_t lane, uint32_t sn,
+                  uint64_t now) {
+  uint16_t slot = 0;
+  const Plan* plan = find_receiver(context, receiver_index, slot);
+  if (plan == nullptr || slot == kHouseSlot || !plan->resequence) return;
+  context.resequencer.receive(current_state(context, slot, *plan, now).lanes[lane], sn, nullptr,
+                              now, hole_wait(context, *plan), out_of_lane(context, now));
+  write_counters(context);
+}
+
 void expire_holes(Context& context, uint64_t now) {
   if (context.resequencer.held() == 0) return;
-  context.resequencer.expire(now, context.hole_wait,
-                             [&](rte_mbuf* packet) { deliver(context, packet, now); });
+  context.resequencer.expire(now, out_of_lane(context, now));
   write_counters(context);
 }
 

@@ -38,9 +38,22 @@ void PathMeasure::beat_received(const Beat& beat, uint64_t now_ns) {
   delay_max_.add(delay, now_ns, kDelayWindowNs);
 
   if (beat.echo_ns == 0) return;
-  const uint64_t round_ns = now_ns - beat.echo_ns;
-  if (round_ns < beat.echo_hold_ns || round_ns - beat.echo_hold_ns > 60'000'000'000) return;
-  const uint64_t rtt = round_ns - beat.echo_hold_ns;
+  confirmed_ns_ = std::max(confirmed_ns_, std::min(beat.echo_ns, now_ns));
+  delay_out(beat.echo_ns, beat.sent_ns - beat.echo_hold_ns);
+  round_trip(beat.echo_ns, beat.echo_hold_ns, now_ns);
+}
+
+void PathMeasure::delay_out(uint64_t sent_ns, uint64_t received_ns) {
+  const auto delay = static_cast<int64_t>(received_ns - sent_ns);
+  delay_out_ns_ = delay_out_known_ ? delay_out_ns_ + (delay - delay_out_ns_) / 8 : delay;
+  delay_out_known_ = true;
+}
+
+void PathMeasure::round_trip(uint64_t sent_ns, uint64_t held_ns, uint64_t now_ns) {
+  const uint64_t round_ns = now_ns - sent_ns;
+  if (round_ns < held_ns || round_ns - held_ns > 60'000'000'000) return;
+  const uint64_t rtt = round_ns - held_ns;
+  rtt_latest_ns_ = rtt;
   rtt_min_.add(rtt, now_ns, kRttWindowNs);
   if (rtt_ns_ == 0) {
     rtt_ns_ = rtt;

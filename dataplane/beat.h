@@ -24,6 +24,10 @@ inline constexpr uint16_t kBeatLength = 48;
 inline constexpr uint64_t kBeatInUseNs = 40'000'000;  // on a path a plan uses
 inline constexpr uint64_t kBeatIdleNs = 500'000'000;  // on any other
 inline constexpr uint64_t kBeatsUntilDead = 3;
+inline constexpr uint64_t kRttInitialNs = 333'000'000;  // RFC 9002 6.2.2
+inline constexpr uint64_t kTimerNs = 2'000'000;         // how late a worker may look at a timer
+inline constexpr uint64_t kAckDelayMaxNs = 5'000'000;
+inline constexpr uint64_t kAckDelayMinNs = 1'000'000;
 
 struct Beat {
   uint64_t sent_ns = 0;
@@ -88,6 +92,13 @@ class PathMeasure {
     highest_ = std::max(highest_, number);
   }
   void beat_received(const Beat& beat, uint64_t now_ns);
+  // A packet sent at `sent_ns` of our clock arrived at `received_ns` of the peer's.
+  void delay_out(uint64_t sent_ns, uint64_t received_ns);
+  // An acknowledgement arrived that the peer held for `held_ns`.
+  void round_trip(uint64_t sent_ns, uint64_t held_ns, uint64_t now_ns);
+  // What is under way is overdue; until the peer echoes a beat sent after this, others are used.
+  void suspect(uint64_t now_ns) { suspected_ns_ = now_ns; }
+  bool suspected() const { return suspected_ns_ > confirmed_ns_; }
   // The beat to send now; the next is due after `interval_ns`.
   Beat make_beat(uint64_t now_ns, uint64_t interval_ns);
   bool beat_due(uint64_t now_ns) const { return static_cast<int64_t>(now_ns - next_beat_ns_) >= 0; }
@@ -102,6 +113,18 @@ class PathMeasure {
   bool delay_known() const { return delay_max_.any(); }
   int64_t delay_min_ns() const { return delay_min_.get(); }
   int64_t delay_max_ns() const { return delay_max_.get(); }
+  // The same for what we send, smoothed; and by another constant.
+  bool delay_out_known() const { return delay_out_known_; }
+  int64_t delay_out_ns() const { return delay_out_ns_; }
+
+  uint64_t rtt_ns() const { return rtt_ns_ == 0 ? kRttInitialNs : rtt_ns_; }
+  // RFC 9002 6.1.2 and 6.2.1.
+  uint64_t loss_patience_ns() const {
+    return std::max(rtt_ns(), rtt_latest_ns_) * 9 / 8 + kTimerNs;
+  }
+  uint64_t pto_ns() const {
+    return rtt_ns() + std::max(4 * rtt_variation_ns_, kTimerNs) + kAckDelayMaxNs;
+  }
 
   void write(PathTelemetry& telemetry, bool alive) const;
 
@@ -120,7 +143,10 @@ class PathMeasure {
   // Packets sent from the first we received to the last; early ones that came late are not known.
   uint64_t expected() const { return received_ == 0 ? 0 : highest_ - first_ + 1; }
   uint64_t peer_received_ = 0, peer_expected_ = 0;
-  uint64_t rtt_ns_ = 0, rtt_variation_ns_ = 0;
+  uint64_t rtt_ns_ = 0, rtt_variation_ns_ = 0, rtt_latest_ns_ = 0;
+  uint64_t suspected_ns_ = 0, confirmed_ns_ = 0;
+  bool delay_out_known_ = false;
+  int64_t delay_out_ns_ = 0;
   Windowed<uint64_t, Less> rtt_min_;
   Windowed<int64_t, Less> delay_min_;
   Windowed<int64_t, Greater> delay_max_;

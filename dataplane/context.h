@@ -12,11 +12,13 @@
 #include <cstdlib>
 #include <memory>
 
+#include "dataplane/ack.h"
 #include "dataplane/beat.h"
 #include "dataplane/bytes.h"
 #include "dataplane/counters.h"
 #include "dataplane/delay_line.h"
 #include "dataplane/disperse.h"
+#include "dataplane/flight.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/keys.h"
 #include "dataplane/meter.h"
@@ -35,8 +37,9 @@ struct WorkerOptions {
   uint64_t tsc_hz = 0;  // ticks of `now` a second
   uint32_t flows_max = 65536;
   uint32_t flow_idle_s = 60;
-  uint32_t hole_wait_ms_max = 250;
-  uint32_t held_max = 16384;  // packets that may wait in lanes at once
+  uint32_t hole_wait_ms_max = 500;
+  uint32_t held_max = 16384;      // packets that may wait in lanes at once
+  uint32_t retained_max = 16384;  // packets kept until they are acknowledged
 };
 
 // What a port's queue was given and whom it is booked to when the port accepts it.
@@ -44,9 +47,10 @@ struct TxQueue {
   static constexpr uint16_t kSize = 2 * kBurst;
   struct Booking {
     uint16_t slot = 0;
-    uint16_t inner = 0;  // octets of the client's packet; 0: a beat
+    uint16_t inner = 0;  // octets of the client's packet; 0: none, a frame of our own
     uint16_t outer = 0;  // octets of the outer IP packet
     Place place = 0;
+    Kind kind = Kind::control;
   };
   uint16_t port = 0;
   bool metered = false;
@@ -94,6 +98,14 @@ struct Context {
   std::array<TxQueue, kUplinksMax> uplink_tx;
 
   std::array<PathMeasure, kPathsMax> measures;
+  std::array<Flight, kPathsMax> flights;
+  RepairQueue repairs;
+  uint32_t retained = 0;
+  uint64_t acks_heard_ns = 0;  // when the last came, of whatever path
+  // What is owed for each peer worker's numbers on each path.
+  std::array<std::array<AckDebt, kPathsMax>, kWorkersMax> debts{};
+  uint64_t acks_due_ns = 0;  // the earliest; 0: none
+  uint32_t acks_sent = 0;
   // The next to send. Never set back while the process lives, whatever key is in force.
   std::array<uint64_t, kPathsMax> packet_number{};
   uint64_t peer_instance = 0;                        // whom the replay windows belong to
@@ -107,8 +119,9 @@ struct Context {
   uint64_t now_ns = 0;         // `now` of this poll
   uint64_t keep_at_ns = 0;     // when paths are looked at next
   std::array<DelayLine, kPathsMax> delay_lines;
-  uint32_t equalising = 0;      // segments in the delay lines
-  uint64_t hole_wait = 0;       // ticks
+  uint32_t equalising = 0;  // segments in the delay lines
+  uint64_t hole_wait = 0;   // ticks
+  uint64_t hole_wait_max = 0;
   uint16_t identification = 0;  // of outer IPv4 headers
 
   uint64_t icmp_tokens_at = 0;  // token bucket of ICMP errors

@@ -27,15 +27,19 @@ class Counter {
 
 struct alignas(64) Counters {
   Counter rx;         // taken from ports
-  Counter made;       // beats, challenges, responses, ICMP errors and extra fragments made here
+  Counter made;       // repairs, beats, acknowledgements and the like, ICMP errors, extra fragments
   Counter tx;         // accepted by ports
   Counter held;       // waiting in lanes now
-  Counter absorbed;   // beats, challenges and responses that arrived and were used
+  Counter absorbed;   // beats, acknowledgements and the like that arrived and were used
   Counter to_kernel;  // on a shared port, but the kernel's: it has its own copy
   std::array<Counter, kDropCount> drops;
 
   // Not ends of packets, but worth knowing.
   Counter polls;                           // iterations of the loop
+  Counter repaired;                        // segments sent again
+  Counter repaired_in_vain;                // … and the first had arrived after all
+  Counter given_up;                        // lost, and not sent again
+  Counter unretained;                      // sent without being kept: too much is under way
   Counter late;                            // delivered after their hole had been given up
   Counter gaps;                            // holes given up
   Counter forced;                          // holes given up early: window or buffers exhausted

@@ -14,7 +14,7 @@ struct EalOptions {
   std::string runtime_dir;   // where DPDK may put its files
   uint16_t worker_cpu = 0;   // lcore 1 runs there
   uint16_t control_cpu = 0;  // lcore 0, the calling thread
-  uint32_t memory_mb = 256;
+  uint32_t memory_mb = 384;
   bool hugepages = false;
 };
 inline constexpr unsigned kWorkerLcore = 1;

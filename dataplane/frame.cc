@@ -28,6 +28,10 @@ rte_mbuf* make_frame(Context& context, uint8_t p, const Path& path, SegmentType 
       rte_pktmbuf_append(frame, static_cast<uint16_t>(kEthernetHeader + outer_length)));
   std::memcpy(out, path.header.data(), path.header.size());
   finish_header(out, outer_length, context.identification++);
+  const uint64_t number = context.packet_number[p]++;
+  Flight& flight = context.flights[p];
+  if (flight.at(number).fate == Fate::in_flight) forget_number(context, flight.at(number), flight);
+  flight.add(number, context.now_ns);
   const KeyTable& keys = context.plans->keys();
   seal(*keys.send,
        {.type = type,
@@ -35,10 +39,41 @@ rte_mbuf* make_frame(Context& context, uint8_t p, const Path& path, SegmentType 
         .path = p,
         .key_phase = keys.send_phase,
         .receiver_index = receiver_index,
-        .packet_number = context.packet_number[p]++},
+        .packet_number = number},
        content, out + path.header.size());
   context.counters.sealed.set(++context.sealed);
   return frame;
+}
+
+void send_control(Context& context, uint8_t p, const Path& path, SegmentType type,
+                  std::span<const uint8_t> content) {
+  const Plan* house = context.plans->plan(kHouseSlot);
+  Drop unable;
+  if (house == nullptr || house->peer_index == 0 || !may_seal(context, unable)) return;
+  rte_mbuf* frame = make_frame(context, p, path, type, house->peer_index, content);
+  if (frame == nullptr) return;
+  context.counters.made.add(1);
+  const auto outer = static_cast<uint16_t>(kOuterIp + kOuterHeader + content.size() + kTag);
+  enqueue(context, context.uplink_tx[path.uplink], frame,
+          {.slot = kHouseSlot, .inner = 0, .outer = outer, .place = path_place(p)});
+}
+
+bool transmit(Context& context, const Segment& segment, uint8_t p, Kind kind, bool keep) {
+  const Path& path = context.plans->paths().paths[p];
+  rte_mbuf* frame =
+      make_frame(context, p, path, SegmentType::data, segment.peer_index, contents(segment.clear));
+  if (frame == nullptr) return false;
+  const auto inner = static_cast<uint16_t>(rte_pktmbuf_data_len(segment.clear) - kInnerHeader);
+  const auto outer = static_cast<uint16_t>(inner + kSegmentOverhead);
+  enqueue(
+      context, context.uplink_tx[path.uplink], frame,
+      {.slot = segment.slot, .inner = inner, .outer = outer, .place = path_place(p), .kind = kind});
+  if (keep) {
+    retain(context, p, segment, outer);
+  } else {
+    rte_pktmbuf_free(segment.clear);
+  }
+  return true;
 }
 
 }  // namespace anabranch::dataplane

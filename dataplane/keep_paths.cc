@@ -7,21 +7,14 @@ namespace anabranch::dataplane {
 namespace {
 
 constexpr uint64_t kKeepNs = 1'000'000;  // paths are looked at once a millisecond
-constexpr uint16_t kBeatOuter = kOuterIp + kOuterHeader + kBeatLength + kTag;
 constexpr uint64_t kHoleMarginNs =
     10'000'000;  // over the spread of delays: what they vary in a beat
 
-void send_beat(Context& context, const Plan& house, uint8_t p, const Path& path) {
-  Drop unable;
-  if (!may_seal(context, unable)) return;
+void send_beat(Context& context, uint8_t p, const Path& path) {
   uint8_t clear[kBeatLength];
   store_beat(clear, context.measures[p].make_beat(context.now_ns,
                                                   path.in_use ? kBeatInUseNs : kBeatIdleNs));
-  rte_mbuf* frame = make_frame(context, p, path, SegmentType::beat, house.peer_index, clear);
-  if (frame == nullptr) return;
-  context.counters.made.add(1);
-  enqueue(context, context.uplink_tx[path.uplink], frame,
-          {.slot = kHouseSlot, .inner = 0, .outer = kBeatOuter, .place = path_place(p)});
+  send_control(context, p, path, SegmentType::beat, clear);
 }
 
 // All paths to a peer share the unknown offset of its clock, so delays may be compared.
@@ -39,14 +32,15 @@ void update_hole_wait(Context& context) {
   context.hole_wait = context.ticks(wait_ns);
 }
 
-void keep_path(Context& context, const Plan& house, uint8_t p, const Path& path) {
+void keep_path(Context& context, uint8_t p, const Path& path) {
   PathMeasure& measure = context.measures[p];
   const auto bit = static_cast<uint16_t>(1u << p);
   const bool alive = path.reachable && measure.alive(context.now_ns);
   context.alive = static_cast<uint16_t>(alive ? context.alive | bit : context.alive & ~bit);
   measure.write(context.telemetry[p], alive);
+  keep_flight(context, p, alive);
   if (path.in_use) measure.hurry(context.now_ns, kBeatInUseNs);
-  if (path.reachable && measure.beat_due(context.now_ns)) send_beat(context, house, p, path);
+  if (path.reachable && measure.beat_due(context.now_ns)) send_beat(context, p, path);
 }
 
 }  // namespace
@@ -58,16 +52,20 @@ void keep_paths(Context& context) {
   const uint32_t session = house == nullptr ? 0 : house->receiver_index;
   if (context.house_session != session) {
     context.measures = {};
+    forget_flights(context);
+    context.debts = {};
+    context.acks_due_ns = 0;
     context.house_session = session;
     context.alive = 0;
   }
   const PathTable& table = context.plans->paths();
   for (uint8_t p = 1; p < kPathsMax; ++p) {
     if (table.paths[p].configured && house != nullptr && house->peer_index != 0) {
-      keep_path(context, *house, p, table.paths[p]);
+      keep_path(context, p, table.paths[p]);
     } else {
       context.alive = static_cast<uint16_t>(context.alive & ~(1u << p));
       context.telemetry[p].alive.set(0);
+      keep_flight(context, p, false);
     }
   }
   update_hole_wait(context);

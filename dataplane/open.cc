@@ -19,6 +19,11 @@ void refuse(Context& context, rte_mbuf* packet, Place place, uint16_t octet_coun
   context.drop(packet, reason);
 }
 
+Kind kind_of(const Inner& inner) {
+  if ((inner.flags & kInnerRepair) != 0) return Kind::repair;
+  return (inner.flags & kInnerCopy) != 0 ? Kind::copy : Kind::first;
+}
+
 // Numbers of another instance of the peer start anew, under keys of their own.
 void follow_instance(Context& context, const KeyTable& keys) {
   if (context.peer_instance == keys.peer_instance) return;
@@ -27,9 +32,15 @@ void follow_instance(Context& context, const KeyTable& keys) {
               sizeof(ReplayWindow) * kWorkersMax * kPathsMax);
 }
 
-// Beats, challenges and responses. False when it is none in order.
+// All but segments. False when it is none in order.
 bool receive_control(Context& context, const Outer& outer, const Path& path, const PacketView& view,
-                     std::span<const uint8_t> content) {
+                     std::span<const uint8_t> content, uint64_t now) {
+  if (outer.type == SegmentType::ack) return receive_acks(context, content);
+  if (outer.type == SegmentType::forward) {
+    if (content.size() != kForwardLength) return false;
+    skip_segment(context, load_be32(&content[0]), content[4], load_be32(&content[5]), now);
+    return true;
+  }
   const size_t length = outer.type == SegmentType::beat ? kBeatLength : kTokenLength;
   if (content.size() != length) return false;
   if (outer.type == SegmentType::beat) {
@@ -77,8 +88,8 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
   if (!open(*key, outer, segment)) {
     return refuse(context, packet, place, outer_octets, Drop::bad_tag);
   }
-  if (window.is_newest(outer.packet_number) &&
-      (view.key.source != path->remote || view.key.source_port != path->remote_port)) {
+  const bool newest = window.is_newest(outer.packet_number);
+  if (newest && (view.key.source != path->remote || view.key.source_port != path->remote_port)) {
     consider_roaming(context, outer.path, *path, view);
   }
   window.accept(outer.packet_number);
@@ -87,7 +98,7 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
 
   const auto content = segment.subspan(kOuterHeader, segment.size() - kOuterHeader - kTag);
   if (outer.type != SegmentType::data) {
-    if (slot != kHouseSlot || !receive_control(context, outer, *path, view, content)) {
+    if (slot != kHouseSlot || !receive_control(context, outer, *path, view, content, now)) {
       return refuse(context, packet, place, outer_octets, Drop::bad_segment);
     }
     cell(context, kHouseSlot, place, Kind::control).add(outer_octets, 1);
@@ -100,7 +111,8 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
     return refuse(context, packet, place, outer_octets, Drop::bad_segment);
   }
   const auto inner_octets = static_cast<uint16_t>(content.size() - kInnerHeader);
-  cell(context, slot, place, Kind::first).add(inner_octets, 1);
+  owe_ack(context, outer.worker, outer.path, newest);
+  cell(context, slot, place, kind_of(inner)).add(inner_octets, 1);
   cell(context, slot, place, Kind::overhead).add(outer_octets - inner_octets, 0);
 
   rte_pktmbuf_adj(packet, static_cast<uint16_t>(content.data() + kInnerHeader - octets(packet)));

@@ -17,6 +17,7 @@ struct Plan {
   uint32_t peer_index = 0;      // what we write on segments for the peer; 0: nothing may be sent
   Segmentation segmentation = Segmentation::packet;
   bool resequence = true;  // assemblage: in order of the lane, or as they come
+  bool recovery = true;    // what is lost is sent again
   uint16_t path_mask = 0;  // bit p: path p may be used
   uint16_t inner_mtu = 0;  // largest IPv4 packet that fits every path of the mask
   // What one octet on path p adds to its virtual time: inversely proportional to its weight.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 
 namespace anabranch::dataplane {
@@ -31,6 +32,21 @@ class ReplayWindow {
       next_ = number + 1;
     }
     block(number) |= uint64_t{1} << (number % 64);
+  }
+  bool any() const { return next_ != 0; }
+  uint64_t highest() const { return next_ - 1; }
+  // How many numbers right below `top`, down to `floor`, were all accepted, or all not.
+  uint64_t run_below(uint64_t top, uint64_t floor, bool accepted) const {
+    const uint64_t from = top;
+    while (top > floor) {
+      // The bits of a block up to the one of top - 1, aligned to the left; a differing one ends it.
+      const auto bits = static_cast<uint32_t>((top - 1) % 64 + 1);
+      const uint64_t word = (accepted ? ~block(top - 1) : block(top - 1)) << (64 - bits);
+      const auto run = std::min(static_cast<uint32_t>(std::countl_zero(word)), bits);
+      top -= std::min<uint64_t>(run, top - floor);
+      if (run < bits) break;
+    }
+    return from - top;
   }
 
  private:

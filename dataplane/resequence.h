@@ -9,7 +9,8 @@
 // is a duplicate.
 //
 // Pure: knows nothing of packets, clocks or DPDK. `Item` is a pointer-like handle; `out(item)` is
-// called for each that comes out. One thread.
+// called for each that comes out. Item{} stands for a number that will not come: it fills its hole
+// and is none of what is held. One thread.
 #pragma once
 
 #include <algorithm>
@@ -53,7 +54,7 @@ class Resequencer {
     if (ahead == 0) {
       out(item);
       ++lane.next;
-      if (lane.window != 0) advance(lane, wait, out);
+      if (lane.window != 0) advance(lane, out);
       return Arrival::passed;
     }
     return receive_ahead(lane, sn, item, now, wait, out);
@@ -61,12 +62,11 @@ class Resequencer {
 
   // Gives up holes whose deadline has passed. Cost: the lanes with a hole now.
   template <typename Out>
-  void expire(uint64_t now, uint64_t wait, Out&& out) {
+  void expire(uint64_t now, Out&& out) {
     for (size_t i = 0; i < used_.size();) {
       Window& w = windows_[used_[i] - 1u];
       Lane& lane = *w.lane;
-      while (lane.window != 0 && static_cast<int64_t>(now - w.deadline) >= 0)
-        skip_hole(lane, wait, out);
+      while (lane.window != 0 && static_cast<int64_t>(now - w.deadline) >= 0) skip_hole(lane, out);
       if (lane.window != 0) ++i;  // else the last of used_ took this place
     }
   }
@@ -74,7 +74,7 @@ class Resequencer {
   // Everything that waits in the lane comes out, in order.
   template <typename Out>
   void flush(Lane& lane, Out&& out) {
-    while (lane.window != 0) skip_hole(lane, 0, out);
+    while (lane.window != 0) skip_hole(lane, out);
   }
 
   // The longest waiting lane is flushed; for when buffers run out.
@@ -101,6 +101,7 @@ class Resequencer {
   struct Window {
     Lane* lane = nullptr;
     uint64_t deadline = 0;  // of the hole at lane->next
+    uint64_t wait = 0;      // how long a hole may wait
     uint32_t held = 0;
     std::array<uint64_t, kWindowSize / 64> present{};
     std::array<uint64_t, kWindowSize> arrived;
@@ -136,7 +137,7 @@ class Resequencer {
                         Out&& out) {
     while (lane.window != 0 && sn - lane.next >= kWindowSize) {
       ++forced_;
-      skip_hole(lane, wait, out);
+      skip_hole(lane, out);
     }
     if (sn == lane.next ||
         (lane.window == 0 && (sn - lane.next >= kWindowSize || !acquire(lane)))) {
@@ -144,17 +145,18 @@ class Resequencer {
       give_up(lane, sn);
       out(item);
       ++lane.next;
-      if (lane.window != 0) advance(lane, wait, out);
+      if (lane.window != 0) advance(lane, out);
       return Arrival::passed;
     }
     Window& w = window(lane);
     if (w.has(sn)) return Arrival::duplicate;
+    w.wait = wait;
     if (w.held == 0) w.deadline = now + wait;
     w.items[sn & kMask] = item;
     w.arrived[sn & kMask] = now;
     w.flip(sn);
     ++w.held;
-    ++held_;
+    held_ += item != Item{};
     return Arrival::held;
   }
 
@@ -181,26 +183,27 @@ class Resequencer {
   // What follows lane.next without a hole comes out; the next hole gets its deadline from the
   // arrival of the first segment behind it.
   template <typename Out>
-  void advance(Lane& lane, uint64_t wait, Out&& out) {
+  void advance(Lane& lane, Out&& out) {
     Window& w = window(lane);
     while (w.held != 0 && w.has(lane.next)) {
       w.flip(lane.next);
       --w.held;
-      --held_;
-      out(w.items[lane.next & kMask]);
+      const Item item = w.items[lane.next & kMask];
+      held_ -= item != Item{};
+      out(item);
       ++lane.next;
     }
     if (w.held == 0) {
       release(lane);
     } else {
-      w.deadline = w.arrived[w.first_from(lane.next) & kMask] + wait;
+      w.deadline = w.arrived[w.first_from(lane.next) & kMask] + w.wait;
     }
   }
 
   template <typename Out>
-  void skip_hole(Lane& lane, uint64_t wait, Out&& out) {
+  void skip_hole(Lane& lane, Out&& out) {
     give_up(lane, window(lane).first_from(lane.next));
-    advance(lane, wait, out);
+    advance(lane, out);
   }
 
   void give_up(Lane& lane, uint32_t until) {

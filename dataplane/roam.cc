@@ -12,21 +12,6 @@ namespace {
 
 constexpr uint64_t kAskAgainNs = 200'000'000;
 constexpr uint64_t kPatienceNs = 5'000'000'000;
-constexpr uint16_t kTokenOuter = kOuterIp + kOuterHeader + kTokenLength + kTag;
-
-// Best effort: without a key or a buffer it is for the next segment to try again.
-void send_token(Context& context, uint8_t p, const Path& path, SegmentType type,
-                std::span<const uint8_t> token) {
-  const Plan* house = context.plans->plan(kHouseSlot);
-  Drop unable;
-  if (house == nullptr || house->peer_index == 0 || !may_seal(context, unable)) return;
-  rte_mbuf* frame = make_frame(context, p, path, type, house->peer_index, token);
-  if (frame == nullptr) return;
-  context.counters.made.add(1);
-  enqueue(context, context.uplink_tx[path.uplink], frame,
-          {.slot = kHouseSlot, .inner = 0, .outer = kTokenOuter, .place = path_place(p)});
-}
-
 }  // namespace
 
 void consider_roaming(Context& context, uint8_t p, const Path& path, const PacketView& from) {
@@ -39,12 +24,12 @@ void consider_roaming(Context& context, uint8_t p, const Path& path, const Packe
   redirect(there, candidate.address, candidate.port);
   uint8_t token[kTokenLength];
   store_be64(token, candidate.token);
-  send_token(context, p, there, SegmentType::challenge, token);
+  send_control(context, p, there, SegmentType::challenge, token);
 }
 
 void answer_challenge(Context& context, uint8_t p, const Path& path,
                       std::span<const uint8_t> token) {
-  if (path.reachable) send_token(context, p, path, SegmentType::response, token);
+  if (path.reachable) send_control(context, p, path, SegmentType::response, token);
 }
 
 void receive_response(Context& context, uint8_t p, const PacketView& from,

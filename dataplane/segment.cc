@@ -39,16 +39,12 @@ void send_segment(Context& context, rte_mbuf* packet, const Plan& plan, const Fl
   // both are sealed in one go.
   auto* inner = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(packet, kInnerHeader));
   if (inner == nullptr) return context.drop(packet, Drop::no_buffer);
-  store_inner(inner, {flow.lane, service.next_sn[flow.lane]});
-  const Path& path = paths.paths[p];
-  rte_mbuf* frame =
-      make_frame(context, p, path, SegmentType::data, plan.peer_index, contents(packet));
-  if (frame == nullptr) return context.drop(packet, Drop::no_buffer);
+  const uint32_t sn = service.next_sn[flow.lane];
+  store_inner(inner, {.lane = flow.lane, .sn = sn});
+  const Segment segment{packet, context.now_ns, plan.peer_index, sn, flow.slot, flow.lane};
+  if (!transmit(context, segment, p, Kind::first, plan.recovery))
+    return context.drop(packet, Drop::no_buffer);
   ++service.next_sn[flow.lane];
-  rte_pktmbuf_free(packet);
-  const auto outer_length = static_cast<uint16_t>(length + kSegmentOverhead);
-  enqueue(context, context.uplink_tx[path.uplink], frame,
-          {.slot = flow.slot, .inner = length, .outer = outer_length, .place = path_place(p)});
 }
 
 // RFC 791 fragmentation, for packets that allow it; ordinary TCP never comes here (mss.h).

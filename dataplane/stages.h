@@ -22,6 +22,33 @@ bool may_seal(Context& context, Drop& why);
 rte_mbuf* make_frame(Context& context, uint8_t p, const Path& path, SegmentType type,
                      uint32_t receiver_index, std::span<const uint8_t> content);
 
+// … the same for the peer's house, put on its way; best effort: without a session, a key or a
+// buffer it is not sent.
+void send_control(Context& context, uint8_t p, const Path& path, SegmentType type,
+                  std::span<const uint8_t> content);
+// … a segment. Its packet is kept until it is acknowledged, or else freed. False when there is no
+// buffer: then the packet stays the caller's.
+bool transmit(Context& context, const Segment& segment, uint8_t p, Kind kind, bool keep);
+
+// recover.cc: keeps the packet of the number that was sent last on path `p`.
+void retain(Context& context, uint8_t p, const Segment& segment, uint16_t octet_count);
+// The place of a number in flight is needed for another.
+void forget_number(Context& context, Sent& sent, Flight& flight);
+// Acknowledgements from the peer; false when they are not in order.
+bool receive_acks(Context& context, std::span<const uint8_t> content);
+// What time does to what is under way on a path.
+void keep_flight(Context& context, uint8_t p, bool alive);
+void send_repairs(Context& context);
+// All that is under way belongs to a session that is over.
+void forget_flights(Context& context);
+
+// acknowledge.cc: a number arrived; what is owed is sent when it is due.
+void owe_ack(Context& context, uint8_t worker, uint8_t p, bool newest);
+void send_acks(Context& context);
+
+// disperse.cc: of the paths in `mask`, the one that delivers first; 0 when none is alive.
+uint8_t earliest_path(const Context& context, uint16_t mask);
+
 // open.cc: one frame of an uplink that is addressed to our UDP port, from the outer IPv4 header on.
 void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const PacketView& outer,
                   uint64_t now);
@@ -33,6 +60,9 @@ void release_equalised(Context& context, uint64_t now);
 // assemble.cc: a client's packet with its place in its lane; holes whose time is over.
 void assemble(Context& context, const Arrived& arrived, uint64_t now);
 void expire_holes(Context& context, uint64_t now);
+// The peer will not send it.
+void skip_segment(Context& context, uint32_t receiver_index, uint8_t lane, uint32_t sn,
+                  uint64_t now);
 // The slot a receiver index stands for, and its plan; nullptr when it stands for nothing.
 const Plan* find_receiver(const Context& context, uint32_t receiver_index, uint16_t& slot);
 

@@ -17,7 +17,7 @@ void book(Context& context, const TxQueue::Booking& b) {
     cells[static_cast<size_t>(Kind::control)].add(b.outer, 1);
     return;
   }
-  cells[static_cast<size_t>(Kind::first)].add(b.inner, 1);
+  cells[static_cast<size_t>(b.kind)].add(b.inner, 1);
   cells[static_cast<size_t>(Kind::overhead)].add(b.outer - b.inner, 0);
 }
 

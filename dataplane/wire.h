@@ -9,10 +9,12 @@
 //     4  receiver index, 4 octets: the receiver's name for (session, service)
 //     8  packet number, 8 octets: counts per (session, worker, path)
 //   inner header, 6 octets (segments only), in the manner of RFC 9188 (GMA)
-//     0  flags: 0 in version 1 (bit 0 will be More Fragments, bit 1 fragment offset present)
+//     0  flags: bit 2: even delay, bit 3: sent again, bit 4: a redundant copy; others are 0
 //     1  Flow ID = lane
 //     2  Flow SN, 4 octets
-//   the client's IPv4 packet; or a beat (beat.h); or a challenge or its response (roam.cc)
+//   the client's IPv4 packet
+// Other types carry a beat (beat.h), a challenge or its response (roam.cc), acknowledgements
+// (ack.h), or a segment that will not come: its receiver index (4), lane (1), Flow SN (4).
 //   tag, 16 octets
 //
 // Integers are big-endian. 20 (IPv4) + 8 (UDP) + 16 + 6 + 16 = 66 octets a segment.
@@ -23,7 +25,7 @@
 namespace anabranch::dataplane {
 
 inline constexpr uint8_t kWireVersion = 1;
-enum class SegmentType : uint8_t { data = 1, beat = 2, challenge = 3, response = 4 };
+enum class SegmentType : uint8_t { data = 1, beat, challenge, response, ack, forward };
 
 inline constexpr uint16_t kOuterIp = 20 + 8;
 inline constexpr uint16_t kOuterHeader = 16;
@@ -54,26 +56,33 @@ inline void store_outer(uint8_t* p, const Outer& h) {
 inline bool load_outer(const uint8_t* p, Outer& h) {
   if (p[0] >> 4 != kWireVersion) return false;
   const uint8_t type = p[0] & 0x0f;
-  if (type == 0 || type > static_cast<uint8_t>(SegmentType::response)) return false;
+  if (type == 0 || type > static_cast<uint8_t>(SegmentType::forward)) return false;
   h = Outer{static_cast<SegmentType>(type), p[1], p[2], p[3], load_be32(p + 4), load_be64(p + 8)};
   return true;
 }
 
+inline constexpr uint8_t kInnerEven = 1 << 2;
+inline constexpr uint8_t kInnerRepair = 1 << 3;
+inline constexpr uint8_t kInnerCopy = 1 << 4;
+inline constexpr uint8_t kInnerFlags = kInnerEven | kInnerRepair | kInnerCopy;
+inline constexpr uint16_t kForwardLength = 9;
+
 struct Inner {
+  uint8_t flags = 0;
   uint8_t lane = 0;
   uint32_t sn = 0;
 };
 
 inline void store_inner(uint8_t* p, const Inner& h) {
-  p[0] = 0;
+  p[0] = h.flags;
   p[1] = h.lane;
   store_be32(p + 2, h.sn);
 }
 
 // False when flags are set that version 1 does not know.
 inline bool load_inner(const uint8_t* p, Inner& h) {
-  if (p[0] != 0) return false;
-  h = Inner{p[1], load_be32(p + 2)};
+  if ((p[0] & ~kInnerFlags) != 0) return false;
+  h = Inner{p[0], p[1], load_be32(p + 2)};
   return true;
 }
 

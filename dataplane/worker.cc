@@ -42,7 +42,9 @@ tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(const WorkerOp
       std::calloc(size_t{kWorkersMax} * kPathsMax, sizeof(ReplayWindow))));
   c.wanted.reset(rte_ring_create(unique_name("wanted", options.id).c_str(), kWantedRing,
                                  static_cast<int>(rte_socket_id()), RING_F_SP_ENQ | RING_F_SC_DEQ));
-  if (c.services == nullptr || c.replay == nullptr || c.wanted == nullptr) {
+  const bool mapped = std::all_of(c.flights.begin(), c.flights.end(),
+                                  [](const Flight& flight) { return flight.is_mapped(); });
+  if (c.services == nullptr || c.replay == nullptr || c.wanted == nullptr || !mapped) {
     return tl::unexpected<std::string>("worker: not enough memory; raise dataplane.memory_mb");
   }
   c.lan_tx.port = options.lan_port;
@@ -50,7 +52,7 @@ tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(const WorkerOp
     c.uplink_tx[u].port = options.uplink_port[u];
     c.uplink_tx[u].metered = true;
   }
-  c.hole_wait = c.ticks(uint64_t{options.hole_wait_ms_max} * 1'000'000);
+  c.hole_wait = c.hole_wait_max = c.ticks(uint64_t{options.hole_wait_ms_max} * 1'000'000);
   plans.worker_online(options.id);
   c.plans = &plans;  // last: from here on the destructor has something to undo
   return worker;
@@ -66,9 +68,12 @@ Worker::~Worker() {
   for (uint16_t slot = 0; slot < kServicesMax; ++slot) {
     for (Lane& lane : context_.service(slot).lanes) {
       if (lane.window == 0) continue;
-      context_.resequencer.flush(lane, [](rte_mbuf* packet) { rte_pktmbuf_free(packet); });
+      context_.resequencer.flush(lane, [](rte_mbuf* packet) {
+        if (packet != nullptr) rte_pktmbuf_free(packet);
+      });
     }
   }
+  forget_flights(context_);
   context_.plans->worker_offline(context_.options.id);
 }
 
@@ -81,6 +86,8 @@ uint32_t Worker::poll(uint64_t now) {
   expire_holes(c, now);
   deliver_resolved(c, now);
   keep_paths(c);
+  send_repairs(c);
+  send_acks(c);
   flush_all(c);
   c.counters.flows_aged.add(c.flows->age(now, kAgedPerPoll));
   c.counters.flows.set(c.flows->size());

@@ -103,6 +103,7 @@ TEST_F(Carrying, DeliversDuplicatesOnceAndCountsThem) {
 }
 
 TEST_F(Carrying, GivesUpHolesAndDeliversTheRestInOrder) {
+  repair_nothing();
   there(2).loss = 0.2;
   send_datagrams(0, 1000);
   settle();
@@ -124,6 +125,7 @@ TEST_F(Carrying, GivesUpHolesAndDeliversTheRestInOrder) {
 }
 
 TEST_F(Carrying, LetsAHoleWaitAsLongAsDelaysDifferAndTenMillisecondsAndNoLonger) {
+  repair_nothing();
   there(3).delay_ns = 25 * kMillisecond;  // 15 more than the others
   run_for(2 * kSecond);
   admit_both(only(1));
@@ -165,6 +167,7 @@ TEST_F(Carrying, HoldsNothingBackForAPathThatIsNotInUse) {
 }
 
 TEST_F(Carrying, PassesOnWhatComesAfterItsHoleWasGivenUp) {
+  repair_nothing();
   admit_both(only(1));
   there(1).steal_next();
   send_datagrams(0, 3);

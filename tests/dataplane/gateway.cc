@@ -86,6 +86,7 @@ void Gateway::admit(uint16_t slot, const std::array<uint16_t, kPathsMax>& weight
   plan->peer_index = peer_session_ * kServicesMax + slot;
   plan->segmentation = segmentation;
   plan->resequence = resequence;
+  plan->recovery = recovery && resequence;
   plan->inner_mtu = kInnerMtu;
   if (slot != kHouseSlot) compile_weights(weights, *plan);
   plans.publish(slot, std::move(plan));

@@ -80,6 +80,7 @@ class Gateway {
   Meters meters;
   std::unique_ptr<Worker> worker;
   WorkerOptions options;
+  bool recovery = true;  // of plans from now on; those that pass packets as they come have none
 
  private:
   uint32_t generation_ = 0;

@@ -37,6 +37,7 @@ class Refused : public TwoGateways {
   }
   // A genuine segment of path 1 that has not arrived yet.
   Bytes genuine() {
+    repair_nothing();
     admit_both(only(1));
     there(1).steal_next();
     send_datagrams(0, 1);
@@ -84,7 +85,7 @@ TEST_F(Refused, AreForgedTruncatedAndMisdirectedSegments) {
   expect_refused(forge([](Bytes& f) { f.resize(kOuter); }), Drop::bad_segment, uplink_place(0),
                  "no headers at all");
   expect_refused(set(kOuter, 0x21), Drop::bad_segment, uplink_place(0), "version 2");
-  expect_refused(set(kOuter, 0x15), Drop::bad_segment, uplink_place(0), "unknown type");
+  expect_refused(set(kOuter, 0x17), Drop::bad_segment, uplink_place(0), "unknown type");
   expect_refused(set(kOuter + 2, 0), Drop::bad_path, uplink_place(0), "path 0");
   expect_refused(set(kOuter + 2, 2), Drop::bad_path, uplink_place(0), "another uplink's path");
   expect_refused(set(kOuter + 2, 9), Drop::bad_path, uplink_place(0), "path not configured");

@@ -107,7 +107,7 @@ TEST_P(Troubles, AreDealtWithAsTheModelSaysAndEverySegmentIsAccountedFor) {
       ++came_out;
     };
     for (const auto& [at, lane, number] : traffic(GetParam(), random)) {
-      resequencer.expire(at, kWait, take);
+      resequencer.expire(at, take);
       for (LaneModel& model : models) model.expire(at);
       const Arrival arrival =
           resequencer.receive(lanes[lane], static_cast<uint32_t>(start + number),

@@ -17,7 +17,7 @@ class ResequencerTest : public ::testing::Test {
     return resequencer.receive(lane, sn, sn, now, kWait, [this](uint32_t n) { out.push_back(n); });
   }
   void expire(uint64_t now) {
-    resequencer.expire(now, kWait, [this](uint32_t n) { out.push_back(n); });
+    resequencer.expire(now, [this](uint32_t n) { out.push_back(n); });
   }
   std::vector<uint32_t> range(uint32_t from, uint32_t to) {
     std::vector<uint32_t> numbers(to - from);

@@ -44,6 +44,7 @@ class Sealed : public TwoGateways {
 };
 
 TEST_F(Sealed, IsNoSegmentOfWhichAnyOctetWasChanged) {
+  repair_nothing();
   admit_both(only(1));
   there(1).steal_next();
   send_datagrams(0, 1);
@@ -106,7 +107,9 @@ TEST_F(Sealed, LosesNothingWhenKeysChangeEverySecondForTenMinutes) {
   settle();
   received += static_cast<uint32_t>(b().hosts_received().size());
   EXPECT_EQ(received, sent);
-  EXPECT_EQ(counters(a()).dropped() + counters(b()).dropped(), 0u);
+  EXPECT_EQ(counters(a()).dropped(), 0u);
+  EXPECT_EQ(counters(b()).dropped(), b().drops(Drop::duplicate));
+  EXPECT_LT(b().drops(Drop::duplicate), sent / 100) << "overtaken ones were taken for lost";
 }
 
 TEST_F(Sealed, IsNothingWithoutAKey) {

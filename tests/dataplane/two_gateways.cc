@@ -118,6 +118,11 @@ void TwoGateways::admit_both(const std::array<uint16_t, kPathsMax>& weights,
   b().admit(slot, weights, segmentation, resequence);
 }
 
+void TwoGateways::repair_nothing() {
+  a_->recovery = b_->recovery = false;
+  admit_both(kShares);
+}
+
 uint64_t TwoGateways::first_sends(uint8_t path, uint16_t slot) const {
   return a_->meter(slot, path_place(path), Direction::sent, Kind::first).packets.get();
 }

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What was sent and did not arrive is sent again, on the path that delivers first, under its lane
+// number and a new packet number (RFC 9002, for each path; what is repaired is the client's packet,
+// not the frame).
+#include "dataplane/ack.h"
+#include "dataplane/stages.h"
+
+namespace anabranch::dataplane {
+namespace {
+
+// After this the host has sent it again itself.
+constexpr uint64_t kRepairWithinNs = 1'000'000'000;
+constexpr uint64_t kReorderingForgottenNs = 10'000'000'000;
+constexpr uint32_t kReorderingMax = 4096;
+
+void release(Context& context, Segment& segment) {
+  if (segment.clear == nullptr) return;
+  rte_pktmbuf_free(segment.clear);
+  segment.clear = nullptr;
+  --context.retained;
+}
+
+// It will not come: the receiver need not wait (as RFC 3758 FORWARD TSN).
+void give_up(Context& context, Segment& segment) {
+  release(context, segment);
+  context.counters.given_up.add(1);
+  const Plan* plan = context.plans->plan(segment.slot);
+  if (plan == nullptr || plan->peer_index != segment.peer_index) return;
+  const uint8_t p = earliest_path(context, plan->path_mask);
+  if (p == 0) return;
+  uint8_t content[kForwardLength];
+  store_be32(content, segment.peer_index);
+  content[4] = segment.lane;
+  store_be32(content + 5, segment.sn);
+  send_control(context, p, context.plans->paths().paths[p], SegmentType::forward, content);
+}
+
+void repair(Context& context, Flight& flight, Sent& sent) {
+  sent.fate = Fate::lost;
+  flight.octets -= sent.octets;
+  Segment segment = sent.segment;
+  sent.segment.clear = nullptr;
+  if (segment.clear == nullptr || context.now_ns - segment.born_ns > kRepairWithinNs ||
+      !context.repairs.put(segment)) {
+    give_up(context, segment);
+  }
+}
+
+// Overtaken and not lost: the path reorders.
+void learn_reordering(Context& context, Flight& flight, const Sent& sent, uint64_t largest) {
+  const auto by =
+      static_cast<uint32_t>(std::min<uint64_t>(largest - sent.number + 1, kReorderingMax));
+  const uint64_t took_ns = context.now_ns - sent.at_ns;
+  if (by < Flight::kPacketThreshold) return;
+  flight.reordering = std::max(flight.reordering, by);
+  flight.overtaken_ns = std::max(flight.overtaken_ns, took_ns);
+  flight.reordered_at_ns = context.now_ns;
+}
+
+void acknowledge(Context& context, Flight& flight, Sent& sent, uint64_t largest_before) {
+  if (sent.fate == Fate::none || sent.fate == Fate::settled) return;
+  if (flight.any_acked && sent.number < largest_before)
+    learn_reordering(context, flight, sent, largest_before);
+  if (sent.fate == Fate::in_flight) {
+    flight.octets -= sent.octets;
+    release(context, sent.segment);
+  } else {
+    context.counters.repaired_in_vain.add(1);
+  }
+  sent.fate = Fate::settled;
+}
+
+uint64_t patience_of(uint64_t by_rtt_ns, const Flight& flight) {
+  return std::max(by_rtt_ns, flight.overtaken_ns + flight.overtaken_ns / 8);
+}
+
+// RFC 9002 6.1: by how many others overtook it, or for how long it was overtaken.
+void detect_losses(Context& context, uint8_t p, Flight& flight) {
+  if (context.now_ns - flight.reordered_at_ns > kReorderingForgottenNs) {
+    flight.reordering = Flight::kPacketThreshold;
+    flight.overtaken_ns = 0;
+  }
+  const uint64_t patience_ns = patience_of(context.measures[p].loss_patience_ns(), flight);
+  flight.loss_at_ns = 0;
+  for (uint64_t n = flight.first; n < flight.largest_acked; ++n) {
+    Sent& sent = flight.at(n);
+    if (sent.fate != Fate::in_flight) continue;
+    if (flight.largest_acked - n >= flight.reordering ||
+        context.now_ns - sent.at_ns >= patience_ns) {
+      repair(context, flight, sent);
+    } else if (flight.loss_at_ns == 0) {
+      flight.loss_at_ns = sent.at_ns + patience_ns;
+    }
+  }
+  flight.advance(context.now_ns - std::min(context.now_ns, 2 * patience_ns));
+}
+
+void receive_report(Context& context, const AckReport& report) {
+  if (report.worker != context.options.id || report.path >= kPathsMax) return;
+  Flight& flight = context.flights[report.path];
+  const Sent* largest = flight.find(report.largest);
+  if (largest == nullptr) return;  // of another life of this process, or made up
+  PathMeasure& measure = context.measures[report.path];
+  measure.delay_out(largest->at_ns, report.received_ns);
+  if (!flight.any_acked || report.largest > flight.largest_acked)
+    measure.round_trip(largest->at_ns, uint64_t{report.held_us} * 1000, context.now_ns);
+  const uint64_t largest_before = flight.largest_acked;
+  uint64_t top = report.largest + 1;
+  for (uint8_t i = 0; i < report.range_count && top > flight.first; ++i) {
+    top -= std::min<uint64_t>(report.ranges[i].missing, top - flight.first);
+    const uint64_t end = top - std::min<uint64_t>(report.ranges[i].arrived, top - flight.first);
+    for (; top > end; --top) acknowledge(context, flight, flight.at(top - 1), largest_before);
+  }
+  flight.largest_acked = std::max(flight.largest_acked, report.largest);
+  flight.any_acked = true;
+  flight.acked_at_ns = context.now_ns;
+  detect_losses(context, report.path, flight);
+}
+
+// Everything that has been under way for longer than it should have.
+void repair_overdue(Context& context, Flight& flight, uint64_t pto_ns) {
+  for (uint64_t n = flight.first; n < flight.next; ++n) {
+    Sent& sent = flight.at(n);
+    if (context.now_ns - sent.at_ns < pto_ns) break;
+    if (sent.fate == Fate::in_flight) repair(context, flight, sent);
+  }
+}
+
+}  // namespace
+
+void retain(Context& context, uint8_t p, const Segment& segment, uint16_t octet_count) {
+  Flight& flight = context.flights[p];
+  Sent& sent = flight.at(flight.next - 1);
+  sent.fate = Fate::in_flight;
+  sent.octets = octet_count;
+  sent.segment = segment;
+  flight.octets += octet_count;
+  if (context.retained >= context.options.retained_max) {
+    context.counters.unretained.add(1);
+    rte_pktmbuf_free(segment.clear);
+    sent.segment.clear = nullptr;
+    return;
+  }
+  ++context.retained;
+}
+
+bool receive_acks(Context& context, std::span<const uint8_t> content) {
+  context.acks_heard_ns = context.now_ns;
+  while (!content.empty()) {
+    AckReport report;
+    if (!load_report(content, report)) return false;
+    receive_report(context, report);
+  }
+  return true;
+}
+
+void forget_number(Context& context, Sent& sent, Flight& flight) {
+  flight.octets -= sent.octets;
+  give_up(context, sent.segment);
+}
+
+void keep_flight(Context& context, uint8_t p, bool alive) {
+  Flight& flight = context.flights[p];
+  PathMeasure& measure = context.measures[p];
+  if (flight.loss_at_ns != 0 && context.now_ns >= flight.loss_at_ns)
+    detect_losses(context, p, flight);
+  flight.advance(0);
+  if (flight.first == flight.next) return;
+  if (!alive) return repair_overdue(context, flight, 0);
+  const uint64_t oldest_ns = flight.at(flight.first).at_ns;
+  const uint64_t pto_ns = patience_of(measure.pto_ns(), flight);
+  const uint64_t waited_ns = context.now_ns - oldest_ns;
+  if (waited_ns < pto_ns) return;
+  // While nothing at all is acknowledged, it may be that the acknowledgements do not arrive.
+  const bool others_are_heard = context.acks_heard_ns >= oldest_ns + measure.rtt_ns();
+  if (!others_are_heard && waited_ns < 2 * pto_ns) return;
+  measure.suspect(context.now_ns);
+  repair_overdue(context, flight, pto_ns);
+}
+
+void send_repairs(Context& context) {
+  while (!context.repairs.empty()) {
+    Drop unable;
+    if (!may_seal(context, unable)) return;
+    Segment segment = context.repairs.front();
+    const Plan* plan = context.plans->plan(segment.slot);
+    const bool wanted = plan != nullptr && plan->peer_index == segment.peer_index;
+    const uint8_t p = wanted ? earliest_path(context, plan->path_mask) : 0;
+    if (wanted && p == 0) return;  // all are dead: what is kept waits
+    context.repairs.drop_front();
+    if (!wanted || context.now_ns - segment.born_ns > kRepairWithinNs) {
+      give_up(context, segment);
+      continue;
+    }
+    --context.retained;  // retain() counts it again
+    octets(segment.clear)[0] |= kInnerRepair;
+    if (!transmit(context, segment, p, Kind::repair, true)) {
+      ++context.retained;
+      context.repairs.put(segment);
+      return;
+    }
+    context.counters.made.add(1);
+    context.counters.repaired.add(1);
+  }
+}
+
+void forget_flights(Context& context) {
+  for (Flight& flight : context.flights) {
+    for (uint64_t n = flight.first; n < flight.next; ++n) {
+      Sent& sent = flight.at(n);
+      if (sent.fate == Fate::in_flight) release(context, sent.segment);
+      sent.fate = Fate::settled;
+    }
+    flight.forget();
+  }
+  while (!context.repairs.empty()) {
+    Segment segment = context.repairs.front();
+    release(context, segment);
+    context.repairs.drop_front();
+  }
+}
+
+}  // namespace anabranch::dataplane
