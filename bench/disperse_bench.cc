@@ -22,7 +22,7 @@ Plan plan_of_paths(int64_t count) {
 
 void disperse_by_packet(benchmark::State& state) {
   const Plan plan = plan_of_paths(state.range(0));
-  Dispersion dispersion;
+  Shares dispersion;
   uint32_t octets = 0;
   CyclesPerPacket cycles(state, 1);
   for (auto _ : state) {

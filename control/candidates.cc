@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "control/scenario.h"
+#include "dataplane/bounds.h"
 #include "dataplane/wire.h"
 
 namespace anabranch::control {
@@ -63,19 +64,19 @@ constexpr Direction kUp{&PathState::rate_up_bps, &PathState::loss_up, &Scenario:
 constexpr Direction kDown{&PathState::rate_down_bps, &PathState::loss_down,
                           &Scenario::Share::weight_down};
 
-// A bundle gives the sum, one flow at a time only its own path's; loss limits both.
+// A bundle gives the sum of those that are not too slow for it, and what it loses is repaired. One
+// flow at a time has only its own path, and loss limits it.
 double goodput(const Used& used, Segmentation segmentation, const Direction& d) {
-  double sum = 0, best = 0, rate = 0, lost = 0, rtt_ms = 0;
+  const PathState& quickest = **std::min_element(
+      used.begin(), used.end(),
+      [](const PathState* a, const PathState* b) { return a->rtt_min_ms < b->rtt_min_ms; });
+  double sum = 0, best = 0;
   for (const PathState* p : used) {
     const double link = usable_bps(p->*d.rate, p->*d.loss) * efficiency(*p);
     best = std::max(best, std::min(link, loss_limit_bps(p->mtu, p->rtt_ms, p->*d.loss)));
-    sum += link;
-    rate += static_cast<double>(p->*d.rate);
-    lost += static_cast<double>(p->*d.rate) * (p->*d.loss);
-    rtt_ms = std::max(rtt_ms, p->rtt_ms);
+    if (!too_slow_beside(*p, quickest)) sum += link;
   }
-  if (segmentation == Segmentation::flow) return best;
-  return std::min(sum, loss_limit_bps(used.front()->mtu, rtt_ms, rate == 0 ? 0 : lost / rate));
+  return segmentation == Segmentation::flow ? best : sum;
 }
 
 double latency_ms(const Used& used, Segmentation segmentation) {
@@ -99,8 +100,10 @@ void share_out(Scenario& s, const Used& used, const Direction& d) {
 Scenario make(const Used& used, Segmentation segmentation) {
   Scenario s;
   s.segmentation = segmentation;
-  // One path, or whole flows on one path each, come in order by themselves.
-  s.resequence = segmentation == Segmentation::packet && used.size() > 1;
+  // Whole flows on one path each come in order by themselves.
+  s.resequence = segmentation == Segmentation::packet;
+  s.dispersion =
+      segmentation == Segmentation::packet ? Dispersion::earliest_delivery : Dispersion::weighted;
   for (const PathState* p : used) s.shares.push_back({p->index, p->name, p->provider, 0, 0});
   share_out(s, used, kUp);
   share_out(s, used, kDown);
@@ -130,6 +133,22 @@ bool allowed(const Profile& profile, Segmentation segmentation) {
 
 const char* to_string(Segmentation segmentation) {
   return segmentation == Segmentation::flow ? "flow" : "packet";
+}
+
+const char* to_string(Dispersion dispersion) {
+  return dispersion == Dispersion::weighted ? "weighted" : "earliest-delivery";
+}
+
+std::optional<Dispersion> find_dispersion(std::string_view name) {
+  for (const Dispersion d : {Dispersion::weighted, Dispersion::earliest_delivery}) {
+    if (name == to_string(d)) return d;
+  }
+  return std::nullopt;
+}
+
+bool too_slow_beside(const PathState& path, const PathState& other) {
+  return (path.rtt_min_ms - other.rtt_min_ms) / 2 >
+         static_cast<double>(dataplane::kSpreadMaxNs) / 1e6;
 }
 
 std::vector<Scenario> candidates(const std::vector<PathState>& paths, const Profile& profile) {

@@ -68,6 +68,9 @@ std::unique_ptr<const dataplane::Plan> compile(
   plan->segmentation = carriage.segmentation == Segmentation::flow
                            ? dataplane::Segmentation::flow
                            : dataplane::Segmentation::packet;
+  plan->dispersion = carriage.dispersion == Dispersion::weighted
+                         ? dataplane::Dispersion::weighted
+                         : dataplane::Dispersion::earliest_delivery;
   plan->resequence = carriage.resequence;
   // What is passed on as it comes would come twice.
   plan->recovery = carriage.resequence;

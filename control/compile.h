@@ -20,6 +20,7 @@ Weights weights_down(const Scenario& scenario);
 // One direction of a service, as a gateway sends it.
 struct Carriage {
   Segmentation segmentation = Segmentation::packet;
+  Dispersion dispersion = Dispersion::weighted;
   bool resequence = true;
   Weights weights{};
   bool operator==(const Carriage&) const = default;

@@ -132,6 +132,7 @@ UplinkConfig read_uplink(TableReader& t) {
   u.port = read_port(t);
   u.rate_up_bps = t.parsed("rate_up", kRate, parse_rate).value_or(0);
   u.rate_down_bps = t.parsed("rate_down", kRate, parse_rate).value_or(0);
+  u.link_overhead = static_cast<uint16_t>(t.integer("link_overhead", u.link_overhead, 0, 200));
   u.gateway = t.parsed("gateway", kAddress, parse_ipv4, false);
   t.finish();
   return u;

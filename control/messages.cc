@@ -75,6 +75,8 @@ Announce read_announce(JsonReader& r) {
   };
   a.segmentation = r.parsed("segmentation", "\"flow\" or \"packet\"", segmentation)
                        .value_or(Segmentation::packet);
+  a.dispersion = r.parsed("dispersion", "\"weighted\" or \"earliest-delivery\"", find_dispersion)
+                     .value_or(Dispersion::weighted);
   a.resequence = r.boolean("resequence");
   const auto weights = r.integers("weights", 65535, a.weights.size());
   for (size_t i = 0; i < weights.size(); ++i) a.weights[i] = static_cast<uint16_t>(weights[i]);
@@ -132,6 +134,7 @@ std::string encode(const Message& message) {
                     {"receiver", m.receiver},
                     {"rules", rules},
                     {"segmentation", to_string(m.segmentation)},
+                    {"dispersion", to_string(m.dispersion)},
                     {"resequence", m.resequence},
                     {"weights", m.weights}};
           },

@@ -54,6 +54,7 @@ struct Announce {
   uint32_t receiver = 0;
   std::vector<TrafficRule> rules;
   Segmentation segmentation = Segmentation::packet;
+  Dispersion dispersion = Dispersion::weighted;
   bool resequence = true;
   std::array<uint16_t, 16> weights{};  // by path number
 };

@@ -110,6 +110,7 @@ void Peering::announce(const Carried& service, const Carriage& towards_us) {
                          .receiver = service.receiver,
                          .rules = mirrored(service.rules),
                          .segmentation = towards_us.segmentation,
+                         .dispersion = towards_us.dispersion,
                          .resequence = towards_us.resequence,
                          .weights = towards_us.weights});
 }
@@ -143,7 +144,8 @@ void Peering::receive_announce(const Announce& announce) {
     spdlog::warn("service {} of {} refused: {}", announce.service, config_.peer.name, why);
     return session_.send(Refuse{announce.service, why});
   }
-  const Carriage carriage{announce.segmentation, announce.resequence, announce.weights};
+  const Carriage carriage{announce.segmentation, announce.dispersion, announce.resequence,
+                          announce.weights};
   Carried* service = visitor(announce.service);
   if (service == nullptr) {
     const uint64_t id = Carried::kVisitor | ++visitors_seen_;

@@ -185,7 +185,7 @@ class Preference {
     for (const PathState& p : paths_) {
       const bool used = std::any_of(s.shares.begin(), s.shares.end(),
                                     [&](const auto& share) { return share.path_index == p.index; });
-      if (!used) why.push_back(p.name + " is left out: " + left_out(p));
+      if (!used) why.push_back(p.name + " is left out: " + left_out(p, &s));
     }
     return why;
   }
@@ -207,16 +207,17 @@ class Preference {
   }
 
   std::string disperses(const Scenario& s) const {
-    if (s.shares.size() == 1) return "all goes one way, so nothing has to be put in order again";
+    if (s.shares.size() == 1)
+      return s.resequence ? "all goes one way; what it loses is repaired"
+                          : "all goes one way, and nothing is repaired";
     std::string parts;
     for (const auto& share : s.shares)
       parts += (parts.empty() ? "" : " : ") + fmt::format("{:.0f} %", share.weight_up / 655.35);
     if (s.segmentation == Segmentation::flow)
       return "whole flows are dispersed " + parts +
              " by what each link can carry; one flow at a time stays on one path";
-    return "packets are dispersed " + parts +
-           " by what each link can carry, and put in order again within the spread of the links' "
-           "delays";
+    return "each packet takes the path that delivers it first, which with all of them full is " +
+           parts + "; what is lost is repaired, and all is put in order again";
   }
 
   std::string costs(const Scenario& s) const {
@@ -233,7 +234,7 @@ class Preference {
     return text;
   }
 
-  std::string left_out(const PathState& p) const {
+  std::string left_out(const PathState& p, const Scenario* chosen = nullptr) const {
     if (!p.alive) return "down";
     switch (standing(p)) {
       case Standing::never:
@@ -241,8 +242,18 @@ class Preference {
       case Standing::avoid:
         return "the profile avoids it";
       default:
-        return "the request is served better without it";
+        break;
     }
+    for (const auto& share : chosen == nullptr ? std::vector<Scenario::Share>{} : chosen->shares) {
+      const PathState& used = path(share);
+      if (too_slow_beside(p, used))
+        return fmt::format(
+            "parked, for with {:.0f} ms one way it would delay flows on {} by more than it could "
+            "carry "
+            "for them; it is measured on, and taken back when it helps",
+            p.rtt_min_ms / 2, used.name);
+    }
+    return "the request is served better without it";
   }
 
   std::string unusable() const {
@@ -304,7 +315,7 @@ nlohmann::json to_json(const Scenario& s, const std::string& currency) {
                       {"weight_down", share.weight_down}});
   }
   return {{"segmentation", to_string(s.segmentation)},
-          {"dispersion", "weighted"},
+          {"dispersion", to_string(s.dispersion)},
           {"assemblage", s.resequence ? "resequence" : "pass-through"},
           {"shares", shares},
           {"expected",

@@ -44,6 +44,11 @@ Ratings rate(const std::vector<PathState>& paths);
 
 enum class Segmentation : uint8_t { flow, packet };
 const char* to_string(Segmentation segmentation);
+// Which path a packet takes where packets of a flow may take different ones; whole flows are always
+// dispersed by shares.
+enum class Dispersion : uint8_t { weighted, earliest_delivery };
+const char* to_string(Dispersion dispersion);
+std::optional<Dispersion> find_dispersion(std::string_view name);
 
 struct Prediction {
   double goodput_up_bps = 0, goodput_down_bps = 0;  // octets of the clients' IP packets' payload
@@ -56,7 +61,8 @@ struct Prediction {
 // One combination of segmentation, dispersion and assemblage with its paths.
 struct Scenario {
   Segmentation segmentation = Segmentation::packet;
-  // Dispersion is weighted: shares by path, of 65535 in all; 0 = not used.
+  Dispersion dispersion = Dispersion::weighted;
+  // Of 65535 in all; 0 = not used. What is expected, where the dispersion is not weighted.
   struct Share {
     uint8_t path_index = 0;
     std::string name;
@@ -65,10 +71,14 @@ struct Scenario {
     auto operator<=>(const Share&) const = default;
   };
   std::vector<Share> shares;
-  bool resequence = true;  // assemblage: with deadline, or pass through
+  bool resequence = true;  // assemblage: in order and with repair, or pass through
   Prediction expected;
   std::vector<std::string> reasons;  // sentences
 };
+
+// Whether `path` is so much slower than `other` that the data plane does not put flows together
+// over both (dataplane/disperse.cc).
+bool too_slow_beside(const PathState& path, const PathState& other);
 
 // Every combination of a non-empty subset of the paths that are alive and not "never", with each
 // allowed segmentation; each with its prediction. At most 8 paths.

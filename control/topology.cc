@@ -3,6 +3,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "dataplane/pace.h"
+
 namespace anabranch::control {
 namespace {
 
@@ -105,6 +107,8 @@ void Topology::publish_paths() {
     path.local = port.address.value;
     set_remote(configured, path);
     path.mtu = port.mtu;
+    path.pace = dataplane::pace_of(uplink.rate_up_bps);
+    path.link_overhead = uplink.link_overhead;
     const auto mac = next_hop_mac(port, uplink.gateway.value_or(configured.peer_address));
     path.reachable = mac.has_value() && path.remote != 0;
     if (mac) dataplane::make_header(path, port.mac, *mac, config_.peer.port);

@@ -118,12 +118,13 @@ class PathMeasure {
   int64_t delay_out_ns() const { return delay_out_ns_; }
 
   uint64_t rtt_ns() const { return rtt_ns_ == 0 ? kRttInitialNs : rtt_ns_; }
-  // RFC 9002 6.1.2 and 6.2.1.
+  // RFC 9002 6.1.2 and 6.2.1. What is overdue is sent again though it may be under way: half a
+  // round trip more, and two acknowledgements that went by slower paths, are waited for.
   uint64_t loss_patience_ns() const {
     return std::max(rtt_ns(), rtt_latest_ns_) * 9 / 8 + kTimerNs;
   }
   uint64_t pto_ns() const {
-    return rtt_ns() + std::max(4 * rtt_variation_ns_, kTimerNs) + kAckDelayMaxNs;
+    return rtt_ns() * 3 / 2 + std::max(4 * rtt_variation_ns_, kTimerNs) + 2 * kAckDelayMaxNs;
   }
 
   void write(PathTelemetry& telemetry, bool alive) const;

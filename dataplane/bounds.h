@@ -21,6 +21,9 @@ inline constexpr uint8_t kPhasesMax = 16;  // key phases in force at once
 inline constexpr uint32_t kWindowSize = 8192;
 inline constexpr uint16_t kWindows = 32;  // lanes that may have a hole at once
 
+// A path slower than the fastest by more than this would delay a flow more than it could give.
+inline constexpr int64_t kSpreadMaxNs = 100'000'000;
+
 inline constexpr uint16_t kFrameMax = 1514;  // Ethernet without tags and FCS
 inline constexpr uint16_t kEthernetHeader = 14;
 

@@ -22,7 +22,9 @@
 #include "dataplane/flow_table.h"
 #include "dataplane/keys.h"
 #include "dataplane/meter.h"
+#include "dataplane/pace.h"
 #include "dataplane/plan_table.h"
+#include "dataplane/queues.h"
 #include "dataplane/replay.h"
 #include "dataplane/resequence.h"
 
@@ -39,6 +41,7 @@ struct WorkerOptions {
   uint32_t flow_idle_s = 60;
   uint32_t hole_wait_ms_max = 500;
   uint32_t held_max = 16384;      // packets that may wait in lanes at once
+  uint32_t queued_max = 8192;     // packets that may wait for a path
   uint32_t retained_max = 16384;  // packets kept until they are acknowledged
 };
 
@@ -65,7 +68,7 @@ struct ServiceState {
   uint32_t peer_index;      // next_sn belongs to it
   uint32_t receiver_index;  // lanes belong to it
   std::array<uint32_t, kLanes> next_sn;
-  Dispersion dispersion;
+  Shares shares;
   std::array<Lane, kLanes> lanes;
 };
 
@@ -99,6 +102,9 @@ struct Context {
 
   std::array<PathMeasure, kPathsMax> measures;
   std::array<Flight, kPathsMax> flights;
+  std::array<Pace, kPathsMax> paces;
+  Queues queues;
+  CodelLimits codel;
   RepairQueue repairs;
   uint32_t retained = 0;
   uint64_t acks_heard_ns = 0;  // when the last came, of whatever path

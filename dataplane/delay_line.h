@@ -19,7 +19,7 @@ struct Arrived {
 };
 
 struct DelayLine {
-  static constexpr uint32_t kSize = 4096;  // 100 ms of 500 Mbit/s at 1500 octets
+  static constexpr uint32_t kSize = 16384;  // 200 ms of 1 Gbit/s at 1500 octets
   struct Entry {
     Arrived arrived;
     uint64_t due;

@@ -1,24 +1,98 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/disperse.h"
 
+#include <algorithm>
+
 #include "dataplane/stages.h"
 
 namespace anabranch::dataplane {
+namespace {
+
+// How far ahead of its pace a path may be given packets of flows that are in no hurry for more.
+constexpr uint64_t kBorrowNs = 5'000'000;
+
+using What = Choice::What;
+
+// Who has no say in the path waits for it.
+Choice free_or_wait(const Context& context, uint8_t p) {
+  if (p == 0) return {};
+  return {context.paces[p].is_free(context.now_ns) ? What::path : What::wait, p};
+}
+
+template <typename Predicate>
+uint16_t those(uint16_t mask, Predicate predicate) {
+  uint16_t result = 0;
+  for (uint32_t m = mask; m != 0; m &= m - 1) {
+    const auto p = static_cast<uint8_t>(std::countr_zero(m));
+    if (predicate(p)) result = static_cast<uint16_t>(result | 1u << p);
+  }
+  return result;
+}
+
+// Those that can be sent on; suspected ones only when there are no others.
+uint16_t usable_paths(const Context& context, uint16_t mask) {
+  const PathTable& table = context.plans->paths();
+  const uint16_t alive = those(static_cast<uint16_t>(mask & context.alive),
+                               [&](uint8_t p) { return table.paths[p].reachable; });
+  const uint16_t sound = those(alive, [&](uint8_t p) { return !context.measures[p].suspected(); });
+  return sound != 0 ? sound : alive;
+}
+
+int64_t delay_of(const Context& context, uint8_t p) {
+  const PathMeasure& measure = context.measures[p];
+  return measure.delay_out_known() ? measure.delay_out_ns() : INT64_MAX / 2;
+}
+
+template <typename Cost>
+uint8_t least(uint16_t mask, Cost cost) {
+  uint8_t best = 0;
+  for (uint32_t m = mask; m != 0; m &= m - 1) {
+    const auto p = static_cast<uint8_t>(std::countr_zero(m));
+    if (best == 0 || cost(p) < cost(best)) best = p;
+  }
+  return best;
+}
+
+uint8_t earliest_of(const Context& context, uint16_t usable) {
+  return least(usable, [&](uint8_t p) {
+    return delay_of(context, p) + static_cast<int64_t>(context.paces[p].ahead_ns(context.now_ns));
+  });
+}
+
+Choice choose_earliest(const Context& context, uint16_t usable, bool even) {
+  if (!even) {
+    const uint8_t p = earliest_of(context, usable);
+    if (p == 0) return {};
+    return {context.paces[p].ahead_ns(context.now_ns) > kBorrowNs ? What::wait : What::path, p};
+  }
+  const auto delay = [&](uint8_t p) { return delay_of(context, p); };
+  const uint8_t fastest = least(usable, delay);
+  const uint16_t worthwhile =
+      those(usable, [&](uint8_t p) { return delay(p) - delay(fastest) <= kSpreadMaxNs; });
+  const uint16_t free =
+      those(worthwhile, [&](uint8_t p) { return context.paces[p].is_free(context.now_ns); });
+  if (free == 0) return {worthwhile == 0 ? What::none : What::wait, 0};
+  return {What::path, least(free, delay)};
+}
+
+}  // namespace
 
 uint8_t earliest_path(const Context& context, uint16_t mask) {
-  const PathTable& table = context.plans->paths();
-  const auto delay = [&](uint8_t p) {
-    const PathMeasure& measure = context.measures[p];
-    return measure.delay_out_known() ? measure.delay_out_ns() : INT64_MAX;
-  };
-  uint8_t best = 0, suspect = 0;
-  for (uint32_t m = static_cast<uint16_t>(mask & context.alive); m != 0; m &= m - 1) {
-    const auto p = static_cast<uint8_t>(std::countr_zero(m));
-    if (!table.paths[p].reachable) continue;
-    uint8_t& place = context.measures[p].suspected() ? suspect : best;
-    if (place == 0 || delay(p) < delay(place)) place = p;
-  }
-  return best != 0 ? best : suspect;
+  return earliest_of(context, usable_paths(context, mask));
+}
+
+Choice choose_path(Context& context, const Plan& plan, ServiceState& service, uint8_t bucket,
+                   uint16_t length, bool even) {
+  const uint16_t usable = usable_paths(context, plan.path_mask);
+  if (plan.segmentation == Segmentation::flow)
+    return free_or_wait(context, choose_by_flow(plan, usable, bucket));
+  if (plan.dispersion == Dispersion::earliest_delivery)
+    return choose_earliest(context, usable, even);
+  const auto octet_count = static_cast<uint32_t>(length + kSegmentOverhead);
+  const Choice choice =
+      free_or_wait(context, choose_by_packet(plan, service.shares, usable, octet_count));
+  if (choice.what == What::wait) undo_choice(plan, service.shares, choice.path, octet_count);
+  return choice;
 }
 
 }  // namespace anabranch::dataplane

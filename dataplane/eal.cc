@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <vector>
 
+#include "dataplane/queues.h"
+
 namespace anabranch::dataplane {
 namespace {
 
@@ -56,7 +58,7 @@ tl::expected<void, std::string> start_eal(const EalOptions& options) {
 
 tl::expected<rte_mempool*, std::string> create_pool(uint32_t packets) {
   constexpr unsigned kCache = 256;
-  rte_mempool* pool = rte_pktmbuf_pool_create("packets", packets, kCache, 0,
+  rte_mempool* pool = rte_pktmbuf_pool_create("packets", packets, kCache, sizeof(Waiting),
                                               RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   if (pool == nullptr) {
     return tl::unexpected("no memory for " + std::to_string(packets) + " packet buffers (" +

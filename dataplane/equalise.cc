@@ -10,22 +10,31 @@
 namespace anabranch::dataplane {
 namespace {
 
-// How much sooner this path's segments come than the slowest's, of the paths the peer uses.
+// How much sooner this path's segments come than the slowest's, of the paths the peer uses for
+// segments of even delay.
 uint64_t head_start_ns(const Context& context, uint8_t path) {
   const PathMeasure& own = context.measures[path];
   if (!own.delay_known()) return 0;
-  int64_t slowest = own.delay_min_ns();
-  for (uint32_t m = context.alive; m != 0; m &= m - 1) {
-    const auto p = static_cast<uint8_t>(std::countr_zero(m));
-    const PathMeasure& other = context.measures[p];
-    if (other.delay_known() && other.peer_uses()) slowest = std::max(slowest, other.delay_min_ns());
-  }
+  int64_t fastest = own.delay_min_ns(), slowest = own.delay_min_ns();
+  const auto each = [&](auto&& look) {
+    for (uint32_t m = context.alive; m != 0; m &= m - 1) {
+      const PathMeasure& other = context.measures[static_cast<uint8_t>(std::countr_zero(m))];
+      if (other.delay_known() && other.peer_uses()) look(other.delay_min_ns());
+    }
+  };
+  each([&](int64_t delay) { fastest = std::min(fastest, delay); });
+  each([&](int64_t delay) {
+    if (delay - fastest <= kSpreadMaxNs) slowest = std::max(slowest, delay);
+  });
   return static_cast<uint64_t>(slowest - own.delay_min_ns());
 }
 
 }  // namespace
 
 void equalise(Context& context, const Arrived& arrived, uint8_t path, uint64_t now) {
+  // What is not sent to be even, and repairs, are waited for.
+  if (!arrived.inner.has(kInnerEven) || arrived.inner.has(kInnerRepair))
+    return assemble(context, arrived, now);
   DelayLine& line = context.delay_lines[path];
   const uint64_t cap_ns = uint64_t{context.options.hole_wait_ms_max} * 1'000'000;
   const uint64_t due = now + context.ticks(std::min(head_start_ns(context, path), cap_ns));

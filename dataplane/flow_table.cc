@@ -62,11 +62,7 @@ Flow* FlowTable::insert(const FlowKey& key, uint64_t now) {
   Flow& flow = flows_[static_cast<uint32_t>(position)];
   if (flow.seen != 0) return &flow;
   ++size_;
-  // Lane and bucket come from different bits, or flows of a lane would share their path.
-  flow = Flow{.key = key,
-              .seen = now,
-              .lane = static_cast<uint8_t>(signature >> 8),
-              .bucket = static_cast<uint8_t>((signature >> 16) % kFlowBuckets)};
+  flow = Flow{.key = key, .seen = now, .hash = static_cast<uint16_t>(signature >> 8)};
   return &flow;
 }
 

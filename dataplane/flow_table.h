@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The flows a worker knows: flow key → service slot, lane and bucket.
+// The flows a worker knows: flow key → service slot, lane, bucket and queue.
 //
 // Owned by one worker. Allocated once; nothing is allocated for a packet or a flow. Entries idle
 // for longer than the limit are removed a few at a time, at every poll.
@@ -15,6 +15,7 @@
 
 #include <tl/expected.hpp>
 
+#include "dataplane/bounds.h"
 #include "dataplane/classify.h"
 #include "dataplane/parse.h"
 
@@ -22,13 +23,22 @@ namespace anabranch::dataplane {
 
 struct Flow {
   FlowKey key;
-  uint64_t seen = 0;   // ticks; 0: entry is free
-  uint32_t epoch = 0;  // of the ruleset it was classified by
-  uint16_t slot = 0;   // 0: no service
-  uint8_t lane = 0;
-  uint8_t bucket = 0;  // 0..kFlowBuckets-1
+  uint64_t seen = 0;       // ticks; 0: entry is free
+  uint32_t epoch = 0;      // of the ruleset it was classified by
+  uint16_t slot : 10 = 0;  // 0: no service
+  uint16_t begun : 6 = 0;  // packets with data it began with, up to kBegunMax
+  uint16_t hash = 0;
+  static constexpr uint16_t kBegunMax = 8;
+
+  // TCP has lanes of its own: nothing else waits with it for slow paths and repairs. Lane and
+  // bucket are of different bits, or flows of a lane would share their path.
+  uint8_t lane() const {
+    constexpr uint8_t kTcp = 6, kHalf = kLanes / 2;
+    return static_cast<uint8_t>((hash & (kHalf - 1)) | (key.protocol == kTcp ? 0 : kHalf));
+  }
+  uint8_t bucket() const { return static_cast<uint8_t>((hash >> 8) % kFlowBuckets); }
 };
-static_assert(sizeof(Flow) == 32);
+static_assert(sizeof(Flow) == 32 && kServicesMax <= 1 << 10);
 
 class FlowTable {
  public:

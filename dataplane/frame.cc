@@ -32,6 +32,7 @@ rte_mbuf* make_frame(Context& context, uint8_t p, const Path& path, SegmentType 
   Flight& flight = context.flights[p];
   if (flight.at(number).fate == Fate::in_flight) forget_number(context, flight.at(number), flight);
   flight.add(number, context.now_ns);
+  context.paces[p].take(outer_length + path.link_overhead, path.pace, context.now_ns);
   const KeyTable& keys = context.plans->keys();
   seal(*keys.send,
        {.type = type,

@@ -32,6 +32,16 @@ void update_hole_wait(Context& context) {
   context.hole_wait = context.ticks(wait_ns);
 }
 
+void update_codel(Context& context) {
+  uint64_t rtt_ns = 0;
+  for (uint32_t m = context.alive; m != 0; m &= m - 1) {
+    const auto p = static_cast<uint8_t>(std::countr_zero(m));
+    if (context.plans->paths().paths[p].in_use)
+      rtt_ns = std::max(rtt_ns, context.measures[p].rtt_ns());
+  }
+  if (rtt_ns != 0) context.codel = codel_limits(rtt_ns, context.queues.flows());
+}
+
 void keep_path(Context& context, uint8_t p, const Path& path) {
   PathMeasure& measure = context.measures[p];
   const auto bit = static_cast<uint16_t>(1u << p);
@@ -69,6 +79,7 @@ void keep_paths(Context& context) {
     }
   }
   update_hole_wait(context);
+  update_codel(context);
 }
 
 void receive_beat(Context& context, uint8_t path, std::span<const uint8_t> payload) {

@@ -103,6 +103,15 @@ uint16_t internet_checksum(std::span<const uint8_t> bytes, uint32_t initial) {
   return static_cast<uint16_t>(~sum);
 }
 
+bool mark_congestion(uint8_t* ip) {
+  constexpr uint8_t kEcn = 3;
+  if ((ip[1] & kEcn) == 0) return false;
+  const uint16_t before = load_be16(ip);
+  ip[1] |= kEcn;
+  store_be16(ip + 10, adjust_checksum(load_be16(ip + 10), before, load_be16(ip)));
+  return true;
+}
+
 void decrement_ttl(uint8_t* ip) {
   const uint16_t before = load_be16(ip + 8);
   ip[8] = static_cast<uint8_t>(ip[8] - 1);

@@ -58,6 +58,9 @@ inline uint16_t adjust_checksum(uint16_t checksum, uint16_t before, uint16_t aft
   return static_cast<uint16_t>(~sum);
 }
 
+// Marks the IPv4 header at `ip` as one that met congestion (RFC 3168); false when it may not be.
+bool mark_congestion(uint8_t* ip);
+
 // Takes one off the TTL of the IPv4 header at `ip`; the checksum stays right.
 void decrement_ttl(uint8_t* ip);
 

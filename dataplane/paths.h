@@ -19,7 +19,9 @@ struct Path {
   uint32_t local = 0;      // our address on it
   uint32_t remote = 0;     // the peer's, with the port its segments come from
   uint16_t remote_port = 0;
-  uint16_t mtu = 1500;  // of the outer IP packet
+  uint16_t mtu = 1500;         // of the outer IP packet
+  uint16_t link_overhead = 0;  // octets a packet takes on the link besides
+  uint64_t pace = 0;           // pace_of() the link's rate; 0: not known
   // Ethernet, IPv4 and UDP headers, complete but for lengths, identification and checksum; all zero
   // while the next hop is not known.
   std::array<uint8_t, kEthernetHeader + kOuterIp> header{};

@@ -10,12 +10,16 @@
 namespace anabranch::dataplane {
 
 enum class Segmentation : uint8_t { flow, packet };
+// Which path a packet takes, where packets of a flow may take different ones: by shares, or the one
+// that delivers it first.
+enum class Dispersion : uint8_t { weighted, earliest_delivery };
 
 struct Plan {
   uint32_t generation = 0;      // differs from every earlier plan's of this slot
   uint32_t receiver_index = 0;  // what the peer writes on segments for us; 0: nothing is received
   uint32_t peer_index = 0;      // what we write on segments for the peer; 0: nothing may be sent
   Segmentation segmentation = Segmentation::packet;
+  Dispersion dispersion = Dispersion::weighted;
   bool resequence = true;  // assemblage: in order of the lane, or as they come
   bool recovery = true;    // what is lost is sent again
   uint16_t path_mask = 0;  // bit p: path p may be used

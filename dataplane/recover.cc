@@ -12,6 +12,8 @@ namespace {
 constexpr uint64_t kRepairWithinNs = 1'000'000'000;
 constexpr uint64_t kReorderingForgottenNs = 10'000'000'000;
 constexpr uint32_t kReorderingMax = 4096;
+// The last few packets may all be lost by chance, but hardly so many.
+constexpr uint32_t kSuspiciousLosses = 4;
 
 void release(Context& context, Segment& segment) {
   if (segment.clear == nullptr) return;
@@ -117,13 +119,17 @@ void receive_report(Context& context, const AckReport& report) {
   detect_losses(context, report.path, flight);
 }
 
-// Everything that has been under way for longer than it should have.
-void repair_overdue(Context& context, Flight& flight, uint64_t pto_ns) {
+// Everything that has been under way for longer than it should have; returns how many.
+uint32_t repair_overdue(Context& context, Flight& flight, uint64_t pto_ns) {
+  uint32_t overdue = 0;
   for (uint64_t n = flight.first; n < flight.next; ++n) {
     Sent& sent = flight.at(n);
     if (context.now_ns - sent.at_ns < pto_ns) break;
-    if (sent.fate == Fate::in_flight) repair(context, flight, sent);
+    if (sent.fate != Fate::in_flight) continue;
+    repair(context, flight, sent);
+    ++overdue;
   }
+  return overdue;
 }
 
 }  // namespace
@@ -166,7 +172,10 @@ void keep_flight(Context& context, uint8_t p, bool alive) {
     detect_losses(context, p, flight);
   flight.advance(0);
   if (flight.first == flight.next) return;
-  if (!alive) return repair_overdue(context, flight, 0);
+  if (!alive) {
+    repair_overdue(context, flight, 0);
+    return;
+  }
   const uint64_t oldest_ns = flight.at(flight.first).at_ns;
   const uint64_t pto_ns = patience_of(measure.pto_ns(), flight);
   const uint64_t waited_ns = context.now_ns - oldest_ns;
@@ -174,8 +183,7 @@ void keep_flight(Context& context, uint8_t p, bool alive) {
   // While nothing at all is acknowledged, it may be that the acknowledgements do not arrive.
   const bool others_are_heard = context.acks_heard_ns >= oldest_ns + measure.rtt_ns();
   if (!others_are_heard && waited_ns < 2 * pto_ns) return;
-  measure.suspect(context.now_ns);
-  repair_overdue(context, flight, pto_ns);
+  if (repair_overdue(context, flight, pto_ns) >= kSuspiciousLosses) measure.suspect(context.now_ns);
 }
 
 void send_repairs(Context& context) {

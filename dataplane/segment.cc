@@ -9,46 +9,78 @@ namespace anabranch::dataplane {
 namespace {
 
 constexpr uint16_t kTcpIpHeaders = 40;
+constexpr uint8_t kTcp = 6;
 
-uint8_t choose_path(Context& context, const PathTable& paths, const Plan& plan,
-                    ServiceState& service, const Flow& flow, uint16_t length) {
-  while (true) {
-    const uint8_t p = plan.segmentation == Segmentation::flow
-                          ? choose_by_flow(plan, context.alive, flow.bucket)
-                          : choose_by_packet(plan, service.dispersion, context.alive,
-                                             static_cast<uint32_t>(length + kSegmentOverhead));
-    if (p == 0 || paths.paths[p].reachable) return p;
-    // Control took the path away since keep_paths() last looked; it has no header to send with.
-    context.alive = static_cast<uint16_t>(context.alive & ~(1u << p));
-  }
+// A packet of this size or more may be one of many: its flow is better served by all paths with an
+// even delay than by the fastest alone. Requests, keystrokes and acknowledgements are smaller.
+constexpr uint16_t kBulkLength = 512;
+
+bool has_data(std::span<const uint8_t> ip, const PacketView& view) {
+  const size_t tcp = view.header_length;
+  return view.fragment || (ip.size() > tcp + 12u && ip.size() > tcp + (ip[tcp + 12] >> 4) * 4u);
 }
 
-// One packet that fits becomes one segment. Numbers are taken last, so that a packet that is
-// dropped here leaves no hole in its lane.
-void send_segment(Context& context, rte_mbuf* packet, const Plan& plan, const Flow& flow) {
-  ServiceState& service = context.service(flow.slot);
+// A host's TCP that finds the delay grown as it speeds up takes that for congestion (HyStart), so
+// the delay is even from the first data it sends, however small that is.
+bool is_bulk(std::span<const uint8_t> ip, const PacketView& view, Flow& flow) {
+  if (view.key.protocol != kTcp || !has_data(ip, view)) return false;
+  if (flow.begun == Flow::kBegunMax) return view.total_length >= kBulkLength;
+  ++flow.begun;
+  return true;
+}
+
+bool wants_even_delay(const Plan& plan, const Waiting& note, uint16_t length, uint64_t now_ns) {
+  if (!plan.resequence) return false;
+  if (plan.dispersion == Dispersion::weighted || note.bulk) return true;
+  return length >= kBulkLength && note.since_ns != now_ns;
+}
+
+// Numbers are taken last, so that a packet that is dropped here leaves no hole in its lane.
+void send_segment(Context& context, rte_mbuf* packet, const Plan& plan, const Waiting& note,
+                  uint8_t p, bool even) {
+  ServiceState& service = context.service(note.slot);
   if (service.peer_index != plan.peer_index) {
     service.peer_index = plan.peer_index;
     service.next_sn = {};
   }
-  const uint16_t length = rte_pktmbuf_data_len(packet);
-  const PathTable& paths = context.plans->paths();
-  const uint8_t p = choose_path(context, paths, plan, service, flow, length);
-  if (p == 0) return context.drop(packet, Drop::path_down);
   // The inner header goes before the packet, in what was the room of its Ethernet header, so that
   // both are sealed in one go.
   auto* inner = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(packet, kInnerHeader));
   if (inner == nullptr) return context.drop(packet, Drop::no_buffer);
-  const uint32_t sn = service.next_sn[flow.lane];
-  store_inner(inner, {.lane = flow.lane, .sn = sn});
-  const Segment segment{packet, context.now_ns, plan.peer_index, sn, flow.slot, flow.lane};
+  const uint32_t sn = service.next_sn[note.lane];
+  store_inner(inner, {.flags = even ? kInnerEven : uint8_t{0}, .lane = note.lane, .sn = sn});
+  const Segment segment{packet, context.now_ns, plan.peer_index, sn, note.slot, note.lane};
   if (!transmit(context, segment, p, Kind::first, plan.recovery))
     return context.drop(packet, Drop::no_buffer);
-  ++service.next_sn[flow.lane];
+  ++service.next_sn[note.lane];
+}
+
+void wait_in_queue(Context& context, rte_mbuf* packet, const Waiting& note) {
+  waiting(packet) = note;
+  if (context.queues.size() >= context.options.queued_max)
+    context.queues.shed([&](rte_mbuf* old) { context.drop(old, Drop::queue_full); });
+  if (!context.queues.put(packet)) context.drop(packet, Drop::queue_full);
+}
+
+// Sends a packet when nothing waits and a path is free; else it waits.
+void send_or_wait(Context& context, rte_mbuf* packet, const Plan& plan, const Waiting& note) {
+  if (context.queues.size() != 0) return wait_in_queue(context, packet, note);
+  const uint16_t length = rte_pktmbuf_data_len(packet);
+  const bool even = wants_even_delay(plan, note, length, context.now_ns);
+  const Choice choice =
+      choose_path(context, plan, context.service(note.slot), note.bucket, length, even);
+  switch (choice.what) {
+    case Choice::What::path:
+      return send_segment(context, packet, plan, note, choice.path, even);
+    case Choice::What::wait:
+      return wait_in_queue(context, packet, note);
+    case Choice::What::none:
+      return context.drop(packet, Drop::path_down);
+  }
 }
 
 // RFC 791 fragmentation, for packets that allow it; ordinary TCP never comes here (mss.h).
-void send_fragments(Context& context, rte_mbuf* packet, const Plan& plan, const Flow& flow) {
+void send_fragments(Context& context, rte_mbuf* packet, const Plan& plan, const Waiting& note) {
   constexpr uint16_t kFragmentsMax = 8;
   rte_mbuf* fragments[kFragmentsMax];
   const int32_t count = rte_ipv4_fragment_copy_nonseg_packet(packet, fragments, kFragmentsMax,
@@ -62,11 +94,11 @@ void send_fragments(Context& context, rte_mbuf* packet, const Plan& plan, const 
     const auto header = contents(fragments[i]).first((octets(fragments[i])[0] & 0x0f) * 4u);
     store_be16(&header[10], 0);
     store_be16(&header[10], internet_checksum(header));
-    send_segment(context, fragments[i], plan, flow);
+    send_or_wait(context, fragments[i], plan, note);
   }
 }
 
-void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, const Flow* flow,
+void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, Flow* flow,
                     uint64_t now) {
   if (flow == nullptr) return context.drop(packet, Drop::flow_table_full);
   if (flow->slot == kHouseSlot) {
@@ -82,12 +114,49 @@ void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, 
     return context.drop(packet, Drop::too_big);
   }
   decrement_ttl(octets(packet));
-  if (view.total_length > plan->inner_mtu) return send_fragments(context, packet, *plan, *flow);
+  const Waiting note{.since_ns = context.now_ns,
+                     .slot = flow->slot,
+                     .queue_hash = static_cast<uint16_t>(flow->hash % Queues::kHashes),
+                     .lane = flow->lane(),
+                     .bucket = flow->bucket(),
+                     .bulk = is_bulk(contents(packet), view, *flow)};
+  if (view.total_length > plan->inner_mtu) return send_fragments(context, packet, *plan, note);
   clamp_mss(contents(packet), view, static_cast<uint16_t>(plan->inner_mtu - kTcpIpHeaders));
-  send_segment(context, packet, *plan, *flow);
+  send_or_wait(context, packet, *plan, note);
 }
 
 }  // namespace
+
+void send_waiting(Context& context) {
+  while (rte_mbuf* packet = context.queues.front()) {
+    const Waiting note = waiting(packet);
+    const Plan* plan = context.plans->plan(note.slot);
+    Drop unable = Drop::no_session;
+    const bool may = plan != nullptr && plan->peer_index != 0 && may_seal(context, unable);
+    const uint16_t length = rte_pktmbuf_data_len(packet);
+    const bool even = may && wants_even_delay(*plan, note, length, context.now_ns);
+    const Choice choice =
+        may ? choose_path(context, *plan, context.service(note.slot), note.bucket, length, even)
+            : Choice{};
+    if (choice.what == Choice::What::wait) {
+      if (plan->segmentation == Segmentation::flow) {
+        context.queues.set_flow_aside();
+      } else {
+        context.queues.set_service_aside();
+      }
+      continue;
+    }
+    const bool congested = context.queues.take_front(context.now_ns, context.codel);
+    if (choice.what == Choice::What::none) {
+      context.drop(packet, may ? Drop::path_down : unable);
+    } else if (congested && !mark_congestion(octets(packet))) {
+      context.drop(packet, Drop::codel);
+    } else {
+      send_segment(context, packet, *plan, note, choice.path, even);
+    }
+  }
+  context.queues.resume();
+}
 
 void segment_burst(Context& context, std::span<rte_mbuf* const> packets,
                    std::span<const PacketView> views, uint64_t now) {

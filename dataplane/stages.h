@@ -46,7 +46,19 @@ void forget_flights(Context& context);
 void owe_ack(Context& context, uint8_t worker, uint8_t p, bool newest);
 void send_acks(Context& context);
 
-// disperse.cc: of the paths in `mask`, the one that delivers first; 0 when none is alive.
+// segment.cc: what waited and may be sent now.
+void send_waiting(Context& context);
+
+// disperse.cc: the path for a client's packet of `length` octets. `even`: it shall arrive after the
+// same delay whatever path it takes, so that all may be used; else the earliest alone counts.
+struct Choice {
+  enum class What : uint8_t { path, wait, none } what = What::none;
+  uint8_t path = 0;
+};
+Choice choose_path(Context& context, const Plan& plan, ServiceState& service, uint8_t bucket,
+                   uint16_t length, bool even);
+
+// … of the paths in `mask`, the one that delivers first; 0 when none is alive.
 uint8_t earliest_path(const Context& context, uint16_t mask);
 
 // open.cc: one frame of an uplink that is addressed to our UDP port, from the outer IPv4 header on.

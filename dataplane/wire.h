@@ -71,6 +71,7 @@ struct Inner {
   uint8_t flags = 0;
   uint8_t lane = 0;
   uint32_t sn = 0;
+  bool has(uint8_t flag) const { return (flags & flag) != 0; }
 };
 
 inline void store_inner(uint8_t* p, const Inner& h) {

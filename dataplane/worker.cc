@@ -16,8 +16,7 @@ namespace {
 
 constexpr uint32_t kWantedRing = 256;
 constexpr uint32_t kAgedPerPoll = 32;
-constexpr uint32_t kIdlePollsBeforeSleep = 64;
-constexpr uint64_t kIdleSleepStepNs = 2'000;
+constexpr uint32_t kIdlePollsBeforeSleep = 8;
 
 std::string unique_name(const char* what, uint8_t id) {
   static std::atomic<uint32_t> count{0};
@@ -74,6 +73,7 @@ Worker::~Worker() {
     }
   }
   forget_flights(context_);
+  context_.queues.clear([](rte_mbuf* packet) { rte_pktmbuf_free(packet); });
   context_.plans->worker_offline(context_.options.id);
 }
 
@@ -87,11 +87,12 @@ uint32_t Worker::poll(uint64_t now) {
   deliver_resolved(c, now);
   keep_paths(c);
   send_repairs(c);
+  send_waiting(c);
   send_acks(c);
   flush_all(c);
   c.counters.flows_aged.add(c.flows->age(now, kAgedPerPoll));
   c.counters.flows.set(c.flows->size());
-  c.counters.held.set(c.resequencer.held() + c.equalising + c.unresolved_count);
+  c.counters.held.set(c.resequencer.held() + c.equalising + c.unresolved_count + c.queues.size());
   c.counters.polls.add(1);
   c.plans->quiescent(c.options.id);
   return packets;
@@ -110,9 +111,8 @@ void Worker::run(const std::atomic<bool>& stop, bool spin) {
       rte_pause();
       continue;
     }
-    const uint64_t sleep_ns =
-        std::min(kIdleSleepNs, (idle - kIdlePollsBeforeSleep + 1) * kIdleSleepStepNs);
-    const timespec pause{0, static_cast<long>(sleep_ns)};
+    // Short naps cost more than they give: setting a timer in a virtual machine takes microseconds.
+    const timespec pause{0, static_cast<long>(kIdleSleepNs)};
     nanosleep(&pause, nullptr);
   }
 }

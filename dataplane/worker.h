@@ -38,6 +38,6 @@ class Worker {
   Context context_;
 };
 
-inline constexpr uint64_t kIdleSleepNs = 200'000;
+inline constexpr uint64_t kIdleSleepNs = 100'000;
 
 }  // namespace anabranch::dataplane

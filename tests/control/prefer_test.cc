@@ -70,11 +70,18 @@ TEST_F(AClient, Claim01_GetsAnotherCombinationWhenConditionsChange) {
   paths_[1].alive = false;
   const Scenario alone = chosen();
   EXPECT_THAT(names_of(alone), ElementsAre("dsl"));
-  EXPECT_FALSE(alone.resequence) << "one way comes in order by itself";
+  EXPECT_TRUE(alone.resequence) << "what is lost is repaired";
   paths_ = three_links();
   paths_[1].loss_up = paths_[1].loss_down = 0.05;
-  EXPECT_THAT(names_of(chosen()), testing::Not(Contains("mobile")))
-      << "its loss would slow the rest";
+  EXPECT_THAT(names_of(chosen()), Contains("mobile")) << "its loss is repaired";
+}
+
+TEST_F(AClient, IsNotDelayedByALinkThatCouldNotCarryEnoughForIt) {
+  paths_[1].rtt_ms = paths_[1].rtt_min_ms = 640;
+  const Scenario s = chosen();
+  EXPECT_THAT(names_of(s), ElementsAre("fibre", "dsl"));
+  EXPECT_THAT(s.reasons,
+              Contains(HasSubstr("mobile is left out: parked, for with 320 ms one way")));
 }
 
 TEST_F(AClient, Claim01_GetsWholeFlowsWhereTheProfileWantsThem) {
@@ -190,8 +197,8 @@ TEST_F(AClient, IsToldWhyInWords) {
       ElementsAre("fibre (northfibre) and mobile (airmobile) together are expected to carry "
                   "136.0 Mbit/s up and 136.0 Mbit/s down; the best single link, fibre, 90.6 "
                   "Mbit/s up",
-                  "packets are dispersed 67 % : 33 % by what each link can carry, and put in "
-                  "order again within the spread of the links' delays",
+                  "each packet takes the path that delivers it first, which with all of them full "
+                  "is 67 % : 33 %; what is lost is repaired, and all is put in order again",
                   "costs 1.1333 EUR/GB, 0.6333 EUR/GB above the cheapest, fibre "
                   "(northfibre)",
                   "dsl is left out: down"));

@@ -56,7 +56,7 @@ TEST(AnyScenario, IsMadeOfPathsThatMayBeUsedAndKeepsWhatWasAskedFor) {
     if (any.request.latency_ms_max) {
       EXPECT_LE(s.expected.latency_ms, *any.request.latency_ms_max);
     }
-    EXPECT_EQ(s.resequence, s.segmentation == Segmentation::packet && s.shares.size() > 1);
+    EXPECT_EQ(s.resequence, s.segmentation == Segmentation::packet);
     for (const PathState& p : any.paths) {
       EXPECT_THAT(s.reasons, Contains(HasSubstr(p.name))) << "each link has its reason";
     }

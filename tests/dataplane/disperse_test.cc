@@ -28,7 +28,7 @@ uint16_t without(uint8_t path) {
 TEST(Dispersion, ByPacketKeepsSharesOfOctetsWithinOnePacketOfTheWeights) {
   const std::map<uint8_t, uint16_t> weights{{1, 50}, {2, 30}, {7, 20}};
   const Plan plan = plan_of(weights);
-  Dispersion d;
+  Shares d;
   std::mt19937 random(1);
   std::map<uint8_t, double> octets;
   double sum = 0;
@@ -45,7 +45,7 @@ TEST(Dispersion, ByPacketKeepsSharesOfOctetsWithinOnePacketOfTheWeights) {
 
 TEST(Dispersion, ByPacketPassesOverADeadPathAtOnce) {
   const Plan plan = plan_of({{1, 1}, {2, 1}});
-  Dispersion d;
+  Shares d;
   choose_by_packet(plan, d, kAll, kLargest);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(choose_by_packet(plan, d, without(1), kLargest), 2);
   EXPECT_EQ(choose_by_packet(plan, d, 0, kLargest), 0);
@@ -54,7 +54,7 @@ TEST(Dispersion, ByPacketPassesOverADeadPathAtOnce) {
 
 TEST(Dispersion, ByPacketGivesAReturningPathItsShareAndNotEverything) {
   const Plan plan = plan_of({{1, 1}, {2, 1}});
-  Dispersion d;
+  Shares d;
   for (int i = 0; i < 10000; ++i) choose_by_packet(plan, d, without(1), kLargest);
   int returned = 0;
   for (int i = 0; i < 100; ++i) returned += choose_by_packet(plan, d, kAll, kLargest) == 1;
@@ -63,7 +63,7 @@ TEST(Dispersion, ByPacketGivesAReturningPathItsShareAndNotEverything) {
 
 TEST(Dispersion, ByPacketGivesSharesAgainAfterAllPathsWereDead) {
   const Plan plan = plan_of({{1, 3}, {2, 1}});
-  Dispersion d;
+  Shares d;
   for (int i = 0; i < 100; ++i) choose_by_packet(plan, d, kAll, kLargest);
   EXPECT_EQ(choose_by_packet(plan, d, 0, kLargest), 0);
   int first = 0;
@@ -72,7 +72,7 @@ TEST(Dispersion, ByPacketGivesSharesAgainAfterAllPathsWereDead) {
 }
 
 TEST(Dispersion, ByPacketFollowsANewPlanFromItsFirstPacket) {
-  Dispersion d;
+  Shares d;
   const Plan before = plan_of({{1, 100}, {2, 1}}, 1);
   for (int i = 0; i < 1000; ++i) choose_by_packet(before, d, kAll, kLargest);
   const Plan after = plan_of({{1, 1}, {2, 1}}, 2);
@@ -83,7 +83,7 @@ TEST(Dispersion, ByPacketFollowsANewPlanFromItsFirstPacket) {
 
 TEST(Dispersion, ByPacketKeepsSharesWhenVirtualTimeWraps) {
   const Plan plan = plan_of({{1, 1}, {2, 1}});
-  Dispersion d{.generation = 1, .usable = plan.path_mask};
+  Shares d{.generation = 1, .usable = plan.path_mask};
   d.time.fill(UINT64_MAX - 100ull * kLargest * plan.cost[1]);
   int first = 0;
   for (int i = 0; i < 1000; ++i) {

@@ -23,6 +23,7 @@ BUILD = pathlib.Path()
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(EXAMPLES))
 import main_job  # noqa: E402
+import sites  # noqa: E402
 
 
 def gateway(folder, *words, ns=()):
@@ -114,37 +115,37 @@ class World(unittest.TestCase):
     """The quickstart's namespaces and links; each test starts the gateways it needs."""
 
     def setUp(self):
-        self.bench = main_job.Bench(BUILD)
+        self.sites = sites.Sites(BUILD)
         self.addCleanup(self.close)
-        self.bench.open()
+        self.sites.open()
 
     def close(self):
         try:
-            self.bench.close(keep_logs=False)
-        except main_job.Failure as failure:
+            self.sites.close(keep_logs=False)
+        except sites.Failure as failure:
             self.fail(str(failure))
         finally:
-            shutil.rmtree(self.bench.state, ignore_errors=True)
+            shutil.rmtree(self.sites.state, ignore_errors=True)
 
     def start(self):
-        self.bench.start_links()
+        self.sites.start_links()
         for site in ("b", "a"):
-            self.bench.start_gateway(site)
-        self.bench.wait_for(self.bench.paths_up, 20, "not all paths came up", "site-a")
+            self.sites.start_gateway(site)
+        self.sites.wait_for(self.sites.paths_up, 20, "not all paths came up", "site-a")
 
     def wait_for(self, condition, otherwise, seconds=15):
-        self.bench.wait_for(condition, seconds, otherwise)
+        self.sites.wait_for(condition, seconds, otherwise)
 
 
 class Starting(World):
     """What hinders the start: status 1, one line of ours, and nothing half done."""
 
     def assert_does_not_start(self, expected, old="", new=""):
-        config = self.bench.write_config("a")
+        config = self.sites.write_config("a")
         text = config.read_text()
         self.assertIn(old, text)
         config.write_text(text.replace(old, new))
-        done = gateway(self.bench.state, "site-a.toml", ns=self.bench.command("a"))
+        done = gateway(self.sites.state, "site-a.toml", ns=self.sites.command("a"))
         self.assertEqual(done.returncode, 1, done.stderr)
         ours = [line for line in done.stderr.splitlines() if line.startswith("anabranchd: ")]
         self.assertEqual(len(ours), 1, done.stderr)
@@ -152,7 +153,7 @@ class Starting(World):
 
     def test_an_interface_that_does_not_exist(self):
         self.assert_does_not_start(r'interface wan does not exist', 'interface = "dsl"', 'interface = "wan"')
-        self.assertFalse((self.bench.state / "state").exists(), "nothing is made")
+        self.assertFalse((self.sites.state / "state").exists(), "nothing is made")
 
     def test_a_port_that_will_not_start(self):
         self.assert_does_not_start(
@@ -163,12 +164,12 @@ class Starting(World):
         self.assert_does_not_start(r"api: cannot listen on 10.99.0.1:8080", "10.10.0.1:8080", "10.99.0.1:8080")
 
     def test_a_folder_that_cannot_be_made(self):
-        (self.bench.state / "state").write_text("a file")
+        (self.sites.state / "state").write_text("a file")
         self.assert_does_not_start(r"folder .*/state/site-a cannot be made: Not a directory")
 
     def test_a_second_gateway_on_the_same_books(self):
-        self.bench.start_gateway("a")
-        self.bench.wait_for(lambda: "is ready" in self.bench.log("site-a"), 20, "does not start", "site-a")
+        self.sites.start_gateway("a")
+        self.sites.wait_for(lambda: "is ready" in self.sites.log("site-a"), 20, "does not start", "site-a")
         self.assert_does_not_start(r"journal.*(used|another)")
 
 
@@ -178,7 +179,7 @@ class Running(World):
         code = ("import http.client,sys;c=http.client.HTTPConnection('10.10.0.1',8080,timeout=60);"
                 "c.request(sys.argv[1],sys.argv[2],sys.stdin.buffer.read() or None);r=c.getresponse();"
                 "print(r.status,r.getheader('content-type'));print(r.read().decode())")
-        done = subprocess.run(self.bench.command("client", sys.executable, "-c", code, method, path),
+        done = subprocess.run(self.sites.command("client", sys.executable, "-c", code, method, path),
                               input=body if isinstance(body, bytes) else (body or "").encode(), capture_output=True, timeout=90, check=True)
         first, _, rest = done.stdout.decode().partition("\n")
         status, kind = first.split(" ", 1)
@@ -192,7 +193,7 @@ class Running(World):
         return answer[2]
 
     def cli(self, *words):
-        return subprocess.run(self.bench.command("client", BUILD / "tools/anabranch", "--api", "http://10.10.0.1:8080", *words),
+        return subprocess.run(self.sites.command("client", BUILD / "tools/anabranch", "--api", "http://10.10.0.1:8080", *words),
                               capture_output=True, text=True, timeout=90)
 
     def service(self, identity):
@@ -227,9 +228,9 @@ class Running(World):
         self.assertEqual(self.api("GET", "/v1/services"), (200, "application/json", []))
 
     def test_without_its_peer_a_gateway_says_so(self):
-        self.bench.start_links()
-        self.bench.start_gateway("a")
-        self.bench.wait_for(lambda: "is ready" in self.bench.log("site-a"), 20, "does not start", "site-a")
+        self.sites.start_links()
+        self.sites.start_gateway("a")
+        self.sites.wait_for(lambda: "is ready" in self.sites.log("site-a"), 20, "does not start", "site-a")
         done = self.cli("request", "--client", "acme", "--from", "10.10.0.0/24")
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, r"^anabranch: Peer not connected: the control session with site-b is down")
@@ -239,7 +240,7 @@ class Running(World):
 
     def test_what_strangers_send_is_refused_and_the_service_goes_on(self):
         self.start()
-        identity = self.bench.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
+        identity = self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
         # From the far end of a link, at the control session and at the segments' port.
         attack = ("import os,socket\n"
                   "for text in (b'GET / HTTP/1.1\\r\\n\\r\\n', b'{}\\n', b'[' * 100000, os.urandom(4096)):\n"
@@ -250,21 +251,21 @@ class Running(World):
                   "    except OSError: pass\n"
                   "u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
                   "for size in range(0, 1400, 7): u.sendto(os.urandom(size), ('10.1.1.2', 9188))\n")
-        self.bench.run("a", sys.executable, "-c", attack)
-        self.bench.run("client", "ping", "-c", "3", "-i", "0.2", "-W", "2", "10.20.0.2")
+        self.sites.run("a", sys.executable, "-c", attack)
+        self.sites.run("client", "ping", "-c", "3", "-i", "0.2", "-W", "2", "10.20.0.2")
         self.assertEqual(self.service(identity)["state"], "active")
-        self.assertIsNone(self.bench.processes["site-b"].poll())
+        self.assertIsNone(self.sites.processes["site-b"].poll())
 
     def test_keys_change_every_second_and_no_packet_is_lost(self):
-        self.bench.edits = [("[peer]", "[peer]\nrekey_s = 1")]
+        self.sites.edits = [("[peer]", "[peer]\nrekey_s = 1")]
         self.start()
-        self.bench.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")
-        said = self.bench.run("client", "ping", "-c", "600", "-i", "0.01", "-W", "2", "10.20.0.2")
+        self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")
+        said = self.sites.run("client", "ping", "-c", "600", "-i", "0.01", "-W", "2", "10.20.0.2")
         self.assertIn("600 packets transmitted, 600 received, 0% packet loss", said)
-        status = self.bench.cli_json("status")
+        status = self.sites.cli_json("status")
         self.assertGreater(status["key_phases"], 3, "old phases live for some seconds")
-        self.assertNotIn("lost", self.bench.log("site-a") + self.bench.log("site-b"))
-        drops = self.bench.cli_json("counters")["drops"]
+        self.assertNotIn("lost", self.sites.log("site-a") + self.sites.log("site-b"))
+        drops = self.sites.cli_json("counters")["drops"]
         self.assertEqual([drops[name] for name in ("unknown_key", "bad_tag", "key_worn")], [0, 0, 0])
 
     def test_a_path_is_followed_through_a_nat_that_changes_its_mind(self):
@@ -272,15 +273,15 @@ class Running(World):
         (dropped here, the kernel would send it again)."""
         self.start()
         def nat(site, rule):
-            self.bench.run(site, "nft", "add table netdev nat; add chain netdev nat out { type filter hook egress device fibre priority 10; };"
+            self.sites.run(site, "nft", "add table netdev nat; add chain netdev nat out { type filter hook egress device fibre priority 10; };"
                            f" flush chain netdev nat out; {rule}")
         for port in (4000, 5000):
             nat("a", f"add rule netdev nat out udp sport 9188 udp sport set {port}")
             nat("b", f"add rule netdev nat out udp dport {port} udp dport set 9188 accept; add rule netdev nat out udp dport 1024-65535 udp dport set 9")
-            self.wait_for(lambda: f"path 1 (fibre): site-a is at 10.1.1.1:{port} now" in self.bench.log("site-b"), "site-b does not follow")
-            self.wait_for(self.bench.paths_up, "the path does not come back")
-        self.bench.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")
-        said = self.bench.run("client", "ping", "-c", "50", "-i", "0.02", "-W", "2", "10.20.0.2")
+            self.wait_for(lambda: f"path 1 (fibre): site-a is at 10.1.1.1:{port} now" in self.sites.log("site-b"), "site-b does not follow")
+            self.wait_for(self.sites.paths_up, "the path does not come back")
+        self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")
+        said = self.sites.run("client", "ping", "-c", "50", "-i", "0.02", "-W", "2", "10.20.0.2")
         self.assertIn(" 0% packet loss", said)
 
     def test_no_core_dump_has_keys_in_it(self):
@@ -294,61 +295,61 @@ class Running(World):
             process.returncode = -signal.SIGABRT
             return os.WCOREDUMP(status)
 
-        if not leaves_a_core(subprocess.Popen(["sleep", "60"], cwd=self.bench.state)):
+        if not leaves_a_core(subprocess.Popen(["sleep", "60"], cwd=self.sites.state)):
             self.skipTest("this machine writes no core dumps at all")
         self.start()
-        self.assertFalse(leaves_a_core(self.bench.processes.pop("site-a")))
+        self.assertFalse(leaves_a_core(self.sites.processes.pop("site-a")))
 
     def test_what_was_ended_while_the_session_was_away_ends_at_the_peer_too(self):
         self.start()
-        identity = self.bench.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
-        at_peer = lambda: json.loads(self.bench.run("server", self.bench.tools / "anabranch", "--json", "--api", "http://10.20.0.1:8080", "services"))  # noqa: E731
+        identity = self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
+        at_peer = lambda: json.loads(self.sites.run("server", self.sites.tools / "anabranch", "--json", "--api", "http://10.20.0.1:8080", "services"))  # noqa: E731
         self.wait_for(lambda: len(at_peer()) == 1, "the peer does not carry the service")
-        self.bench.run("a", "nft", "add table inet cut; add chain inet cut out { type filter hook output priority 0; }; add rule inet cut out tcp dport 9188 drop")
-        self.wait_for(lambda: self.bench.cli_json("status")["session"] == "down", "the session is not missed")
+        self.sites.run("a", "nft", "add table inet cut; add chain inet cut out { type filter hook output priority 0; }; add rule inet cut out tcp dport 9188 drop")
+        self.wait_for(lambda: self.sites.cli_json("status")["session"] == "down", "the session is not missed")
         self.assertEqual(self.cli("end", str(identity)).returncode, 0)
         self.assertEqual(len(at_peer()), 1)
-        self.bench.run("a", "nft", "delete table inet cut")
+        self.sites.run("a", "nft", "delete table inet cut")
         self.wait_for(lambda: at_peer() == [], "the peer goes on carrying it")
 
     def test_a_link_that_dies_leaves_the_scenario_and_comes_back(self):
         """The link is the one that the control session goes over: that moves to another."""
         self.start()
-        identity = self.bench.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
+        identity = self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
         links = {"10.1.1.2": "fibre", "10.1.2.2": "mobile", "10.1.3.2": "dsl"}
         self.assertEqual(self.shares(identity), set(links.values()))
-        first = self.bench.cli_json("status")["session_reached_at"]
+        first = self.sites.cli_json("status")["session_reached_at"]
         dead = links.pop(first)
-        emulator = [self.bench.tools / "linkemu/linkemu", "set", "--socket", self.bench.run_dir / "linkemu"]
-        self.bench.run("net", *emulator, dead, "both", "down")
+        emulator = [self.sites.tools / "linkemu/linkemu", "set", "--socket", self.sites.run_dir / "linkemu"]
+        self.sites.run("net", *emulator, dead, "both", "down")
         self.wait_for(lambda: self.shares(identity) == set(links.values()), "the dead link stays in the scenario")
         self.assertTrue(any(dead in reason for reason in self.service(identity)["scenario"]["reasons"]))
-        self.wait_for(lambda: self.bench.cli_json("status")["session_reached_at"] in links, "the session does not move to another link")
-        self.bench.run("client", "ping", "-c", "3", "-i", "0.2", "-W", "2", "10.20.0.2")
-        self.bench.run("net", *emulator, dead, "both", "up")
+        self.wait_for(lambda: self.sites.cli_json("status")["session_reached_at"] in links, "the session does not move to another link")
+        self.sites.run("client", "ping", "-c", "3", "-i", "0.2", "-W", "2", "10.20.0.2")
+        self.sites.run("net", *emulator, dead, "both", "up")
         self.wait_for(lambda: self.shares(identity) == {dead, *links.values()}, "the link does not come back")
 
     def test_the_gateways_are_two_hops_of_the_way(self):
         self.start()
-        self.bench.cli("request", "--client", "acme", "--from", "10.10.0.0/24")
+        self.sites.cli("request", "--client", "acme", "--from", "10.10.0.0/24")
         for ttl, hop in ((1, "10.10.0.1"), (2, "10.20.0.1")):
-            out = self.bench.run("client", "ping", "-c", "1", "-t", ttl, "-W", "2", "10.20.0.2", check=False)
+            out = self.sites.run("client", "ping", "-c", "1", "-t", ttl, "-W", "2", "10.20.0.2", check=False)
             self.assertRegex(out, rf"From {re.escape(hop)} .*Time to live exceeded")
-        out = self.bench.run("client", "ping", "-c", "1", "-M", "do", "-s", "1472", "-W", "2", "10.20.0.2", check=False)
+        out = self.sites.run("client", "ping", "-c", "1", "-M", "do", "-s", "1472", "-W", "2", "10.20.0.2", check=False)
         self.assertRegex(out, r"(Frag needed|message too long).*mtu ?= ?1434")
 
     def test_sigterm_ends_in_order_and_usage_goes_on_where_it_was(self):
         self.start()
-        identity = self.bench.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
-        self.bench.run("client", "ping", "-c", "10", "-i", "0.05", "10.20.0.2")
-        self.assertEqual(self.bench.stop("site-a"), 0)
-        self.assertIn("ended; all usage is charged", self.bench.log("site-a"))
-        self.bench.start_gateway("a")
-        self.wait_for(self.bench.paths_up, "the gateway does not come back")
+        identity = self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
+        self.sites.run("client", "ping", "-c", "10", "-i", "0.05", "10.20.0.2")
+        self.assertEqual(self.sites.stop("site-a"), 0)
+        self.assertIn("ended; all usage is charged", self.sites.log("site-a"))
+        self.sites.start_gateway("a")
+        self.wait_for(self.sites.paths_up, "the gateway does not come back")
         self.wait_for(lambda: self.service(identity)["state"] == "active", "its service does not come back")
-        self.bench.run("client", "ping", "-c", "10", "-i", "0.05", "10.20.0.2")
-        self.bench.cli("end", identity)
-        client, house, stats = main_job.settled(self.bench)
+        self.sites.run("client", "ping", "-c", "10", "-i", "0.05", "10.20.0.2")
+        self.sites.cli("end", identity)
+        client, house, stats = main_job.settled(self.sites)
         _, differences = main_job.compare(client, house, stats)
         self.assertEqual(differences, [])
         packets = sum(line["packets"] for section in client["sections"] for line in section["lines"] if line["kind"] == "first")
