@@ -127,13 +127,15 @@ TEST_F(FlowTableTest, SpreadsFlowsOverLanesAndBuckets) {
 
 TEST_F(FlowTableTest, LetsNothingElseWaitInALaneOfTcp) {
   std::map<uint8_t, std::set<uint8_t>> protocols;  // by lane
-  for (uint32_t n = 0; n < 1000; ++n) {
+  for (uint32_t n = 0; n < 200; ++n) {
     FlowKey key = key_of(n);
     key.protocol = n % 2 == 0 ? 6 : 17;
-    protocols[find(key, 10)->lane()].insert(key.protocol);
+    const Flow* flow = find(key, 10);
+    ASSERT_NE(flow, nullptr);
+    protocols[flow->lane()].insert(key.protocol);
   }
   for (const auto& [lane, used_by] : protocols) EXPECT_EQ(used_by.size(), 1u);
-  EXPECT_EQ(protocols.size(), kLanes);
+  EXPECT_GT(protocols.size(), 100u);
 }
 
 TEST(FlowTable, SaysWhatToChangeWhenThereIsNoMemoryForIt) {
