@@ -85,6 +85,7 @@ void Gateway::admit(uint16_t slot, const std::array<uint16_t, kPathsMax>& weight
   plan->receiver_index = session_ * kServicesMax + slot;
   plan->peer_index = peer_session_ * kServicesMax + slot;
   plan->segmentation = segmentation;
+  plan->dispersion = dispersion;
   plan->resequence = resequence;
   plan->recovery = recovery && resequence;
   plan->inner_mtu = kInnerMtu;
@@ -121,6 +122,7 @@ PathTable Gateway::paths() const {
     Path& path = table.paths[p];
     path.configured = path.reachable = path.in_use = true;
     path.uplink = static_cast<uint8_t>(p - 1);
+    path.pace = pace_of(rate_bps[p]);
     path.local = table.uplink_address[path.uplink] = address_on(p);
     path.remote = path.local ^ (1 << 8) ^ (2 << 8);
     path.remote_port = table.udp_port;

@@ -80,7 +80,11 @@ class Gateway {
   Meters meters;
   std::unique_ptr<Worker> worker;
   WorkerOptions options;
-  bool recovery = true;  // of plans from now on; those that pass packets as they come have none
+  // Of plans from now on; those that pass packets as they come have no recovery.
+  bool recovery = true;
+  Dispersion dispersion = Dispersion::weighted;
+  // Of paths() from now on; 0: not paced.
+  std::array<uint64_t, kPathsMax> rate_bps{};
 
  private:
   uint32_t generation_ = 0;

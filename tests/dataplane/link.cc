@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tests/dataplane/link.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -21,21 +22,42 @@ Link::~Link() {
   for (const auto& [at, frame] : on_the_way_) rte_pktmbuf_free(frame);
 }
 
+bool Link::chance(double probability) {
+  return probability > 0 && std::uniform_real_distribution<>(0, 1)(random_) < probability;
+}
+
+bool Link::loses(const rte_mbuf* frame, uint64_t now) {
+  if (dead || rte_pktmbuf_pkt_len(frame) - kEthernetHeader > mtu) return true;
+  if (chance(bad_ ? turn_good : turn_bad)) bad_ = !bad_;
+  if (chance(loss) || (bad_ && chance(loss_bad))) return true;
+  if (rate_bps == 0) return false;
+  const uint64_t begins = std::max(free_at_, now);
+  if (begins - now > queue_ns) return true;
+  free_at_ = begins + (rte_pktmbuf_pkt_len(frame) - kEthernetHeader) * 8'000'000'000 / rate_bps;
+  return false;
+}
+
 void Link::collect(uint64_t now) {
-  std::uniform_real_distribution<> chance(0, 1);
   void* taken = nullptr;
   while (rte_ring_dequeue(from_, &taken) == 0) {
     auto* frame = static_cast<rte_mbuf*>(taken);
     entered_.add(frame);
     if (recording != nullptr) recording->push_back(bytes_of(frame));
-    if (dead || steal(frame) || chance(random_) < loss) {
+    if (steal(frame) || loses(frame, now)) {
       lose(frame);
       continue;
     }
     const auto arrival = [&] {
-      return now + delay_ns + (jitter_ns == 0 ? 0 : random_() % jitter_ns);
+      const uint64_t at =
+          std::max(now, free_at_) + delay_ns + (jitter_ns == 0 ? 0 : random_() % jitter_ns);
+      return last_arrival_ = in_order ? std::max(at, last_arrival_) : at;
     };
-    if (chance(random_) < duplicate) {
+    if (chance(corrupt)) {
+      constexpr size_t kSegment = kEthernetHeader + kOuterIp;
+      const size_t at = kSegment + random_() % (rte_pktmbuf_pkt_len(frame) - kSegment);
+      rte_pktmbuf_mtod(frame, uint8_t*)[at] ^= static_cast<uint8_t>(1 + random_() % 255);
+    }
+    if (chance(duplicate)) {
       added_.add(frame);
       on_the_way_.emplace(arrival(), buffer_of(bytes_of(frame), pool_));
     }

@@ -35,7 +35,15 @@ class Link {
   uint64_t jitter_ns = 0;  // up to so much more for each frame, so that they overtake each other
   double loss = 0;
   double duplicate = 0;
+  double corrupt = 0;  // an octet of the segment is changed
   bool dead = false;
+  bool in_order = false;  // jitter lets none overtake another
+  uint64_t rate_bps = 0;  // 0: as fast as they come; no framing counts
+  uint64_t queue_ns = 100'000'000;
+  uint16_t mtu = 1500;
+  // Losses in bursts (Gilbert and Elliott): the chance to turn bad with each frame, to turn good
+  // again, and of a frame to be lost meanwhile.
+  double turn_bad = 0, turn_good = 0.2, loss_bad = 0.5;
 
   // A NAT on the way: changes a frame; false: it is not for anybody behind it, and lost.
   std::function<bool(uint8_t* frame)> translate;
@@ -63,6 +71,8 @@ class Link {
   void lose(rte_mbuf* frame);
   void hand_over(rte_mbuf* frame);
   bool steal(rte_mbuf* frame);
+  bool loses(const rte_mbuf* frame, uint64_t now);
+  bool chance(double probability);
 
   rte_ring* from_;
   rte_ring* to_;
@@ -70,6 +80,9 @@ class Link {
   std::mt19937_64 random_;
   std::multimap<uint64_t, rte_mbuf*> on_the_way_;
   Carried entered_, lost_, added_, delivered_;
+  uint64_t free_at_ = 0;       // when the last frame that was sent will have left
+  uint64_t last_arrival_ = 0;  // of what was sent so far
+  bool bad_ = false;
   bool stealing_ = false;
   Bytes stolen_;
 };

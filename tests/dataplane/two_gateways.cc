@@ -42,7 +42,7 @@ std::vector<Bytes> datagrams_two_hops_on(uint32_t count, size_t size) {
 }
 
 rte_mempool* packet_pool() {
-  static rte_mempool* const pool = create_pool(8191).value();
+  static rte_mempool* const pool = create_pool(32767).value();
   return pool;
 }
 
