@@ -109,7 +109,7 @@ struct Config {
   bool spin = false;  // never sleep when idle
   uint32_t flows_max = 65536;
   uint32_t flow_idle_s = 60;
-  uint32_t hole_wait_ms_max = 500;  // hard cap a hole in a lane may wait
+  uint32_t hole_wait_ms_max = 1000;  // hard cap a hole in a lane may wait
 
   // [lan]
   PortConfig lan;

@@ -12,9 +12,9 @@ auto out_of_lane(Context& context, uint64_t now) {
   };
 }
 
-// What the peer repairs is worth waiting for as long as it takes; it says when it gives up.
+// What the peer repairs is worth waiting for as long as it tries; it says when it gives up.
 uint64_t hole_wait(const Context& context, const Plan& plan) {
-  return plan.recovery ? context.hole_wait_max : context.hole_wait;
+  return plan.recovery ? context.hole_wait_max + context.hole_wait_max / 4 : context.hole_wait;
 }
 
 // Lanes belong to a receiver index: a new one starts them afresh.

@@ -18,6 +18,7 @@
 #include "dataplane/counters.h"
 #include "dataplane/delay_line.h"
 #include "dataplane/disperse.h"
+#include "dataplane/fit.h"
 #include "dataplane/flight.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/keys.h"
@@ -39,7 +40,7 @@ struct WorkerOptions {
   uint64_t tsc_hz = 0;  // ticks of `now` a second
   uint32_t flows_max = 65536;
   uint32_t flow_idle_s = 60;
-  uint32_t hole_wait_ms_max = 500;
+  uint32_t hole_wait_ms_max = 1000;
   uint32_t held_max = 16384;      // packets that may wait in lanes at once
   uint32_t queued_max = 8192;     // packets that may wait for a path
   uint32_t retained_max = 16384;  // packets kept until they are acknowledged
@@ -103,6 +104,7 @@ struct Context {
   std::array<PathMeasure, kPathsMax> measures;
   std::array<Flight, kPathsMax> flights;
   std::array<Pace, kPathsMax> paces;
+  std::array<Fit, kPathsMax> fits;
   Queues queues;
   CodelLimits codel;
   RepairQueue repairs;

@@ -29,13 +29,17 @@ uint16_t those(uint16_t mask, Predicate predicate) {
   return result;
 }
 
-// Those that can be sent on; suspected ones only when there are no others.
-uint16_t usable_paths(const Context& context, uint16_t mask) {
+// Those a packet can be sent on; suspected ones, and those that may be too narrow for it, only when
+// there are no others.
+uint16_t usable_paths(const Context& context, uint16_t mask, uint32_t octet_count) {
   const PathTable& table = context.plans->paths();
   const uint16_t alive = those(static_cast<uint16_t>(mask & context.alive),
                                [&](uint8_t p) { return table.paths[p].reachable; });
   const uint16_t sound = those(alive, [&](uint8_t p) { return !context.measures[p].suspected(); });
-  return sound != 0 ? sound : alive;
+  const uint16_t usable = sound != 0 ? sound : alive;
+  const uint16_t wide = those(
+      usable, [&](uint8_t p) { return context.fits[p].carries(octet_count, context.now_ns); });
+  return wide != 0 ? wide : usable;
 }
 
 int64_t delay_of(const Context& context, uint8_t p) {
@@ -59,12 +63,8 @@ uint8_t earliest_of(const Context& context, uint16_t usable) {
   });
 }
 
-Choice choose_earliest(const Context& context, uint16_t usable, bool even) {
-  if (!even) {
-    const uint8_t p = earliest_of(context, usable);
-    if (p == 0) return {};
-    return {context.paces[p].ahead_ns(context.now_ns) > kBorrowNs ? What::wait : What::path, p};
-  }
+// Any that can send now, but for those that are much slower than the fastest.
+Choice fastest_free_of(const Context& context, uint16_t usable) {
   const auto delay = [&](uint8_t p) { return delay_of(context, p); };
   const uint8_t fastest = least(usable, delay);
   const uint16_t worthwhile =
@@ -75,20 +75,33 @@ Choice choose_earliest(const Context& context, uint16_t usable, bool even) {
   return {What::path, least(free, delay)};
 }
 
+Choice choose_earliest(const Context& context, uint16_t usable, bool even) {
+  if (!even) {
+    const uint8_t p = earliest_of(context, usable);
+    if (p == 0) return {};
+    return {context.paces[p].ahead_ns(context.now_ns) > kBorrowNs ? What::wait : What::path, p};
+  }
+  return fastest_free_of(context, usable);
+}
+
 }  // namespace
 
 uint8_t earliest_path(const Context& context, uint16_t mask) {
-  return earliest_of(context, usable_paths(context, mask));
+  return earliest_of(context, usable_paths(context, mask, 0));
+}
+
+Choice choose_free_path(const Context& context, uint16_t mask, uint32_t octet_count) {
+  return fastest_free_of(context, usable_paths(context, mask, octet_count));
 }
 
 Choice choose_path(Context& context, const Plan& plan, ServiceState& service, uint8_t bucket,
                    uint16_t length, bool even) {
-  const uint16_t usable = usable_paths(context, plan.path_mask);
+  const auto octet_count = static_cast<uint32_t>(length + kSegmentOverhead);
+  const uint16_t usable = usable_paths(context, plan.path_mask, octet_count);
   if (plan.segmentation == Segmentation::flow)
     return free_or_wait(context, choose_by_flow(plan, usable, bucket));
   if (plan.dispersion == Dispersion::earliest_delivery)
     return choose_earliest(context, usable, even);
-  const auto octet_count = static_cast<uint32_t>(length + kSegmentOverhead);
   const Choice choice =
       free_or_wait(context, choose_by_packet(plan, service.shares, usable, octet_count));
   if (choice.what == What::wait) undo_choice(plan, service.shares, choice.path, octet_count);

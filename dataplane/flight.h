@@ -25,10 +25,12 @@ struct Segment {
   uint32_t sn = 0;
   uint16_t slot = 0;
   uint8_t lane = 0;
+  uint8_t path = 0;  // it was sent on last
+  uint8_t sendings = 0;
 };
 
 enum class Fate : uint8_t {
-  none,       // carries no client's packet
+  none,       // carries no client's packet; not acknowledged
   in_flight,  // neither acknowledged nor believed lost
   settled,    // acknowledged
   lost,       // given to repair; an acknowledgement may still prove that wrong

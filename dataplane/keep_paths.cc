@@ -62,6 +62,7 @@ void keep_paths(Context& context) {
   const uint32_t session = house == nullptr ? 0 : house->receiver_index;
   if (context.house_session != session) {
     context.measures = {};
+    context.fits = {};
     forget_flights(context);
     context.debts = {};
     context.acks_due_ns = 0;

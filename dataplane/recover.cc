@@ -8,8 +8,6 @@
 namespace anabranch::dataplane {
 namespace {
 
-// After this the host has sent it again itself.
-constexpr uint64_t kRepairWithinNs = 1'000'000'000;
 constexpr uint64_t kReorderingForgottenNs = 10'000'000'000;
 constexpr uint32_t kReorderingMax = 4096;
 // The last few packets may all be lost by chance, but hardly so many.
@@ -37,13 +35,19 @@ void give_up(Context& context, Segment& segment) {
   send_control(context, p, context.plans->paths().paths[p], SegmentType::forward, content);
 }
 
-void repair(Context& context, Flight& flight, Sent& sent) {
+// Later the host has sent it again itself, and the receiver waits no more.
+bool is_too_late(const Context& context, const Segment& segment) {
+  return context.now_ns - segment.born_ns > uint64_t{context.options.hole_wait_ms_max} * 1'000'000;
+}
+
+void repair(Context& context, uint8_t p, Sent& sent) {
+  Flight& flight = context.flights[p];
   sent.fate = Fate::lost;
   flight.octets -= sent.octets;
+  context.fits[p].lost(sent.octets, context.now_ns);
   Segment segment = sent.segment;
   sent.segment.clear = nullptr;
-  if (segment.clear == nullptr || context.now_ns - segment.born_ns > kRepairWithinNs ||
-      !context.repairs.put(segment)) {
+  if (segment.clear == nullptr || is_too_late(context, segment) || !context.repairs.put(segment)) {
     give_up(context, segment);
   }
 }
@@ -59,8 +63,14 @@ void learn_reordering(Context& context, Flight& flight, const Sent& sent, uint64
   flight.reordered_at_ns = context.now_ns;
 }
 
-void acknowledge(Context& context, Flight& flight, Sent& sent, uint64_t largest_before) {
-  if (sent.fate == Fate::none || sent.fate == Fate::settled) return;
+void acknowledge(Context& context, uint8_t p, Sent& sent, uint64_t largest_before) {
+  if (sent.fate == Fate::settled) return;
+  Flight& flight = context.flights[p];
+  context.fits[p].arrived(sent.fate == Fate::none ? uint16_t{0} : sent.octets);
+  if (sent.fate == Fate::none) {
+    sent.fate = Fate::settled;
+    return;
+  }
   if (flight.any_acked && sent.number < largest_before)
     learn_reordering(context, flight, sent, largest_before);
   if (sent.fate == Fate::in_flight) {
@@ -73,11 +83,14 @@ void acknowledge(Context& context, Flight& flight, Sent& sent, uint64_t largest_
 }
 
 uint64_t patience_of(uint64_t by_rtt_ns, const Flight& flight) {
-  return std::max(by_rtt_ns, flight.overtaken_ns + flight.overtaken_ns / 8);
+  // Not for ever: what somebody on the way kept and sent on later was not overtaken.
+  return std::max(by_rtt_ns,
+                  std::min(flight.overtaken_ns + flight.overtaken_ns / 8, 2 * by_rtt_ns));
 }
 
 // RFC 9002 6.1: by how many others overtook it, or for how long it was overtaken.
-void detect_losses(Context& context, uint8_t p, Flight& flight) {
+void detect_losses(Context& context, uint8_t p) {
+  Flight& flight = context.flights[p];
   if (context.now_ns - flight.reordered_at_ns > kReorderingForgottenNs) {
     flight.reordering = Flight::kPacketThreshold;
     flight.overtaken_ns = 0;
@@ -89,7 +102,7 @@ void detect_losses(Context& context, uint8_t p, Flight& flight) {
     if (sent.fate != Fate::in_flight) continue;
     if (flight.largest_acked - n >= flight.reordering ||
         context.now_ns - sent.at_ns >= patience_ns) {
-      repair(context, flight, sent);
+      repair(context, p, sent);
     } else if (flight.loss_at_ns == 0) {
       flight.loss_at_ns = sent.at_ns + patience_ns;
     }
@@ -111,25 +124,37 @@ void receive_report(Context& context, const AckReport& report) {
   for (uint8_t i = 0; i < report.range_count && top > flight.first; ++i) {
     top -= std::min<uint64_t>(report.ranges[i].missing, top - flight.first);
     const uint64_t end = top - std::min<uint64_t>(report.ranges[i].arrived, top - flight.first);
-    for (; top > end; --top) acknowledge(context, flight, flight.at(top - 1), largest_before);
+    for (; top > end; --top) acknowledge(context, report.path, flight.at(top - 1), largest_before);
   }
   flight.largest_acked = std::max(flight.largest_acked, report.largest);
   flight.any_acked = true;
   flight.acked_at_ns = context.now_ns;
-  detect_losses(context, report.path, flight);
+  detect_losses(context, report.path);
 }
 
 // Everything that has been under way for longer than it should have; returns how many.
-uint32_t repair_overdue(Context& context, Flight& flight, uint64_t pto_ns) {
+uint32_t repair_overdue(Context& context, uint8_t p, uint64_t pto_ns) {
+  Flight& flight = context.flights[p];
   uint32_t overdue = 0;
   for (uint64_t n = flight.first; n < flight.next; ++n) {
     Sent& sent = flight.at(n);
     if (context.now_ns - sent.at_ns < pto_ns) break;
     if (sent.fate != Fate::in_flight) continue;
-    repair(context, flight, sent);
+    repair(context, p, sent);
     ++overdue;
   }
   return overdue;
+}
+
+// What was lost on a path twice goes another way, if there is one. 0: all are busy, or dead.
+uint8_t path_for_repair(const Context& context, const Plan& plan, const Segment& segment) {
+  const auto octet_count =
+      static_cast<uint16_t>(rte_pktmbuf_data_len(segment.clear) - kInnerHeader + kSegmentOverhead);
+  const auto others = static_cast<uint16_t>(plan.path_mask & ~(1u << segment.path));
+  const Choice other =
+      segment.sendings < 2 ? Choice{} : choose_free_path(context, others, octet_count);
+  if (other.what != Choice::What::none) return other.path;
+  return choose_free_path(context, plan.path_mask, octet_count).path;
 }
 
 }  // namespace
@@ -140,6 +165,8 @@ void retain(Context& context, uint8_t p, const Segment& segment, uint16_t octet_
   sent.fate = Fate::in_flight;
   sent.octets = octet_count;
   sent.segment = segment;
+  sent.segment.path = p;
+  ++sent.segment.sendings;
   flight.octets += octet_count;
   if (context.retained >= context.options.retained_max) {
     context.counters.unretained.add(1);
@@ -168,12 +195,11 @@ void forget_number(Context& context, Sent& sent, Flight& flight) {
 void keep_flight(Context& context, uint8_t p, bool alive) {
   Flight& flight = context.flights[p];
   PathMeasure& measure = context.measures[p];
-  if (flight.loss_at_ns != 0 && context.now_ns >= flight.loss_at_ns)
-    detect_losses(context, p, flight);
+  if (flight.loss_at_ns != 0 && context.now_ns >= flight.loss_at_ns) detect_losses(context, p);
   flight.advance(0);
   if (flight.first == flight.next) return;
   if (!alive) {
-    repair_overdue(context, flight, 0);
+    repair_overdue(context, p, 0);
     return;
   }
   const uint64_t oldest_ns = flight.at(flight.first).at_ns;
@@ -183,7 +209,7 @@ void keep_flight(Context& context, uint8_t p, bool alive) {
   // While nothing at all is acknowledged, it may be that the acknowledgements do not arrive.
   const bool others_are_heard = context.acks_heard_ns >= oldest_ns + measure.rtt_ns();
   if (!others_are_heard && waited_ns < 2 * pto_ns) return;
-  if (repair_overdue(context, flight, pto_ns) >= kSuspiciousLosses) measure.suspect(context.now_ns);
+  if (repair_overdue(context, p, pto_ns) >= kSuspiciousLosses) measure.suspect(context.now_ns);
 }
 
 void send_repairs(Context& context) {
@@ -193,10 +219,10 @@ void send_repairs(Context& context) {
     Segment segment = context.repairs.front();
     const Plan* plan = context.plans->plan(segment.slot);
     const bool wanted = plan != nullptr && plan->peer_index == segment.peer_index;
-    const uint8_t p = wanted ? earliest_path(context, plan->path_mask) : 0;
-    if (wanted && p == 0) return;  // all are dead: what is kept waits
+    const uint8_t p = wanted ? path_for_repair(context, *plan, segment) : 0;
+    if (wanted && p == 0) return;
     context.repairs.drop_front();
-    if (!wanted || context.now_ns - segment.born_ns > kRepairWithinNs) {
+    if (!wanted || is_too_late(context, segment)) {
       give_up(context, segment);
       continue;
     }

@@ -10,6 +10,8 @@ namespace {
 
 constexpr uint16_t kTcpIpHeaders = 40;
 constexpr uint8_t kTcp = 6;
+// CoDel takes a minute to tame a sender that does not slow down.
+constexpr uint64_t kWaitMaxNs = 1'000'000'000;
 
 // A packet of this size or more may be one of many: its flow is better served by all paths with an
 // even delay than by the fastest alone. Requests, keystrokes and acknowledgements are smaller.
@@ -147,9 +149,10 @@ void send_waiting(Context& context) {
       continue;
     }
     const bool congested = context.queues.take_front(context.now_ns, context.codel);
+    const bool hopeless = context.now_ns - note.since_ns > kWaitMaxNs;
     if (choice.what == Choice::What::none) {
       context.drop(packet, may ? Drop::path_down : unable);
-    } else if (congested && !mark_congestion(octets(packet))) {
+    } else if (hopeless || (congested && !mark_congestion(octets(packet)))) {
       context.drop(packet, Drop::codel);
     } else {
       send_segment(context, packet, *plan, note, choice.path, even);

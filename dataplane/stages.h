@@ -60,6 +60,8 @@ Choice choose_path(Context& context, const Plan& plan, ServiceState& service, ui
 
 // … of the paths in `mask`, the one that delivers first; 0 when none is alive.
 uint8_t earliest_path(const Context& context, uint16_t mask);
+// … the fastest of those that can send now.
+Choice choose_free_path(const Context& context, uint16_t mask, uint32_t octet_count);
 
 // open.cc: one frame of an uplink that is addressed to our UDP port, from the outer IPv4 header on.
 void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const PacketView& outer,

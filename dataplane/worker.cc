@@ -80,14 +80,16 @@ Worker::~Worker() {
 uint32_t Worker::poll(uint64_t now) {
   Context& c = context_;
   c.now_ns = c.nanoseconds(now);
-  uint32_t packets = rx_lan(c, now);
+  uint32_t packets = 0;
   for (uint8_t u = 0; u < c.options.uplinks; ++u) packets += rx_uplink(c, u, now);
   release_equalised(c, now);
   expire_holes(c, now);
   deliver_resolved(c, now);
   keep_paths(c);
+  // What is lost goes before what waits, and that before what is new.
   send_repairs(c);
   send_waiting(c);
+  packets += rx_lan(c, now);
   send_acks(c);
   flush_all(c);
   c.counters.flows_aged.add(c.flows->age(now, kAgedPerPoll));

@@ -53,12 +53,14 @@ RingPort::~RingPort() {
   rte_ring_free(out);
 }
 
-Gateway::Gateway(int which, rte_mempool* pool, uint32_t uplink_ring_size)
+Gateway::Gateway(int which, rte_mempool* pool, uint32_t uplink_ring_size,
+                 const WorkerOptions& limits)
     : site(static_cast<uint8_t>(which)),
       lan_mac{2, 0, 0, 0, site, 1},
       host_mac{2, 0, 0, 0, site, 2},
       lan("lan", 1024, pool),
       meters(value_of(Meters::open(folder.file("meters")))),
+      options(limits),
       session_(which == 1 ? 7 : 9),
       peer_session_(which == 1 ? 9 : 7),
       pool_(pool) {

@@ -41,7 +41,8 @@ class Gateway {
  public:
   // `site` 1 or 2: its LAN is 10.10.0.0/16 or 10.20.0.0/16, the gateway itself .0.1, and the hosts
   // .0.2 to .0.9 are resolved.
-  Gateway(int site, rte_mempool* pool, uint32_t uplink_ring_size);
+  // `limits`: of what may be held.
+  Gateway(int site, rte_mempool* pool, uint32_t uplink_ring_size, const WorkerOptions& limits = {});
 
   // Puts a service in force with a share for each path, or changes its plan. As control does it,
   // each call is a new generation.

@@ -44,7 +44,7 @@ class TwoGateways : public ::testing::Test {
   // Takes packet `number` and the following from the host, a few at each step.
   void send_datagrams(uint32_t from, uint32_t until, uint32_t each_step = 2);
   // Lets everything that is on its way or held come to its end.
-  void settle() { run_for(kSecond); }
+  void settle() { run_for(2 * kSecond); }
 
   // Admits the service at both ends.
   void admit_both(const std::array<uint16_t, kPathsMax>& weights,
