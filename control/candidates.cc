@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <tuple>
 
 #include "control/scenario.h"
 #include "dataplane/bounds.h"
@@ -66,28 +67,43 @@ constexpr Direction kDown{&PathState::rate_down_bps, &PathState::loss_down,
 
 // A bundle gives the sum of those that are not too slow for it, and what it loses is repaired. One
 // flow at a time has only its own path, and loss limits it.
-double goodput(const Used& used, Segmentation segmentation, const Direction& d) {
+double goodput(const Used& used, Dispersion dispersion, const Direction& d) {
   const PathState& quickest = **std::min_element(
       used.begin(), used.end(),
       [](const PathState* a, const PathState* b) { return a->rtt_min_ms < b->rtt_min_ms; });
-  double sum = 0, best = 0;
+  double sum = 0, best = 0, most = 0;
   for (const PathState* p : used) {
     const double link = usable_bps(p->*d.rate, p->*d.loss) * efficiency(*p);
     best = std::max(best, std::min(link, loss_limit_bps(p->mtu, p->rtt_ms, p->*d.loss)));
+    most = std::max(most, link);
     if (!too_slow_beside(*p, quickest)) sum += link;
   }
-  return segmentation == Segmentation::flow ? best : sum;
+  if (segmentation_of(dispersion) == Segmentation::flow) return best;
+  // Everything twice, and not both on one path.
+  if (dispersion == Dispersion::redundant) return std::min(sum / 2, sum - most);
+  return sum;
 }
 
-double latency_ms(const Used& used, Segmentation segmentation) {
-  double worst = 0, weighted = 0, capacity = 0;
+double latency_ms(const Used& used, Dispersion dispersion) {
+  double worst = 0, least = used.front()->rtt_ms / 2, weighted = 0, capacity = 0;
   for (const PathState* p : used) {
     worst = std::max(worst, p->rtt_ms / 2);
+    least = std::min(least, p->rtt_ms / 2);
     weighted += p->rtt_ms / 2 * static_cast<double>(p->rate_up_bps);
     capacity += static_cast<double>(p->rate_up_bps);
   }
+  if (dispersion == Dispersion::redundant) return least;
   // Put in order again, every packet is as late as the slowest path.
-  return segmentation == Segmentation::packet || capacity == 0 ? worst : weighted / capacity;
+  return segmentation_of(dispersion) == Segmentation::packet || capacity == 0 ? worst
+                                                                              : weighted / capacity;
+}
+
+// Of packets that go two ways those are lost that both lose: at best the two that lose least.
+double loss_of_copies(const Used& used) {
+  std::vector<double> losses;
+  for (const PathState* p : used) losses.push_back(std::max(p->loss_up, p->loss_down));
+  std::sort(losses.begin(), losses.end());
+  return losses[0] * losses[1];
 }
 
 void share_out(Scenario& s, const Used& used, const Direction& d) {
@@ -97,19 +113,17 @@ void share_out(Scenario& s, const Used& used, const Direction& d) {
   for (size_t i = 0; i < used.size(); ++i) s.shares[i].*d.weight = shares[i];
 }
 
-Scenario make(const Used& used, Segmentation segmentation) {
+Scenario make(const Used& used, Dispersion dispersion) {
   Scenario s;
-  s.segmentation = segmentation;
+  s.dispersion = dispersion;
   // Whole flows on one path each come in order by themselves.
-  s.resequence = segmentation == Segmentation::packet;
-  s.dispersion =
-      segmentation == Segmentation::packet ? Dispersion::earliest_delivery : Dispersion::weighted;
+  s.resequence = segmentation_of(dispersion) == Segmentation::packet;
   for (const PathState* p : used) s.shares.push_back({p->index, p->name, p->provider, 0, 0});
   share_out(s, used, kUp);
   share_out(s, used, kDown);
-  s.expected.goodput_up_bps = goodput(used, segmentation, kUp);
-  s.expected.goodput_down_bps = goodput(used, segmentation, kDown);
-  s.expected.latency_ms = latency_ms(used, segmentation);
+  s.expected.goodput_up_bps = goodput(used, dispersion, kUp);
+  s.expected.goodput_down_bps = goodput(used, dispersion, kDown);
+  s.expected.latency_ms = latency_ms(used, dispersion);
   Uint128 price = 0, weight = 0;
   double loss = 0;
   for (size_t i = 0; i < used.size(); ++i) {
@@ -120,31 +134,36 @@ Scenario make(const Used& used, Segmentation segmentation) {
   }
   s.expected.price_attos_per_gb = (price + weight / 2) / weight;
   s.expected.loss_percent = 100 * loss / static_cast<double>(weight);
+  if (dispersion == Dispersion::redundant) {
+    s.expected.price_attos_per_gb *= 2;
+    s.expected.loss_percent = 100 * loss_of_copies(used);
+  }
   return s;
 }
 
-bool allowed(const Profile& profile, Segmentation segmentation) {
-  const auto& names = profile.segmentation;
-  return names.empty() ||
-         std::find(names.begin(), names.end(), to_string(segmentation)) != names.end();
+// All goes over the first while it can.
+Scenario make_ordered(const Used& used, Dispersion dispersion, const Profile& profile) {
+  Used in_order = used;
+  const auto rank = [&](const PathState* p) {
+    const bool preferred = profile.standing(p->provider, p->network) == Standing::prefer;
+    return std::tuple(!preferred, p->price_attos_per_octet, p->rtt_min_ms, p->index);
+  };
+  std::sort(in_order.begin(), in_order.end(),
+            [&](const PathState* a, const PathState* b) { return rank(a) < rank(b); });
+  const Scenario first = make({in_order.front()}, dispersion);
+  Scenario s = make(used, dispersion);
+  for (const PathState* p : in_order) s.order.push_back(p->index);
+  s.expected.price_attos_per_gb = first.expected.price_attos_per_gb;
+  if (dispersion == Dispersion::standby) s.expected = first.expected;
+  return s;
+}
+
+const std::vector<Dispersion>& allowed(const Profile& profile) {
+  static const std::vector<Dispersion> usual{Dispersion::earliest_delivery, Dispersion::flow};
+  return profile.dispersions.empty() ? usual : profile.dispersions;
 }
 
 }  // namespace
-
-const char* to_string(Segmentation segmentation) {
-  return segmentation == Segmentation::flow ? "flow" : "packet";
-}
-
-const char* to_string(Dispersion dispersion) {
-  return dispersion == Dispersion::weighted ? "weighted" : "earliest-delivery";
-}
-
-std::optional<Dispersion> find_dispersion(std::string_view name) {
-  for (const Dispersion d : {Dispersion::weighted, Dispersion::earliest_delivery}) {
-    if (name == to_string(d)) return d;
-  }
-  return std::nullopt;
-}
 
 bool too_slow_beside(const PathState& path, const PathState& other) {
   return (path.rtt_min_ms - other.rtt_min_ms) / 2 >
@@ -165,8 +184,10 @@ std::vector<Scenario> candidates(const std::vector<PathState>& paths, const Prof
     for (size_t i = 0; i < usable.size(); ++i) {
       if ((set >> i & 1) != 0) used.push_back(usable[i]);
     }
-    for (const Segmentation segmentation : {Segmentation::packet, Segmentation::flow}) {
-      if (allowed(profile, segmentation)) result.push_back(make(used, segmentation));
+    for (const Dispersion dispersion : allowed(profile)) {
+      if (dispersion == Dispersion::redundant && used.size() < 2) continue;
+      result.push_back(is_ordered(dispersion) ? make_ordered(used, dispersion, profile)
+                                              : make(used, dispersion));
     }
   }
   return result;

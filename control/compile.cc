@@ -43,19 +43,46 @@ uint64_t speciality(const TrafficRule& r) {
           uint64_t{width(r.destination_port_from, r.destination_port_to)});
 }
 
-Weights weights_of(const Scenario& scenario, uint16_t Scenario::Share::*weight) {
-  Weights weights{};
-  for (const auto& share : scenario.shares) weights[share.path_index] = share.*weight;
-  return weights;
+Carriage carriage_of(const Scenario& scenario, uint16_t Scenario::Share::*weight) {
+  Carriage carriage{.dispersion = scenario.dispersion, .resequence = scenario.resequence};
+  std::vector<std::string> providers;
+  for (const auto& share : scenario.shares) {
+    carriage.weights[share.path_index] = share.*weight;
+    const auto known = std::find(providers.begin(), providers.end(), share.provider);
+    carriage.provider[share.path_index] =
+        static_cast<uint8_t>(std::distance(providers.begin(), known));
+    if (known == providers.end()) providers.push_back(share.provider);
+  }
+  std::copy(scenario.order.begin(), scenario.order.end(), carriage.order.begin());
+  return carriage;
+}
+
+dataplane::Dispersion dispersion_of(Dispersion dispersion) {
+  switch (dispersion) {
+    case Dispersion::earliest_delivery:
+      return dataplane::Dispersion::earliest_delivery;
+    case Dispersion::flowlet:
+      return dataplane::Dispersion::flowlet;
+    case Dispersion::redundant:
+      return dataplane::Dispersion::redundant;
+    case Dispersion::priority:
+      return dataplane::Dispersion::priority;
+    case Dispersion::standby:
+      return dataplane::Dispersion::standby;
+    case Dispersion::weighted:
+    case Dispersion::flow:
+      break;
+  }
+  return dataplane::Dispersion::weighted;
 }
 
 }  // namespace
 
-Weights weights_up(const Scenario& s) {
-  return weights_of(s, &Scenario::Share::weight_up);
+Carriage carriage_up(const Scenario& scenario) {
+  return carriage_of(scenario, &Scenario::Share::weight_up);
 }
-Weights weights_down(const Scenario& s) {
-  return weights_of(s, &Scenario::Share::weight_down);
+Carriage carriage_down(const Scenario& scenario) {
+  return carriage_of(scenario, &Scenario::Share::weight_down);
 }
 
 std::unique_ptr<const dataplane::Plan> compile(
@@ -65,15 +92,16 @@ std::unique_ptr<const dataplane::Plan> compile(
   plan->generation = next_generation();
   plan->receiver_index = receiver_index;
   plan->peer_index = peer_index;
-  plan->segmentation = carriage.segmentation == Segmentation::flow
+  plan->segmentation = segmentation_of(carriage.dispersion) == Segmentation::flow
                            ? dataplane::Segmentation::flow
                            : dataplane::Segmentation::packet;
-  plan->dispersion = carriage.dispersion == Dispersion::weighted
-                         ? dataplane::Dispersion::weighted
-                         : dataplane::Dispersion::earliest_delivery;
+  plan->dispersion = dispersion_of(carriage.dispersion);
+  plan->order = carriage.order;
+  plan->provider = carriage.provider;
   plan->resequence = carriage.resequence;
-  // What is passed on as it comes would come twice.
-  plan->recovery = carriage.resequence;
+  // What is passed on as it comes would come twice; copies are there so that nothing waits for
+  // repair.
+  plan->recovery = carriage.resequence && carriage.dispersion != Dispersion::redundant;
   dataplane::compile_weights(carriage.weights, *plan);
   uint16_t mtu = UINT16_MAX;
   for (size_t p = 1; p < path_mtu.size(); ++p) {

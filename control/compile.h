@@ -12,19 +12,17 @@
 
 namespace anabranch::control {
 
-using Weights = std::array<uint16_t, dataplane::kPathsMax>;  // by path number
-
-Weights weights_up(const Scenario& scenario);
-Weights weights_down(const Scenario& scenario);
-
-// One direction of a service, as a gateway sends it.
+// One direction of a service, as a gateway sends it. Arrays are by path number, but for `order`.
 struct Carriage {
-  Segmentation segmentation = Segmentation::packet;
   Dispersion dispersion = Dispersion::weighted;
   bool resequence = true;
-  Weights weights{};
+  std::array<uint16_t, dataplane::kPathsMax> weights{};  // 0: not used
+  std::array<uint8_t, dataplane::kPathsMax> order{};     // path numbers; 0 ends it
+  std::array<uint8_t, dataplane::kPathsMax> provider{};  // equal numbers: the same provider
   bool operator==(const Carriage&) const = default;
 };
+Carriage carriage_up(const Scenario& scenario);
+Carriage carriage_down(const Scenario& scenario);
 
 // `path_mtu` by path number; the plan's packets fit the smallest of those it uses. Generations are
 // drawn from a counter of this process.

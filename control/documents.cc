@@ -131,6 +131,27 @@ Parsed<Client> parse_client(const json& document) {
   return result_of(std::move(c), std::move(errors));
 }
 
+// "segmentation" allows what is usual for it; "dispersion" allows nothing but what it names.
+std::vector<Dispersion> read_dispersions(JsonReader& r) {
+  std::vector<Dispersion> result;
+  for (const std::string& name :
+       r.texts("segmentation", "a list out of \"flow\" and \"packet\"", false)) {
+    if (name != "flow" && name != "packet")
+      r.wrong("segmentation", "\"" + name + "\"", "\"flow\" or \"packet\"");
+    result.push_back(name == "flow" ? Dispersion::flow : Dispersion::earliest_delivery);
+  }
+  const auto named = r.texts("dispersion", kDispersions, false);
+  if (!named.empty() && !result.empty())
+    r.wrong("dispersion", "a list", "nothing, for \"segmentation\" is given; or no segmentation");
+  for (const std::string& name : named) {
+    if (const auto dispersion = find_dispersion(name))
+      result.push_back(*dispersion);
+    else
+      r.wrong("dispersion", "\"" + name + "\"", kDispersions);
+  }
+  return result;
+}
+
 Parsed<Profile> parse_profile(const json& document) {
   FieldErrors errors;
   JsonReader r(document, "", errors);
@@ -139,11 +160,7 @@ Parsed<Profile> parse_profile(const json& document) {
   p.providers = read_standings(r, "providers");
   p.networks = read_standings(r, "networks");
   p.quality_percent = static_cast<uint8_t>(r.integer("quality_percent", 0, 100, false, 100));
-  p.segmentation = r.texts("segmentation", "a list out of \"flow\" and \"packet\"", false);
-  for (const std::string& s : p.segmentation) {
-    if (s != "flow" && s != "packet")
-      r.wrong("segmentation", "\"" + s + "\"", "\"flow\" or \"packet\"");
-  }
+  p.dispersions = read_dispersions(r);
   r.finish();
   return result_of(std::move(p), std::move(errors));
 }

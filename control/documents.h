@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 #include <tl/expected.hpp>
+#include "control/dispersion.h"
 
 #include "control/config.h"
 
@@ -40,8 +41,9 @@ struct Profile {
   std::string id;
   std::vector<std::pair<std::string, Standing>> providers;
   std::vector<std::pair<std::string, Standing>> networks;
-  uint8_t quality_percent = 100;          // 100: only quality counts; 0: only price
-  std::vector<std::string> segmentation;  // allowed: "flow", "packet"; empty: both
+  uint8_t quality_percent = 100;  // 100: only quality counts; 0: only price
+  // Allowed; none is named: earliest-delivery and flow.
+  std::vector<Dispersion> dispersions;
   Standing standing(const std::string& provider, const std::string& network) const;
 };
 

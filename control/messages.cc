@@ -62,6 +62,13 @@ std::vector<std::string_view> names_of(const std::vector<dataplane::Cipher>& cip
   return names;
 }
 
+template <typename Array>
+void read_by_path(JsonReader& r, const char* name, uint64_t most, Array& values) {
+  const auto read = r.integers(name, most, values.size());
+  for (size_t i = 0; i < std::min(read.size(), values.size()); ++i)
+    values[i] = static_cast<typename Array::value_type>(read[i]);
+}
+
 Announce read_announce(JsonReader& r) {
   Announce a;
   a.service = read_service(r);
@@ -69,17 +76,13 @@ Announce read_announce(JsonReader& r) {
   a.receiver = read_receiver(r);
   for (JsonReader& rule : r.objects("rules", kAnnouncedRulesMax))
     a.rules.push_back(read_rule(rule));
-  const auto segmentation = [](const std::string& text) -> std::optional<Segmentation> {
-    if (text == "flow") return Segmentation::flow;
-    return text == "packet" ? std::optional(Segmentation::packet) : std::nullopt;
-  };
-  a.segmentation = r.parsed("segmentation", "\"flow\" or \"packet\"", segmentation)
-                       .value_or(Segmentation::packet);
-  a.dispersion = r.parsed("dispersion", "\"weighted\" or \"earliest-delivery\"", find_dispersion)
-                     .value_or(Dispersion::weighted);
-  a.resequence = r.boolean("resequence");
-  const auto weights = r.integers("weights", 65535, a.weights.size());
-  for (size_t i = 0; i < weights.size(); ++i) a.weights[i] = static_cast<uint16_t>(weights[i]);
+  Carriage& c = a.towards_us;
+  c.dispersion =
+      r.parsed("dispersion", kDispersions, find_dispersion).value_or(Dispersion::weighted);
+  c.resequence = r.boolean("resequence");
+  read_by_path(r, "weights", 65535, c.weights);
+  read_by_path(r, "order", dataplane::kPathsMax - 1, c.order);
+  read_by_path(r, "provider", dataplane::kPathsMax - 1, c.provider);
   return a;
 }
 
@@ -133,10 +136,11 @@ std::string encode(const Message& message) {
                     {"client", m.client},
                     {"receiver", m.receiver},
                     {"rules", rules},
-                    {"segmentation", to_string(m.segmentation)},
-                    {"dispersion", to_string(m.dispersion)},
-                    {"resequence", m.resequence},
-                    {"weights", m.weights}};
+                    {"dispersion", to_string(m.towards_us.dispersion)},
+                    {"resequence", m.towards_us.resequence},
+                    {"weights", m.towards_us.weights},
+                    {"order", m.towards_us.order},
+                    {"provider", m.towards_us.provider}};
           },
           [](const Accept& m) -> json {
             return {{"type", "accept"}, {"service", m.service}, {"receiver", m.receiver}};

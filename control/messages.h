@@ -12,6 +12,7 @@
 
 #include <tl/expected.hpp>
 
+#include "control/compile.h"
 #include "control/documents.h"
 #include "control/scenario.h"
 #include "dataplane/cipher.h"
@@ -53,10 +54,7 @@ struct Announce {
   std::string client;
   uint32_t receiver = 0;
   std::vector<TrafficRule> rules;
-  Segmentation segmentation = Segmentation::packet;
-  Dispersion dispersion = Dispersion::weighted;
-  bool resequence = true;
-  std::array<uint16_t, 16> weights{};  // by path number
+  Carriage towards_us;
 };
 struct Accept {
   uint64_t service = 0;

@@ -109,10 +109,7 @@ void Peering::announce(const Carried& service, const Carriage& towards_us) {
                          .client = service.client,
                          .receiver = service.receiver,
                          .rules = mirrored(service.rules),
-                         .segmentation = towards_us.segmentation,
-                         .dispersion = towards_us.dispersion,
-                         .resequence = towards_us.resequence,
-                         .weights = towards_us.weights});
+                         .towards_us = towards_us});
 }
 
 void Peering::receive(const Message& message) {
@@ -144,8 +141,7 @@ void Peering::receive_announce(const Announce& announce) {
     spdlog::warn("service {} of {} refused: {}", announce.service, config_.peer.name, why);
     return session_.send(Refuse{announce.service, why});
   }
-  const Carriage carriage{announce.segmentation, announce.dispersion, announce.resequence,
-                          announce.weights};
+  const Carriage& carriage = announce.towards_us;
   Carried* service = visitor(announce.service);
   if (service == nullptr) {
     const uint64_t id = Carried::kVisitor | ++visitors_seen_;
@@ -170,10 +166,10 @@ std::string Peering::objection(const Announce& announce) const {
       return to_string(rule.destination) + " is not among peer.prefixes of " + config_.name;
     }
   }
-  for (size_t p = 0; p < announce.weights.size(); ++p) {
+  for (size_t p = 0; p < announce.towards_us.weights.size(); ++p) {
     const bool known = std::any_of(config_.peer.paths.begin(), config_.peer.paths.end(),
                                    [p](const PathConfig& path) { return path.id == p; });
-    if (announce.weights[p] != 0 && !known)
+    if (announce.towards_us.weights[p] != 0 && !known)
       return "path " + std::to_string(p) + " is not configured at " + config_.name;
   }
   return {};

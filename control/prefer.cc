@@ -43,7 +43,7 @@ std::string price_text(Uint128 attos) {
 }
 
 bool is_same_combination(const Scenario& a, const Scenario& b) {
-  return a.segmentation == b.segmentation &&
+  return a.dispersion == b.dispersion && a.order == b.order &&
          std::equal(a.shares.begin(), a.shares.end(), b.shares.begin(), b.shares.end(),
                     [](const auto& x, const auto& y) { return x.path_index == y.path_index; });
 }
@@ -157,11 +157,22 @@ class Preference {
     return b;
   }
 
+  static size_t most_paths(const std::vector<const Scenario*>& possible, Dispersion dispersion) {
+    size_t most = 0;
+    for (const Scenario* s : possible) {
+      if (s->dispersion == dispersion) most = std::max(most, s->shares.size());
+    }
+    return most;
+  }
+
   const Scenario* best(const std::vector<const Scenario*>& possible) const {
     const Bounds bounds = bounds_of(possible);
     const Scenario* best = nullptr;
     double best_worth = -1;
     for (const Scenario* s : possible) {
+      // Where paths are taken in order, those behind the first are wanted for when it fails.
+      if (is_ordered(s->dispersion) && s->shares.size() < most_paths(possible, s->dispersion))
+        continue;
       const double w = worth(*s, bounds);
       constexpr double kEqual = 1e-9;
       if (best != nullptr && (w < best_worth - kEqual || (w <= best_worth + kEqual &&
@@ -200,7 +211,7 @@ class Preference {
     std::string text = names(s) + (s.shares.size() > 1 ? " together are" : " is") +
                        " expected to carry " + mbits(s.expected.goodput_up_bps) + " up and " +
                        mbits(s.expected.goodput_down_bps) + " down";
-    if (s.shares.size() > 1)
+    if (s.shares.size() > 1 && single != nullptr)
       text += "; the best single link, " + single->shares.front().name + ", " +
               mbits(single->expected.goodput_up_bps) + " up";
     return text;
@@ -213,11 +224,38 @@ class Preference {
     std::string parts;
     for (const auto& share : s.shares)
       parts += (parts.empty() ? "" : " : ") + fmt::format("{:.0f} %", share.weight_up / 655.35);
-    if (s.segmentation == Segmentation::flow)
-      return "whole flows are dispersed " + parts +
-             " by what each link can carry; one flow at a time stays on one path";
-    return "each packet takes the path that delivers it first, which with all of them full is " +
-           parts + "; what is lost is repaired, and all is put in order again";
+    const std::string repaired = "; what is lost is repaired, and all is put in order again";
+    switch (s.dispersion) {
+      case Dispersion::weighted:
+        return "packets are dispersed " + parts + repaired;
+      case Dispersion::earliest_delivery:
+        return "each packet takes the path that delivers it first, which with all of them full "
+               "is " +
+               parts + repaired;
+      case Dispersion::flow:
+        return "whole flows are dispersed " + parts +
+               " by what each link can carry; one flow at a time stays on one path";
+      case Dispersion::flowlet:
+        return "a flow takes the path that delivers it first, and may change it when it pauses";
+      case Dispersion::redundant:
+        return "each packet takes the path that delivers it first, and a copy of it another, of "
+               "another provider where there is one; the second that arrives is dropped";
+      case Dispersion::priority:
+        return "each packet takes the first path that is not busy, of " + in_order(s) + repaired;
+      case Dispersion::standby:
+        return "all takes the first path that is alive, of " + in_order(s) + repaired;
+    }
+    return parts;
+  }
+
+  static std::string in_order(const Scenario& s) {
+    std::string text;
+    for (const uint8_t index : s.order) {
+      const auto share = std::find_if(s.shares.begin(), s.shares.end(),
+                                      [&](const auto& x) { return x.path_index == index; });
+      text += (text.empty() ? "" : ", then ") + share->name;
+    }
+    return text;
   }
 
   std::string costs(const Scenario& s) const {
@@ -258,8 +296,11 @@ class Preference {
 
   std::string unusable() const {
     std::string text;
-    for (const PathState& p : paths_)
-      text += (text.empty() ? "" : "; ") + p.name + ": " + left_out(p);
+    for (const PathState& p : paths_) {
+      const bool usable = p.alive && standing(p) != Standing::never;
+      text += (text.empty() ? "" : "; ") + p.name + ": " +
+              (usable ? "alone it cannot carry copies" : left_out(p));
+    }
     return text.empty() ? "none is configured with a price in the client's tariff" : text;
   }
 
@@ -314,7 +355,7 @@ nlohmann::json to_json(const Scenario& s, const std::string& currency) {
                       {"weight_up", share.weight_up},
                       {"weight_down", share.weight_down}});
   }
-  return {{"segmentation", to_string(s.segmentation)},
+  return {{"segmentation", to_string(segmentation_of(s.dispersion))},
           {"dispersion", to_string(s.dispersion)},
           {"assemblage", s.resequence ? "resequence" : "pass-through"},
           {"shares", shares},

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "control/dispersion.h"
 #include "control/documents.h"
 #include "dataplane/bytes.h"
 
@@ -42,14 +43,6 @@ double rating_of(const std::vector<std::pair<std::string, double>>& ratings,
                  const std::string& name);
 Ratings rate(const std::vector<PathState>& paths);
 
-enum class Segmentation : uint8_t { flow, packet };
-const char* to_string(Segmentation segmentation);
-// Which path a packet takes where packets of a flow may take different ones; whole flows are always
-// dispersed by shares.
-enum class Dispersion : uint8_t { weighted, earliest_delivery };
-const char* to_string(Dispersion dispersion);
-std::optional<Dispersion> find_dispersion(std::string_view name);
-
 struct Prediction {
   double goodput_up_bps = 0, goodput_down_bps = 0;  // octets of the clients' IP packets' payload
   double latency_ms = 0;                            // one way, the slowest path used
@@ -60,7 +53,6 @@ struct Prediction {
 
 // One combination of segmentation, dispersion and assemblage with its paths.
 struct Scenario {
-  Segmentation segmentation = Segmentation::packet;
   Dispersion dispersion = Dispersion::weighted;
   // Of 65535 in all; 0 = not used. What is expected, where the dispersion is not weighted.
   struct Share {
@@ -71,7 +63,8 @@ struct Scenario {
     auto operator<=>(const Share&) const = default;
   };
   std::vector<Share> shares;
-  bool resequence = true;  // assemblage: in order and with repair, or pass through
+  std::vector<uint8_t> order;  // path indices, where the dispersion is by order
+  bool resequence = true;      // assemblage: in order and with repair, or pass through
   Prediction expected;
   std::vector<std::string> reasons;  // sentences
 };
@@ -81,7 +74,7 @@ struct Scenario {
 bool too_slow_beside(const PathState& path, const PathState& other);
 
 // Every combination of a non-empty subset of the paths that are alive and not "never", with each
-// allowed segmentation; each with its prediction. At most 8 paths.
+// allowed dispersion; each with its prediction. At most 8 paths.
 std::vector<Scenario> candidates(const std::vector<PathState>& paths, const Profile& profile);
 
 // The preferred one, with its reasons in words; nullopt with a sentence that names what could not

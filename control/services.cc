@@ -171,11 +171,9 @@ void Services::reopen() {
 
 void Services::put_in_force(uint64_t id, Service& service, const Scenario& scenario) {
   service.scenario = scenario;
-  service.down = {scenario.segmentation, scenario.dispersion, scenario.resequence,
-                  weights_down(scenario)};
+  service.down = carriage_down(scenario);
   Carried& carried = *carrier_.find(id);
-  carrier_.set_carriage(carried, {scenario.segmentation, scenario.dispersion, scenario.resequence,
-                                  weights_up(scenario)});
+  carrier_.set_carriage(carried, carriage_up(scenario));
   peering_.announce(carried, service.down);
 }
 

@@ -70,6 +70,7 @@ struct ServiceState {
   uint32_t receiver_index;  // lanes belong to it
   std::array<uint32_t, kLanes> next_sn;
   Shares shares;
+  std::array<Flowlet, kFlowBuckets> flowlets;
   std::array<Lane, kLanes> lanes;
 };
 

@@ -10,6 +10,10 @@ namespace {
 
 // How far ahead of its pace a path may be given packets of flows that are in no hurry for more.
 constexpr uint64_t kBorrowNs = 5'000'000;
+// A copy that would come later than this is of no use.
+constexpr uint64_t kCopyAheadNs = 20'000'000;
+// A path may have become slower since it was measured.
+constexpr uint64_t kFlowletMarginNs = 50'000'000;
 
 using What = Choice::What;
 
@@ -75,13 +79,39 @@ Choice fastest_free_of(const Context& context, uint16_t usable) {
   return {What::path, least(free, delay)};
 }
 
-Choice choose_earliest(const Context& context, uint16_t usable, bool even) {
-  if (!even) {
-    const uint8_t p = earliest_of(context, usable);
-    if (p == 0) return {};
-    return {context.paces[p].ahead_ns(context.now_ns) > kBorrowNs ? What::wait : What::path, p};
+Choice least_busy_of(const Context& context, uint16_t usable) {
+  const uint8_t p = earliest_of(context, usable);
+  if (p == 0) return {};
+  return {context.paces[p].ahead_ns(context.now_ns) > kBorrowNs ? What::wait : What::path, p};
+}
+
+// A pause of this length: what follows on another path cannot overtake what came before.
+uint64_t flowlet_gap_ns(const Context& context, uint16_t usable) {
+  const auto delay = [&](uint8_t p) { return delay_of(context, p); };
+  const auto slowness = [&](uint8_t p) { return -delay_of(context, p); };
+  return static_cast<uint64_t>(delay(least(usable, slowness)) - delay(least(usable, delay))) +
+         kFlowletMarginNs;
+}
+
+Choice choose_by_flowlet(const Context& context, Flowlet& flowlet, uint16_t usable) {
+  if (usable == 0) return {};
+  const bool lost_its_path = (usable >> flowlet.path & 1) == 0;
+  if (lost_its_path || context.now_ns - flowlet.last_ns > flowlet_gap_ns(context, usable))
+    flowlet.path = earliest_of(context, usable);
+  const Choice choice = free_or_wait(context, flowlet.path);
+  if (choice.what == What::path) flowlet.last_ns = context.now_ns;
+  return choice;
+}
+
+Choice choose_by_order(const Context& context, const Plan& plan, uint16_t usable) {
+  Choice choice;
+  for (const uint8_t p : plan.order) {
+    if (p == 0) break;
+    if ((usable >> p & 1) == 0) continue;
+    choice = free_or_wait(context, p);
+    if (choice.what == What::path || plan.dispersion == Dispersion::standby) break;
   }
-  return fastest_free_of(context, usable);
+  return choice;
 }
 
 }  // namespace
@@ -94,14 +124,35 @@ Choice choose_free_path(const Context& context, uint16_t mask, uint32_t octet_co
   return fastest_free_of(context, usable_paths(context, mask, octet_count));
 }
 
+uint8_t path_for_copy(const Context& context, const Plan& plan, uint8_t path, uint16_t length) {
+  const auto mask = static_cast<uint16_t>(plan.path_mask & ~(1u << path));
+  const uint16_t free =
+      those(usable_paths(context, mask, static_cast<uint32_t>(length + kSegmentOverhead)),
+            [&](uint8_t p) { return context.paces[p].ahead_ns(context.now_ns) <= kCopyAheadNs; });
+  const uint16_t of_others =
+      those(free, [&](uint8_t p) { return plan.provider[p] != plan.provider[path]; });
+  return earliest_of(context, of_others != 0 ? of_others : free);
+}
+
 Choice choose_path(Context& context, const Plan& plan, ServiceState& service, uint8_t bucket,
                    uint16_t length, bool even) {
   const auto octet_count = static_cast<uint32_t>(length + kSegmentOverhead);
   const uint16_t usable = usable_paths(context, plan.path_mask, octet_count);
+  switch (plan.dispersion) {
+    case Dispersion::earliest_delivery:
+      return even ? fastest_free_of(context, usable) : least_busy_of(context, usable);
+    case Dispersion::flowlet:
+      return choose_by_flowlet(context, service.flowlets[bucket], usable);
+    case Dispersion::redundant:
+      return least_busy_of(context, usable);
+    case Dispersion::priority:
+    case Dispersion::standby:
+      return choose_by_order(context, plan, usable);
+    case Dispersion::weighted:
+      break;
+  }
   if (plan.segmentation == Segmentation::flow)
     return free_or_wait(context, choose_by_flow(plan, usable, bucket));
-  if (plan.dispersion == Dispersion::earliest_delivery)
-    return choose_earliest(context, usable, even);
   const Choice choice =
       free_or_wait(context, choose_by_packet(plan, service.shares, usable, octet_count));
   if (choice.what == What::wait) undo_choice(plan, service.shares, choice.path, octet_count);

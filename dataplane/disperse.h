@@ -68,6 +68,12 @@ inline void undo_choice(const Plan& plan, Shares& d, uint8_t path, uint32_t octe
   d.time[path] -= uint64_t{octets} * plan.cost[path];
 }
 
+// What a bucket of flows sent without a pause.
+struct Flowlet {
+  uint64_t last_ns = 0;
+  uint8_t path = 0;
+};
+
 inline uint8_t choose_by_flow(const Plan& plan, uint16_t alive, uint8_t bucket) {
   const auto usable = static_cast<uint16_t>(plan.path_mask & alive);
   if (usable == 0) return 0;

@@ -10,9 +10,15 @@
 namespace anabranch::dataplane {
 
 enum class Segmentation : uint8_t { flow, packet };
-// Which path a packet takes, where packets of a flow may take different ones: by shares, or the one
-// that delivers it first.
-enum class Dispersion : uint8_t { weighted, earliest_delivery };
+// Which path a packet takes.
+enum class Dispersion : uint8_t {
+  weighted,           // by shares; whole flows by their bucket
+  earliest_delivery,  // the one that delivers it first
+  flowlet,            // … when its flow paused, so that it overtakes nothing; else as before
+  redundant,          // … and a copy of it goes another way
+  priority,           // the first in order that is not busy
+  standby,            // the first in order that is alive
+};
 
 struct Plan {
   uint32_t generation = 0;      // differs from every earlier plan's of this slot
@@ -26,6 +32,10 @@ struct Plan {
   uint16_t inner_mtu = 0;  // largest IPv4 packet that fits every path of the mask
   // What one octet on path p adds to its virtual time: inversely proportional to its weight.
   std::array<uint32_t, kPathsMax> cost{};
+  // Paths in the order priority and standby take them; 0 ends it.
+  std::array<uint8_t, kPathsMax> order{};
+  // Paths of one number fail together: they are of one provider.
+  std::array<uint8_t, kPathsMax> provider{};
   // Path of each bucket of flows, in proportion to the weights.
   std::array<uint8_t, kFlowBuckets> bucket{};
 };

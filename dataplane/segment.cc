@@ -33,8 +33,21 @@ bool is_bulk(std::span<const uint8_t> ip, const PacketView& view, Flow& flow) {
 
 bool wants_even_delay(const Plan& plan, const Waiting& note, uint16_t length, uint64_t now_ns) {
   if (!plan.resequence) return false;
-  if (plan.dispersion == Dispersion::weighted || note.bulk) return true;
-  return length >= kBulkLength && note.since_ns != now_ns;
+  if (plan.dispersion == Dispersion::weighted) return true;
+  if (plan.dispersion != Dispersion::earliest_delivery) return false;
+  return note.bulk || (length >= kBulkLength && note.since_ns != now_ns);
+}
+
+// Takes what was sent on a path, as a whole, and sends it on another; best effort.
+void send_copy(Context& context, Segment segment, const Plan& plan, uint8_t first) {
+  const auto length = static_cast<uint16_t>(rte_pktmbuf_data_len(segment.clear) - kInnerHeader);
+  const uint8_t p = path_for_copy(context, plan, first, length);
+  octets(segment.clear)[0] = kInnerCopy;
+  if (p != 0 && transmit(context, segment, p, Kind::copy, false)) {
+    context.counters.made.add(1);
+  } else {
+    rte_pktmbuf_free(segment.clear);
+  }
 }
 
 // Numbers are taken last, so that a packet that is dropped here leaves no hole in its lane.
@@ -52,9 +65,14 @@ void send_segment(Context& context, rte_mbuf* packet, const Plan& plan, const Wa
   const uint32_t sn = service.next_sn[note.lane];
   store_inner(inner, {.flags = even ? kInnerEven : uint8_t{0}, .lane = note.lane, .sn = sn});
   const Segment segment{packet, context.now_ns, plan.peer_index, sn, note.slot, note.lane};
-  if (!transmit(context, segment, p, Kind::first, plan.recovery))
+  const bool copied = plan.dispersion == Dispersion::redundant;
+  if (copied) rte_mbuf_refcnt_update(packet, 1);
+  if (!transmit(context, segment, p, Kind::first, plan.recovery && !copied)) {
+    if (copied) rte_mbuf_refcnt_update(packet, -1);
     return context.drop(packet, Drop::no_buffer);
+  }
   ++service.next_sn[note.lane];
+  if (copied) send_copy(context, segment, plan, p);
 }
 
 void wait_in_queue(Context& context, rte_mbuf* packet, const Waiting& note) {

@@ -57,6 +57,8 @@ struct Choice {
 };
 Choice choose_path(Context& context, const Plan& plan, ServiceState& service, uint8_t bucket,
                    uint16_t length, bool even);
+// Where a copy goes of what is sent on `path`: another provider's first; 0: nowhere.
+uint8_t path_for_copy(const Context& context, const Plan& plan, uint8_t path, uint16_t length);
 
 // … of the paths in `mask`, the one that delivers first; 0 when none is alive.
 uint8_t earliest_path(const Context& context, uint16_t mask);

@@ -21,10 +21,11 @@ inline std::vector<Message> one_of_each() {
                     .client = "acme",
                     .receiver = 4096,
                     .rules = {rule("10.20.0.0/24", "10.10.0.0/24"), special},
-                    .segmentation = Segmentation::flow,
-                    .resequence = false};
-  announce.weights[1] = 65535;
-  announce.weights[15] = 1;
+                    .towards_us = {.dispersion = Dispersion::standby, .resequence = false}};
+  announce.towards_us.weights[1] = 65535;
+  announce.towards_us.weights[15] = 1;
+  announce.towards_us.order = {15, 1};
+  announce.towards_us.provider[15] = 1;
   return {Hello{.gateway = "site-a",
                 .instance = UINT64_MAX,
                 .paths = {{1, *parse_ipv4("10.1.1.1")}, {15, *parse_ipv4("192.168.0.1")}},

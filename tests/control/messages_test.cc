@@ -42,7 +42,8 @@ TEST(Messages, AreUnderstoodAsTheyWereMeant) {
     EXPECT_EQ(decoded->index(), message.index());
     EXPECT_EQ(encode(*decoded), encode(message));
   }
-  const auto decoded = decode(encode(announcement()));
+  const Announce sent = announcement();
+  const auto decoded = decode(encode(sent));
   const auto& a = std::get<Announce>(*decoded);
   EXPECT_EQ(a.service, 7u);
   EXPECT_EQ(a.client, "acme");
@@ -52,10 +53,7 @@ TEST(Messages, AreUnderstoodAsTheyWereMeant) {
   EXPECT_EQ(a.rules[1].protocol, 17);
   EXPECT_EQ(a.rules[1].destination_port_to, 5010);
   EXPECT_EQ(a.rules[1].dscp, 46);
-  EXPECT_EQ(a.segmentation, Segmentation::flow);
-  EXPECT_FALSE(a.resequence);
-  EXPECT_EQ(a.weights[1], 65535);
-  EXPECT_EQ(a.weights[15], 1);
+  EXPECT_EQ(a.towards_us, sent.towards_us);
 }
 
 TEST(Messages, WithAsManyRulesAsMayBeFitIntoOne) {
@@ -69,7 +67,7 @@ TEST(Messages, WithAsManyRulesAsMayBeFitIntoOne) {
   wordy.destination_port_to = 40000;
   largest.client = std::string(64, 'x');
   largest.rules.assign(kAnnouncedRulesMax, wordy);
-  largest.weights.fill(65535);
+  largest.towards_us.weights.fill(65535);
   EXPECT_LE(encode(largest).size(), kMessageMax);
   EXPECT_TRUE(decode(encode(largest)));
   largest.rules.push_back(wordy);
@@ -91,8 +89,10 @@ TEST(Messages, OutOfBoundsAreRefusedWithASentence) {
        "/receiver: 1.5; expected a whole number from 1 to 4294967295"},
       {announce_with("rules", json::array()), "/rules: []; expected a list of 1 to 64 objects"},
       {announce_with("rules", json::array({7})), "/rules/0: 7 is no JSON object"},
-      {announce_with("segmentation", "fragment"),
-       "/segmentation: \"fragment\"; expected \"flow\" or \"packet\""},
+      {announce_with("dispersion", "fragment"),
+       std::string("/dispersion: \"fragment\"; expected ") + kDispersions},
+      {announce_with("order", json::array({16})),
+       "/order: 16; expected whole numbers from 0 to 15"},
       {announce_with("resequence", 1), "/resequence: 1; expected true or false"},
       {announce_with("weights", json::array({0, -1})),
        "/weights: -1; expected whole numbers from 0 to 65535"},

@@ -74,8 +74,10 @@ inline Profile any_profile(std::mt19937& random) {
   profile.providers.resize(random() % 4);
   profile.networks.resize(random() % 4);
   profile.quality_percent = static_cast<uint8_t>(random() % 101);
-  const std::vector<std::string> both{"flow", "packet"};
-  if (random() % 3 == 0) profile.segmentation = {both[random() % 2]};
+  constexpr std::array kAll{
+      Dispersion::weighted,  Dispersion::earliest_delivery, Dispersion::flow,   Dispersion::flowlet,
+      Dispersion::redundant, Dispersion::priority,          Dispersion::standby};
+  if (random() % 3 == 0) profile.dispersions = {kAll[random() % kAll.size()]};
   return profile;
 }
 

@@ -52,7 +52,7 @@ class AClient : public testing::Test {
 
 TEST_F(AClient, Claim01_GetsACombinationOfSegmentationDispersionAndAssemblage) {
   const Scenario s = chosen();
-  EXPECT_EQ(s.segmentation, Segmentation::packet);
+  EXPECT_EQ(s.dispersion, Dispersion::earliest_delivery);
   EXPECT_TRUE(s.resequence) << "packets of one flow come over several links";
   EXPECT_THAT(names_of(s), ElementsAre("fibre", "mobile", "dsl"));
   const double sum = 65535;
@@ -85,10 +85,59 @@ TEST_F(AClient, IsNotDelayedByALinkThatCouldNotCarryEnoughForIt) {
 }
 
 TEST_F(AClient, Claim01_GetsWholeFlowsWhereTheProfileWantsThem) {
-  profile_.segmentation = {"flow"};
+  profile_.dispersions = {Dispersion::flow};
   const Scenario s = chosen();
-  EXPECT_EQ(s.segmentation, Segmentation::flow);
+  EXPECT_EQ(segmentation_of(s.dispersion), Segmentation::flow);
   EXPECT_FALSE(s.resequence);
+}
+
+TEST_F(AClient, Claim01_GetsTheCheapestLinkFirstWhereTheProfileWantsAnOrder) {
+  profile_.dispersions = {Dispersion::priority};
+  const Scenario s = chosen();
+  EXPECT_THAT(names_of(s), ElementsAre("fibre", "mobile", "dsl"));
+  std::vector<Uint128> prices;
+  for (const uint8_t index : s.order)
+    prices.push_back(std::find_if(paths_.begin(), paths_.end(), [&](const PathState& p) {
+                       return p.index == index;
+                     })->price_attos_per_octet);
+  EXPECT_EQ(prices.size(), 3u);
+  EXPECT_TRUE(std::is_sorted(prices.begin(), prices.end()));
+  EXPECT_THAT(s.reasons, Contains(HasSubstr("takes the first path that is not busy, of")));
+}
+
+TEST_F(AClient, Claim01_GetsOneLinkAndTheOthersForWhenItFails) {
+  profile_.dispersions = {Dispersion::standby};
+  profile_.networks = {{paths_[1].network, Standing::prefer}};
+  const Scenario s = chosen();
+  ASSERT_FALSE(s.order.empty());
+  EXPECT_EQ(s.order.front(), paths_[1].index);
+  EXPECT_DOUBLE_EQ(s.expected.latency_ms, paths_[1].rtt_ms / 2);
+}
+
+TEST_F(AClient, Claim01_GetsEverythingTwiceAndPaysTwice) {
+  const auto priced = [&](Dispersion dispersion) {
+    profile_.dispersions = {dispersion};
+    return chosen();
+  };
+  for (PathState& p : paths_) p.loss_up = p.loss_down = 0.05;
+  const Scenario twice = priced(Dispersion::redundant), once = priced(Dispersion::weighted);
+  EXPECT_NEAR(twice.expected.loss_percent, 0.25, 1e-9);
+  EXPECT_LT(twice.expected.goodput_up_bps, once.expected.goodput_up_bps * 0.51);
+  for (const Scenario& s : candidates(paths_, profile_)) EXPECT_GE(s.shares.size(), 1u);
+  for (PathState& p : paths_) p.alive = p.index == paths_[0].index;
+  profile_.dispersions = {Dispersion::redundant};
+  EXPECT_FALSE(prefer(paths_, profile_, request_, "EUR").preferred)
+      << "one link cannot carry a copy that survives it";
+}
+
+TEST(Names, OfDispersionsAreOursAndThoseOfAtsss) {
+  EXPECT_EQ(find_dispersion("active-standby"), Dispersion::standby);
+  EXPECT_EQ(find_dispersion("smallest-delay"), Dispersion::earliest_delivery);
+  EXPECT_EQ(find_dispersion("load-balancing"), Dispersion::weighted);
+  EXPECT_EQ(find_dispersion("priority-based"), Dispersion::priority);
+  EXPECT_EQ(find_dispersion("redundant"), Dispersion::redundant);
+  EXPECT_EQ(find_dispersion("Weighted"), std::nullopt);
+  EXPECT_STREQ(to_string(Dispersion::standby), "standby");
 }
 
 TEST_F(AClient, Claim02_IsServedOverNetworksOfSeveralProviders) {
@@ -253,7 +302,7 @@ TEST(Preference, ReplacesAPlanForAWeightThatChangedByMoreThanATwentieth) {
   next.shares[0].weight_up = static_cast<uint16_t>(now.shares[0].weight_up * 0.94);
   EXPECT_TRUE(worth_replacing(now, next));
   next = now;
-  next.segmentation = Segmentation::flow;
+  next.dispersion = Dispersion::flow;
   EXPECT_TRUE(worth_replacing(now, next));
   next = now;
   next.shares.pop_back();

@@ -56,7 +56,7 @@ TEST(AnyScenario, IsMadeOfPathsThatMayBeUsedAndKeepsWhatWasAskedFor) {
     if (any.request.latency_ms_max) {
       EXPECT_LE(s.expected.latency_ms, *any.request.latency_ms_max);
     }
-    EXPECT_EQ(s.resequence, s.segmentation == Segmentation::packet);
+    EXPECT_EQ(s.resequence, segmentation_of(s.dispersion) == Segmentation::packet);
     for (const PathState& p : any.paths) {
       EXPECT_THAT(s.reasons, Contains(HasSubstr(p.name))) << "each link has its reason";
     }
@@ -86,25 +86,30 @@ TEST(AnyScenario, DoesNotDependOnTheOrderOfPaths) {
     ASSERT_EQ(first.preferred.has_value(), second.preferred.has_value());
     if (first.preferred) {
       EXPECT_EQ(first.preferred->shares, second.preferred->shares) << seed;
-      EXPECT_EQ(first.preferred->segmentation, second.preferred->segmentation) << seed;
+      EXPECT_EQ(first.preferred->dispersion, second.preferred->dispersion) << seed;
+      EXPECT_EQ(first.preferred->order, second.preferred->order) << seed;
     }
   }
 }
 
-TEST(AnyCandidate, IsEachSubsetOfUsablePathsOnceForEachSegmentation) {
+TEST(AnyCandidate, IsEachSubsetOfUsablePathsOnceForEachDispersion) {
   for (uint32_t seed = 1; seed <= 200; ++seed) {
     const Any any(seed);
     const auto usable = std::count_if(any.paths.begin(), any.paths.end(), [&](const auto& p) {
       return p.alive && any.profile.standing(p.provider, p.network) != Standing::never;
     });
-    std::set<std::pair<Segmentation, std::vector<uint8_t>>> seen;
+    std::set<std::pair<Dispersion, std::vector<uint8_t>>> seen;
     for (const Scenario& s : candidates(any.paths, any.profile)) {
       std::vector<uint8_t> used;
       for (const auto& share : s.shares) used.push_back(share.path_index);
-      EXPECT_TRUE(seen.emplace(s.segmentation, used).second);
+      EXPECT_TRUE(seen.emplace(s.dispersion, used).second);
     }
-    const size_t ways = any.profile.segmentation.size() == 1 ? 1 : 2;
-    EXPECT_EQ(seen.size(), ways * ((size_t{1} << usable) - 1)) << seed;
+    const auto& allowed = any.profile.dispersions;
+    const bool twice = allowed == std::vector{Dispersion::redundant};
+    const size_t ways = allowed.size() == 1 ? 1 : 2;
+    const size_t subsets =
+        (size_t{1} << usable) - 1 - (twice ? static_cast<size_t>(usable) : size_t{0});
+    EXPECT_EQ(seen.size(), ways * subsets) << seed;
   }
 }
 

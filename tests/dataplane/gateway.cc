@@ -88,6 +88,8 @@ void Gateway::admit(uint16_t slot, const std::array<uint16_t, kPathsMax>& weight
   plan->peer_index = peer_session_ * kServicesMax + slot;
   plan->segmentation = segmentation;
   plan->dispersion = dispersion;
+  plan->order = order;
+  plan->provider = provider;
   plan->resequence = resequence;
   plan->recovery = recovery && resequence;
   plan->inner_mtu = kInnerMtu;

@@ -84,6 +84,7 @@ class Gateway {
   // Of plans from now on; those that pass packets as they come have no recovery.
   bool recovery = true;
   Dispersion dispersion = Dispersion::weighted;
+  std::array<uint8_t, kPathsMax> order{}, provider{};
   // Of paths() from now on; 0: not paced.
   std::array<uint64_t, kPathsMax> rate_bps{};
 

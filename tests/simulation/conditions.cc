@@ -12,6 +12,10 @@ namespace {
 using dataplane::kMillisecond;
 using dataplane::kSecond;
 
+// By dataplane::Dispersion.
+constexpr std::array kDispersions{"weighted",  "earliest delivery", "flowlet",
+                                  "redundant", "by priority",       "standby"};
+
 class Draw {
  public:
   explicit Draw(uint64_t seed) : random_(seed) {}
@@ -107,6 +111,12 @@ Conditions::Conditions(uint64_t s) : seed(s) {
     repaired = false;
   } else if (draw.chance(0.25)) {
     dispersion = dataplane::Dispersion::weighted;
+  } else if (draw.chance(0.2)) {
+    dispersion =
+        draw.chance(0.5) ? dataplane::Dispersion::priority : dataplane::Dispersion::standby;
+  } else if (draw.chance(0.1)) {
+    dispersion = dataplane::Dispersion::redundant;
+    repaired = false;
   }
   few_buffers = draw.chance(0.1);
   const auto buffers = [&] {
@@ -130,8 +140,7 @@ std::string Conditions::text() const {
       "{:.0f} "
       "ppm\n",
       seed, traffic_ns / kMillisecond, bulk_up, bulk_down, constant, short_flows,
-      repaired ? dispersion == dataplane::Dispersion::weighted ? "weighted" : "earliest delivery"
-               : "whole flows, not repaired",
+      in_order() ? kDispersions[static_cast<size_t>(dispersion)] : "whole flows",
       blackout ? ", a blackout" : "", few_buffers ? ", few buffers" : "",
       on_path ? ", adversary on the path" : "", off_path ? ", adversary off the path" : "",
       drift * 1e6);

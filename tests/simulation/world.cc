@@ -83,7 +83,9 @@ void World::set_up_service(Gateway& gateway) {
   for (uint8_t path = 1; path <= kPaths; ++path)
     shares[path] =
         static_cast<uint16_t>(std::max<uint64_t>(1, conditions_.configured_bps[path] / 1'000'000));
-  gateway.admit(kService, shares, conditions_.segmentation, conditions_.repaired);
+  gateway.order = {3, 1, 2};
+  gateway.provider = {0, 1, 1, 2};
+  gateway.admit(kService, shares, conditions_.segmentation, conditions_.in_order());
   gateway.classify_all(kService);
 }
 
@@ -268,7 +270,7 @@ void World::check_hosts(bool up) {
          fmt::format("{}: {} of {} packets were lost and {} of them dropped with a reason; {} "
                      "others may be lost",
                      way(up), missing, oracle.sent(), named, lost_max));
-  if (conditions_.repaired)
+  if (conditions_.in_order())
     expect(oracle.out_of_order() <= to.late.get(),
            fmt::format("{}: {} packets out of order, but {} counted as late", way(up),
                        oracle.out_of_order(), to.late.get()));
