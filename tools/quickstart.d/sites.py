@@ -62,6 +62,7 @@ class Sites:
         self.processes = {}
         self.fingerprints = {}
         self.edits = []  # (old, new) for both configurations
+        self.documents = {}  # other than the example's: path below the configuration → text
         self.namespaces = []
 
     def ns(self, name):
@@ -134,6 +135,9 @@ class Sites:
                     shutil.copytree(source, self.state / source.name, dirs_exist_ok=True)
                 else:
                     shutil.copy(source, self.state)
+        for path, text in self.documents.items():
+            if path.startswith(f"site-{site}/"):
+                (self.state / path).write_text(text)
         config = self.state / f"site-{site}.toml"
         text = config.read_text().replace("/var/lib/anabranch", f"{self.state}/state").replace("/run/anabranch", str(self.run_dir))
         for old, new in [("sha256:" + 64 * "0", self.fingerprints[site]), *self.edits]:
