@@ -101,6 +101,8 @@ TEST(Documents, MistakesInAProfileAreNamedByTheirField) {
       "by name");
   EXPECT_EQ(of("/segmentation", json::array({"flow", "cell"})),
             "/segmentation: \"cell\"; expected \"flow\" or \"packet\"");
+  EXPECT_EQ(of("/dispersion", json::array({"standby", "fastest"})),
+            std::string("/dispersion: \"fastest\"; expected ") + kDispersions);
   EXPECT_EQ(of("/networks", json::array()),
             "/networks: []; expected \"prefer\", \"allow\", \"avoid\" or \"never\" by name");
 }
