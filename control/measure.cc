@@ -2,6 +2,7 @@
 #include "control/measure.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace anabranch::control {
@@ -9,6 +10,7 @@ namespace anabranch::control {
 PathSample sample(const dataplane::PathTelemetry& t) {
   const auto ms = [](const dataplane::Counter& ns) { return static_cast<double>(ns.get()) / 1e6; };
   return {.alive = t.alive.get() != 0,
+          .suspected = t.suspected.get() != 0,
           .rtt_ms = ms(t.rtt_ns),
           .rtt_variation_ms = ms(t.rtt_variation_ns),
           .rtt_min_ms = ms(t.rtt_min_ns),
@@ -56,10 +58,33 @@ void PathMeter::update(const PathSample& sample) {
     up_.update(sample.peer_received, sample.peer_expected);
   }
   availability_ += kShare * ((sample.alive ? 1.0 : 0.0) - availability_);
+  alive_for_ = sample.alive ? alive_for_ + 1 : 0;
+  condition_ = condition_of(sample);
+}
+
+Condition PathMeter::condition_of(const PathSample& sample) const {
+  constexpr uint32_t kProbed = 3;
+  constexpr double kLossy = 0.03, kLossyNoMore = 0.01;
+  constexpr double kSlow = 2, kSlowNoMore = 1.5, kSlowMs = 20;
+  if (!sample.alive) return Condition::dead;
+  if (sample.suspected) return Condition::suspected;
+  if (alive_for_ <= kProbed) return Condition::probing;
+  const double loss = std::max(up_.loss(), down_.loss());
+  if (loss > (condition_ == Condition::lossy ? kLossyNoMore : kLossy)) return Condition::lossy;
+  const double times = condition_ == Condition::slow ? kSlowNoMore : kSlow;
+  const bool slow = least_rtt_ms_ > 0 && sample.rtt_ms > times * least_rtt_ms_ &&
+                    sample.rtt_ms > least_rtt_ms_ + kSlowMs;
+  return slow ? Condition::slow : Condition::up;
+}
+
+const char* to_string(Condition condition) {
+  constexpr std::array kNames{"dead", "suspected", "probing", "lossy", "slow", "up"};
+  return kNames[static_cast<size_t>(condition)];
 }
 
 void PathMeter::write(const PathSample& now, PathState& state) const {
   state.alive = now.alive;
+  state.condition = condition_;
   state.rtt_ms = now.rtt_ms;
   state.rtt_min_ms = now.rtt_min_ms;
   state.rtt_variation_ms = now.rtt_variation_ms;

@@ -13,6 +13,7 @@ namespace anabranch::control {
 // One reading of a path's telemetry.
 struct PathSample {
   bool alive = false;
+  bool suspected = false;
   double rtt_ms = 0, rtt_variation_ms = 0, rtt_min_ms = 0;
   uint64_t received = 0, expected = 0;
   uint64_t peer_received = 0, peer_expected = 0;
@@ -44,9 +45,12 @@ class PathMeter {
 
  private:
   bool is_full(const PathSample& sample);
+  Condition condition_of(const PathSample& sample) const;
 
   LossMeter up_, down_;
   bool was_alive_ = false;
+  uint32_t alive_for_ = 0;  // updates
+  Condition condition_ = Condition::dead;
   double least_rtt_ms_ = 0;  // over about ten minutes
   double availability_ = 1;  // over about a minute
 };

@@ -16,6 +16,18 @@ namespace anabranch::control {
 
 using dataplane::Uint128;
 
+// How a path is doing, the worst that holds. What is put into words stays until it clearly does not
+// hold any more.
+enum class Condition : uint8_t {
+  dead,       // the peer does not hear it, or is not heard
+  suspected,  // what is under way on it is overdue
+  probing,    // alive for a few seconds only
+  lossy,
+  slow,  // its round trip is far above its least: somebody fills it
+  up,
+};
+const char* to_string(Condition condition);
+
 // What is known of one path now. `up` is what we send, `down` what we receive.
 struct PathState {
   std::string name;  // the uplink's name
@@ -23,6 +35,7 @@ struct PathState {
   std::string network;
   uint8_t index = 0;  // place in the data plane's path table
   bool alive = false;
+  Condition condition = Condition::dead;
   double rtt_ms = 0;  // smoothed; 0 when not yet measured
   double rtt_min_ms = 0;
   double rtt_variation_ms = 0;

@@ -356,6 +356,7 @@ Answer Services::paths() const {
                       {"provider", s.provider},
                       {"network", s.network},
                       {"alive", s.alive},
+                      {"state", to_string(s.condition)},
                       {"rtt_ms", s.rtt_ms},
                       {"rtt_min_ms", s.rtt_min_ms},
                       {"loss_up_percent", s.loss_up * 100},

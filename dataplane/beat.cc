@@ -84,6 +84,7 @@ void PathMeasure::hurry(uint64_t now_ns, uint64_t interval_ns) {
 
 void PathMeasure::write(PathTelemetry& telemetry, bool alive) const {
   telemetry.alive.set(alive ? 1 : 0);
+  telemetry.suspected.set(suspected() ? 1 : 0);
   telemetry.rtt_ns.set(rtt_ns_);
   telemetry.rtt_variation_ns.set(rtt_variation_ns_);
   telemetry.rtt_min_ns.set(rtt_min_.any() ? rtt_min_.get() : 0);

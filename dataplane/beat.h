@@ -44,7 +44,8 @@ Beat load_beat(const uint8_t* p);
 // What control reads of a path; written by the worker.
 struct PathTelemetry {
   Counter alive;
-  Counter rtt_ns;  // smoothed, RFC 9002 5.3; 0: not measured
+  Counter suspected;  // what is under way is overdue; others are used meanwhile
+  Counter rtt_ns;     // smoothed, RFC 9002 5.3; 0: not measured
   Counter rtt_variation_ns;
   Counter rtt_min_ns;     // of the last ten seconds
   Counter received;       // segments and beats accepted from the path in this session

@@ -104,12 +104,12 @@ void print_service(const json& service) {
 }
 
 void print_paths(const json& paths) {
-  fmt::print("{:<12} {:<14} {:<6} {:>9} {:>9} {:>9} {:>7} {:>14}\n", "path", "provider", "state",
+  fmt::print("{:<12} {:<14} {:<9} {:>9} {:>9} {:>9} {:>7} {:>14}\n", "path", "provider", "state",
              "RTT ms", "loss up", "loss down", "rating", "rate up/down");
   for (const json& p : paths) {
     fmt::print(
-        "{:<12} {:<14} {:<6} {:>9.2f} {:>7.2f} % {:>7.2f} % {:>7.1f} {:>6.0f}/{:.0f} Mbit/s\n",
-        p.value("name", ""), p.value("provider", ""), p["alive"].get<bool>() ? "up" : "down",
+        "{:<12} {:<14} {:<9} {:>9.2f} {:>7.2f} % {:>7.2f} % {:>7.1f} {:>6.0f}/{:.0f} Mbit/s\n",
+        p.value("name", ""), p.value("provider", ""), p.value("state", ""),
         p["rtt_ms"].get<double>(), p["loss_up_percent"].get<double>(),
         p["loss_down_percent"].get<double>(), p["rating"].get<double>(), mbits(p["rate_up_bps"]),
         mbits(p["rate_down_bps"]));

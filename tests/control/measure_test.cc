@@ -92,5 +92,49 @@ TEST_F(Measured, ANewSessionStartsCountsAfreshAndIsNoLoss) {
   EXPECT_EQ(state().loss_up, 0);
 }
 
+TEST_F(Measured, APathIsProbedBeforeItIsCalledUp) {
+  seconds(3, 100);
+  EXPECT_EQ(state().condition, Condition::probing);
+  second(100);
+  EXPECT_EQ(state().condition, Condition::up);
+  now.alive = false;
+  second(0);
+  EXPECT_EQ(state().condition, Condition::dead);
+  now.alive = true;
+  second(100);
+  EXPECT_EQ(state().condition, Condition::probing);
+}
+
+TEST_F(Measured, APathStaysLossyUntilItClearlyIsNot) {
+  seconds(60, 1000, 0.04);
+  EXPECT_EQ(state().condition, Condition::lossy);
+  seconds(60, 1000, 0.02);
+  EXPECT_EQ(state().condition, Condition::lossy) << "it was, and 2 % are not few";
+  seconds(60, 1000, 0.005);
+  EXPECT_EQ(state().condition, Condition::up);
+  seconds(60, 1000, 0.02);
+  EXPECT_EQ(state().condition, Condition::up) << "it was, and 2 % are not many";
+}
+
+TEST_F(Measured, APathIsSlowWhileSomebodyFillsIt) {
+  seconds(10, 100);
+  now.rtt_ms = 50;
+  second(100);
+  EXPECT_EQ(state().condition, Condition::slow);
+  now.rtt_ms = 35;
+  second(100);
+  EXPECT_EQ(state().condition, Condition::up) << "no more than 20 ms above its least";
+}
+
+TEST_F(Measured, APathIsSuspectedAsSoonAsTheWorkerSuspectsIt) {
+  seconds(10, 100);
+  now.suspected = true;
+  second(100);
+  EXPECT_EQ(state().condition, Condition::suspected);
+  now.suspected = false;
+  second(100);
+  EXPECT_EQ(state().condition, Condition::up);
+}
+
 }  // namespace
 }  // namespace anabranch::control
