@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kAddress = "an IPv4 address such as \"10.1.1.1\"";
 constexpr const char* kPrefixes = "a list of prefixes such as [\"10.10.0.0/24\"], host bits zero";
-constexpr const char* kRate = "a rate such as \"100 Mbit/s\"";
+constexpr const char* kRate = "a rate such as \"100 Mbit/s\", or \"auto\"";
 constexpr const char* kName = "a name of 1 to 32 characters out of a-z, 0-9 and -";
 
 bool is_name(const std::string& text) {
@@ -124,14 +124,33 @@ void read_lan(TableReader t, Config& c) {
   t.finish();
 }
 
+// 0 is "auto".
+std::optional<uint64_t> parse_link_rate(std::string_view text) {
+  return text == "auto" ? std::optional<uint64_t>(0) : parse_rate(text);
+}
+
+// Both ways the same, or each its own.
+void read_rates(TableReader& t, UplinkConfig& u) {
+  const auto rate = [&](const char* key) {
+    return t.parsed(key, kRate, parse_link_rate).value_or(0);
+  };
+  const bool each = t.has("rate_up") || t.has("rate_down");
+  if (t.has("rate")) {
+    u.rate_up_bps = u.rate_down_bps = rate("rate");
+    if (each) t.fail(t.place("rate"), "rate: expected either rate, or rate_up and rate_down");
+  }
+  if (t.has("rate") && !each) return;
+  u.rate_up_bps = rate("rate_up");
+  u.rate_down_bps = rate("rate_down");
+}
+
 UplinkConfig read_uplink(TableReader& t) {
   UplinkConfig u;
   u.name = read_name(t, "name");
   u.provider = read_name(t, "provider");
   u.network = read_name(t, "network");
   u.port = read_port(t);
-  u.rate_up_bps = t.parsed("rate_up", kRate, parse_rate).value_or(0);
-  u.rate_down_bps = t.parsed("rate_down", kRate, parse_rate).value_or(0);
+  read_rates(t, u);
   u.link_overhead = static_cast<uint16_t>(t.integer("link_overhead", u.link_overhead, 0, 200));
   u.gateway = t.parsed("gateway", kAddress, parse_ipv4, false);
   t.finish();

@@ -63,8 +63,10 @@ struct UplinkConfig {
   std::string provider;
   std::string network;
   PortConfig port;
-  uint64_t rate_up_bps = 0;    // what the provider sold us, bits a second, sending
-  uint64_t rate_down_bps = 0;  // receiving
+  // What the provider sold us, bits a second, sending and receiving; 0: "auto", found out by the
+  // traffic.
+  uint64_t rate_up_bps = 0;
+  uint64_t rate_down_bps = 0;
   // What a packet takes of the rate besides itself; by default Ethernet's header, FCS, preamble and
   // gap.
   uint16_t link_overhead = 38;

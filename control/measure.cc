@@ -17,7 +17,12 @@ PathSample sample(const dataplane::PathTelemetry& t) {
           .received = t.received.get(),
           .expected = t.expected.get(),
           .peer_received = t.peer_received.get(),
-          .peer_expected = t.peer_expected.get()};
+          .peer_expected = t.peer_expected.get(),
+          .capacity_bps = t.capacity_bps.get(),
+          .peer_capacity_bps = t.peer_capacity_bps.get(),
+          .queue_out_ms = ms(t.queue_out_ns),
+          .queue_in_ms = ms(t.queue_in_ns),
+          .arrived = t.arrived.get()};
 }
 
 void LossMeter::update(uint64_t received, uint64_t expected) {
@@ -58,6 +63,7 @@ void PathMeter::update(const PathSample& sample) {
     up_.update(sample.peer_received, sample.peer_expected);
   }
   availability_ += kShare * ((sample.alive ? 1.0 : 0.0) - availability_);
+  delivered_bps_ = 8 * (sample.arrived - std::exchange(arrived_, sample.arrived));
   alive_for_ = sample.alive ? alive_for_ + 1 : 0;
   condition_ = condition_of(sample);
 }
@@ -91,6 +97,9 @@ void PathMeter::write(const PathSample& now, PathState& state) const {
   state.loss_up = up_.loss();
   state.loss_down = down_.loss();
   state.availability = availability_;
+  state.delivered_bps = delivered_bps_;
+  state.queue_up_ms = now.queue_out_ms;
+  state.queue_down_ms = now.queue_in_ms;
 }
 
 }  // namespace anabranch::control

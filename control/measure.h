@@ -17,6 +17,9 @@ struct PathSample {
   double rtt_ms = 0, rtt_variation_ms = 0, rtt_min_ms = 0;
   uint64_t received = 0, expected = 0;
   uint64_t peer_received = 0, peer_expected = 0;
+  uint64_t capacity_bps = 0, peer_capacity_bps = 0;  // 0: not known
+  double queue_out_ms = 0, queue_in_ms = 0;
+  uint64_t arrived = 0;
 };
 PathSample sample(const dataplane::PathTelemetry& telemetry);
 
@@ -48,6 +51,7 @@ class PathMeter {
   Condition condition_of(const PathSample& sample) const;
 
   LossMeter up_, down_;
+  uint64_t arrived_ = 0, delivered_bps_ = 0;
   bool was_alive_ = false;
   uint32_t alive_for_ = 0;  // updates
   Condition condition_ = Condition::dead;

@@ -49,18 +49,26 @@ class PathMonitor {
       state.provider = uplink.provider;
       state.network = uplink.network;
       state.index = path.id;
-      state.rate_up_bps = uplink.rate_up_bps;
-      state.rate_down_bps = uplink.rate_down_bps;
       state.mtu = mtu[path.id];
+      const PathSample now = sample(worker_.telemetry(path.id));
+      state.rate_up_bps = rate_of(uplink.rate_up_bps, now.capacity_bps);
+      state.rate_down_bps = rate_of(uplink.rate_down_bps, now.peer_capacity_bps);
       const auto meter = meters_.find(path.id);
-      (meter == meters_.end() ? PathMeter() : meter->second)
-          .write(sample(worker_.telemetry(path.id)), state);
+      (meter == meters_.end() ? PathMeter() : meter->second).write(now, state);
       states.push_back(std::move(state));
     }
     return states;
   }
 
+  // What a link is taken to carry whose rate is "auto" and that was never full.
+  static constexpr uint64_t kUnknownBps = 100'000'000;
+
  private:
+  static uint64_t rate_of(uint64_t configured, uint64_t found) {
+    if (configured != 0) return configured;
+    return found == 0 ? kUnknownBps : found;
+  }
+
   const Config& config_;
   const dataplane::Worker& worker_;
   std::map<uint8_t, PathMeter> meters_;

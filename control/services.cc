@@ -365,6 +365,9 @@ Answer Services::paths() const {
                       {"rating", rating_of(ratings.links, s.name)},
                       {"rate_up_bps", s.rate_up_bps},
                       {"rate_down_bps", s.rate_down_bps},
+                      {"delivered_bps", s.delivered_bps},
+                      {"queue_up_ms", s.queue_up_ms},
+                      {"queue_down_ms", s.queue_down_ms},
                       {"in_use", (carrier_.paths_in_use() >> s.index & 1) != 0}});
   }
   return {200, result};

@@ -108,6 +108,7 @@ void Topology::publish_paths() {
     set_remote(configured, path);
     path.mtu = port.mtu;
     path.pace = dataplane::pace_of(uplink.rate_up_bps);
+    path.estimated = uplink.rate_up_bps == 0;
     path.link_overhead = uplink.link_overhead;
     const auto mac = next_hop_mac(port, uplink.gateway.value_or(configured.peer_address));
     path.reachable = mac.has_value() && path.remote != 0;

@@ -17,11 +17,12 @@ void store_beat(uint8_t* p, const Beat& beat) {
   store_be64(p + 32, beat.expected);
   store_be32(p + 40, beat.interval_us);
   store_be32(p + 44, beat.hears ? 1u << 24 : 0);
+  store_be64(p + 48, beat.capacity_bps);
 }
 
 Beat load_beat(const uint8_t* p) {
   return Beat{load_be64(p),      load_be64(p + 8),  load_be64(p + 16), load_be64(p + 24),
-              load_be64(p + 32), load_be32(p + 40), (p[44] & 1) != 0};
+              load_be64(p + 32), load_be32(p + 40), (p[44] & 1) != 0,  load_be64(p + 48)};
 }
 
 void PathMeasure::beat_received(const Beat& beat, uint64_t now_ns) {
@@ -30,23 +31,27 @@ void PathMeasure::beat_received(const Beat& beat, uint64_t now_ns) {
   peer_hears_ = beat.hears;
   peer_received_ = beat.received;
   peer_expected_ = beat.expected;
+  peer_capacity_bps_ = beat.capacity_bps;
   // A peer that names no sensible interval must not keep a dead path alive.
   const uint64_t interval_ns = uint64_t{beat.interval_us} * 1000;
   peer_interval_ns_ = interval_ns == 0 || interval_ns > kBeatIdleNs ? kBeatIdleNs : interval_ns;
   const auto delay = static_cast<int64_t>(now_ns - beat.sent_ns);
   delay_min_.add(delay, now_ns, kDelayWindowNs);
   delay_max_.add(delay, now_ns, kDelayWindowNs);
+  delay_in_ns_ = least_in_.any() ? delay_in_ns_ + (delay - delay_in_ns_) / 8 : delay;
+  least_in_.add(delay, now_ns, kRttWindowNs);
 
   if (beat.echo_ns == 0) return;
   confirmed_ns_ = std::max(confirmed_ns_, std::min(beat.echo_ns, now_ns));
-  delay_out(beat.echo_ns, beat.sent_ns - beat.echo_hold_ns);
+  delay_out(beat.echo_ns, beat.sent_ns - beat.echo_hold_ns, now_ns);
   round_trip(beat.echo_ns, beat.echo_hold_ns, now_ns);
 }
 
-void PathMeasure::delay_out(uint64_t sent_ns, uint64_t received_ns) {
+void PathMeasure::delay_out(uint64_t sent_ns, uint64_t received_ns, uint64_t now_ns) {
   const auto delay = static_cast<int64_t>(received_ns - sent_ns);
   delay_out_ns_ = delay_out_known_ ? delay_out_ns_ + (delay - delay_out_ns_) / 8 : delay;
   delay_out_known_ = true;
+  least_out_.add(delay, now_ns, kRttWindowNs);
 }
 
 void PathMeasure::round_trip(uint64_t sent_ns, uint64_t held_ns, uint64_t now_ns) {
@@ -92,6 +97,12 @@ void PathMeasure::write(PathTelemetry& telemetry, bool alive) const {
   telemetry.expected.set(expected());
   telemetry.peer_received.set(peer_received_);
   telemetry.peer_expected.set(peer_expected_);
+  telemetry.peer_capacity_bps.set(peer_capacity_bps_);
+  const auto above = [](int64_t delay, const Windowed<int64_t, Less>& least) {
+    return least.any() ? static_cast<uint64_t>(std::max<int64_t>(0, delay - least.get())) : 0;
+  };
+  telemetry.queue_out_ns.set(above(delay_out_ns_, least_out_));
+  telemetry.queue_in_ns.set(above(delay_in_ns_, least_in_));
 }
 
 }  // namespace anabranch::dataplane

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Beats: what two gateways tell each other on each path, so that both know it is alive and what it
-// is worth. Layout after the outer header, 48 octets, big-endian:
+// is worth. Layout after the outer header, 56 octets, big-endian:
 //    0  time sent, ns of the sender's clock
 //    8  time sent of the last beat the sender received; 0: none yet
 //   16  how long ago that was, ns
@@ -9,6 +9,7 @@
 //   40  interval until the next beat, µs
 //   44  flags: bit 0: the sender hears us
 //   45  zero
+//   48  what the sender found the path to carry, bits a second; 0: not known, or configured
 #pragma once
 
 #include <algorithm>
@@ -16,11 +17,12 @@
 
 #include "dataplane/bounds.h"
 #include "dataplane/counters.h"
+#include "dataplane/windowed.h"
 #include "dataplane/wire.h"
 
 namespace anabranch::dataplane {
 
-inline constexpr uint16_t kBeatLength = 48;
+inline constexpr uint16_t kBeatLength = 56;
 inline constexpr uint64_t kBeatInUseNs = 40'000'000;  // on a path a plan uses
 inline constexpr uint64_t kBeatIdleNs = 500'000'000;  // on any other
 inline constexpr uint64_t kBeatsUntilDead = 3;
@@ -37,6 +39,7 @@ struct Beat {
   uint64_t expected = 0;
   uint32_t interval_us = 0;
   bool hears = false;
+  uint64_t capacity_bps = 0;
 };
 void store_beat(uint8_t* p, const Beat& beat);
 Beat load_beat(const uint8_t* p);
@@ -52,35 +55,13 @@ struct PathTelemetry {
   Counter expected;       // how many were sent meanwhile, by their packet numbers
   Counter peer_received;  // the same as the peer sees it
   Counter peer_expected;
-  Counter remote;  // where its segments come from, proved: address << 16 | port; 0: as configured
-};
-
-// The least or greatest of the last one to two intervals.
-template <typename T, typename Better>
-class Windowed {
- public:
-  void add(T value, uint64_t now, uint64_t interval) {
-    if (!any_ || now - since_ >= interval) {
-      previous_ = any_ && now - since_ < 2 * interval ? current_ : value;
-      current_ = value;
-      since_ = now;
-      any_ = true;
-    }
-    if (Better{}(value, current_)) current_ = value;
-  }
-  bool any() const { return any_; }
-  T get() const { return Better{}(previous_, current_) ? previous_ : current_; }
-
- private:
-  T current_{}, previous_{};
-  uint64_t since_ = 0;
-  bool any_ = false;
-};
-struct Less {
-  bool operator()(auto a, auto b) const { return a < b; }
-};
-struct Greater {
-  bool operator()(auto a, auto b) const { return a > b; }
+  // What was found to be carried where the rate is not configured, bits a second; 0: not known.
+  Counter capacity_bps, peer_capacity_bps;
+  // By how much a packet takes longer than the fastest of the last seconds: what stands in queues,
+  // each way.
+  Counter queue_out_ns, queue_in_ns;
+  Counter arrived;  // octets of the outer packets that the peer acknowledged
+  Counter remote;   // where its segments come from, proved: address << 16 | port; 0: as configured
 };
 
 // What a worker remembers of a path. Times in ns.
@@ -94,7 +75,7 @@ class PathMeasure {
   }
   void beat_received(const Beat& beat, uint64_t now_ns);
   // A packet sent at `sent_ns` of our clock arrived at `received_ns` of the peer's.
-  void delay_out(uint64_t sent_ns, uint64_t received_ns);
+  void delay_out(uint64_t sent_ns, uint64_t received_ns, uint64_t now_ns);
   // An acknowledgement arrived that the peer held for `held_ns`.
   void round_trip(uint64_t sent_ns, uint64_t held_ns, uint64_t now_ns);
   // What is under way is overdue; until the peer echoes a beat sent after this, others are used.
@@ -144,14 +125,16 @@ class PathMeasure {
   uint64_t received_ = 0, first_ = 0, highest_ = 0;
   // Packets sent from the first we received to the last; early ones that came late are not known.
   uint64_t expected() const { return received_ == 0 ? 0 : highest_ - first_ + 1; }
-  uint64_t peer_received_ = 0, peer_expected_ = 0;
+  uint64_t peer_received_ = 0, peer_expected_ = 0, peer_capacity_bps_ = 0;
   uint64_t rtt_ns_ = 0, rtt_variation_ns_ = 0, rtt_latest_ns_ = 0;
   uint64_t suspected_ns_ = 0, confirmed_ns_ = 0;
   bool delay_out_known_ = false;
   int64_t delay_out_ns_ = 0;
   Windowed<uint64_t, Less> rtt_min_;
+  int64_t delay_in_ns_ = 0;  // smoothed
   Windowed<int64_t, Less> delay_min_;
   Windowed<int64_t, Greater> delay_max_;
+  Windowed<int64_t, Less> least_in_, least_out_;
 };
 
 }  // namespace anabranch::dataplane

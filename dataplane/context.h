@@ -15,6 +15,7 @@
 #include "dataplane/ack.h"
 #include "dataplane/beat.h"
 #include "dataplane/bytes.h"
+#include "dataplane/capacity.h"
 #include "dataplane/counters.h"
 #include "dataplane/delay_line.h"
 #include "dataplane/disperse.h"
@@ -105,6 +106,7 @@ struct Context {
   std::array<PathMeasure, kPathsMax> measures;
   std::array<Flight, kPathsMax> flights;
   std::array<Pace, kPathsMax> paces;
+  std::array<Capacity, kPathsMax> capacities;  // kept in mind only where the rate is not given
   std::array<Fit, kPathsMax> fits;
   Queues queues;
   CodelLimits codel;

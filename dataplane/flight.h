@@ -40,8 +40,8 @@ struct alignas(64) Sent {
   uint64_t number = 0;
   uint64_t at_ns = 0;
   Fate fate = Fate::none;
-  uint16_t octets = 0;  // of the outer IP packet; this and the segment hold unless `fate` is none
-  Segment segment;
+  uint16_t octets = 0;  // of the outer IP packet
+  Segment segment;      // holds unless `fate` is none
 };
 static_assert(sizeof(Sent) == 64);
 
@@ -52,11 +52,12 @@ class Flight {
 
   bool is_mapped() const { return ring_ != nullptr; }
   // The place of the next number. Whatever was there, a lap ago, must have been settled.
-  Sent& add(uint64_t number, uint64_t now_ns) {
+  Sent& add(uint64_t number, uint16_t octets_sent, uint64_t now_ns) {
     Sent& sent = at(number);
     sent.number = number;
     sent.at_ns = now_ns;
     sent.fate = Fate::none;
+    sent.octets = octets_sent;
     next = number + 1;
     __builtin_prefetch(&at(number + 4), 1);
     return sent;

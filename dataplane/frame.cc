@@ -19,6 +19,16 @@ bool may_seal(Context& context, Drop& why) {
   return context.sealed < kSealedMax;
 }
 
+namespace {
+
+void pay_pace(Context& context, uint8_t p, const Path& path, uint32_t octet_count) {
+  Capacity& capacity = context.capacities[p];
+  context.paces[p].take(octet_count, path.estimated ? capacity.pace() : path.pace, context.now_ns);
+  capacity.sent(octet_count);
+}
+
+}  // namespace
+
 rte_mbuf* make_frame(Context& context, uint8_t p, const Path& path, SegmentType type,
                      uint32_t receiver_index, std::span<const uint8_t> content) {
   rte_mbuf* frame = rte_pktmbuf_alloc(context.options.pool);
@@ -31,8 +41,8 @@ rte_mbuf* make_frame(Context& context, uint8_t p, const Path& path, SegmentType 
   const uint64_t number = context.packet_number[p]++;
   Flight& flight = context.flights[p];
   if (flight.at(number).fate == Fate::in_flight) forget_number(context, flight.at(number), flight);
-  flight.add(number, context.now_ns);
-  context.paces[p].take(outer_length + path.link_overhead, path.pace, context.now_ns);
+  flight.add(number, outer_length, context.now_ns);
+  pay_pace(context, p, path, static_cast<uint32_t>(outer_length + path.link_overhead));
   const KeyTable& keys = context.plans->keys();
   seal(*keys.send,
        {.type = type,
@@ -70,7 +80,7 @@ bool transmit(Context& context, const Segment& segment, uint8_t p, Kind kind, bo
       context, context.uplink_tx[path.uplink], frame,
       {.slot = segment.slot, .inner = inner, .outer = outer, .place = path_place(p), .kind = kind});
   if (keep) {
-    retain(context, p, segment, outer);
+    retain(context, p, segment);
   } else {
     rte_pktmbuf_free(segment.clear);
   }

@@ -12,8 +12,10 @@ constexpr uint64_t kHoleMarginNs =
 
 void send_beat(Context& context, uint8_t p, const Path& path) {
   uint8_t clear[kBeatLength];
-  store_beat(clear, context.measures[p].make_beat(context.now_ns,
-                                                  path.in_use ? kBeatInUseNs : kBeatIdleNs));
+  Beat beat =
+      context.measures[p].make_beat(context.now_ns, path.in_use ? kBeatInUseNs : kBeatIdleNs);
+  if (path.estimated) beat.capacity_bps = context.capacities[p].found();
+  store_beat(clear, beat);
   send_control(context, p, path, SegmentType::beat, clear);
 }
 
@@ -48,6 +50,7 @@ void keep_path(Context& context, uint8_t p, const Path& path) {
   const bool alive = path.reachable && measure.alive(context.now_ns);
   context.alive = static_cast<uint16_t>(alive ? context.alive | bit : context.alive & ~bit);
   measure.write(context.telemetry[p], alive);
+  context.telemetry[p].capacity_bps.set(context.capacities[p].found());
   keep_flight(context, p, alive);
   if (path.in_use) measure.hurry(context.now_ns, kBeatInUseNs);
   if (path.reachable && measure.beat_due(context.now_ns)) send_beat(context, p, path);
@@ -63,6 +66,7 @@ void keep_paths(Context& context) {
   if (context.house_session != session) {
     context.measures = {};
     context.fits = {};
+    context.capacities = {};
     forget_flights(context);
     context.debts = {};
     context.acks_due_ns = 0;

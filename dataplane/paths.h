@@ -21,7 +21,8 @@ struct Path {
   uint16_t remote_port = 0;
   uint16_t mtu = 1500;         // of the outer IP packet
   uint16_t link_overhead = 0;  // octets a packet takes on the link besides
-  uint64_t pace = 0;           // pace_of() the link's rate; 0: not known
+  uint64_t pace = 0;           // pace_of() the link's rate; 0: not paced
+  bool estimated = false;      // … which the worker finds out
   // Ethernet, IPv4 and UDP headers, complete but for lengths, identification and checksum; all zero
   // while the next hop is not known.
   std::array<uint8_t, kEthernetHeader + kOuterIp> header{};

@@ -66,7 +66,9 @@ void learn_reordering(Context& context, Flight& flight, const Sent& sent, uint64
 void acknowledge(Context& context, uint8_t p, Sent& sent, uint64_t largest_before) {
   if (sent.fate == Fate::settled) return;
   Flight& flight = context.flights[p];
-  context.fits[p].arrived(sent.fate == Fate::none ? uint16_t{0} : sent.octets);
+  context.fits[p].arrived(sent.octets);
+  context.capacities[p].arrived(sent.octets + context.plans->paths().paths[p].link_overhead);
+  context.telemetry[p].arrived.add(sent.octets);
   if (sent.fate == Fate::none) {
     sent.fate = Fate::settled;
     return;
@@ -116,7 +118,7 @@ void receive_report(Context& context, const AckReport& report) {
   const Sent* largest = flight.find(report.largest);
   if (largest == nullptr) return;  // of another life of this process, or made up
   PathMeasure& measure = context.measures[report.path];
-  measure.delay_out(largest->at_ns, report.received_ns);
+  measure.delay_out(largest->at_ns, report.received_ns, context.now_ns);
   if (!flight.any_acked || report.largest > flight.largest_acked)
     measure.round_trip(largest->at_ns, uint64_t{report.held_us} * 1000, context.now_ns);
   const uint64_t largest_before = flight.largest_acked;
@@ -129,6 +131,12 @@ void receive_report(Context& context, const AckReport& report) {
   flight.largest_acked = std::max(flight.largest_acked, report.largest);
   flight.any_acked = true;
   flight.acked_at_ns = context.now_ns;
+  context.capacities[report.path].reported({.largest = report.largest,
+                                            .sent_ns = largest->at_ns,
+                                            .received_ns = report.received_ns,
+                                            .next = flight.next,
+                                            .rtt_ns = measure.rtt_ns(),
+                                            .now_ns = context.now_ns});
   detect_losses(context, report.path);
 }
 
@@ -159,15 +167,14 @@ uint8_t path_for_repair(const Context& context, const Plan& plan, const Segment&
 
 }  // namespace
 
-void retain(Context& context, uint8_t p, const Segment& segment, uint16_t octet_count) {
+void retain(Context& context, uint8_t p, const Segment& segment) {
   Flight& flight = context.flights[p];
   Sent& sent = flight.at(flight.next - 1);
   sent.fate = Fate::in_flight;
-  sent.octets = octet_count;
   sent.segment = segment;
   sent.segment.path = p;
   ++sent.segment.sendings;
-  flight.octets += octet_count;
+  flight.octets += sent.octets;
   if (context.retained >= context.options.retained_max) {
     context.counters.unretained.add(1);
     rte_pktmbuf_free(segment.clear);

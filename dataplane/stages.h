@@ -31,7 +31,7 @@ void send_control(Context& context, uint8_t p, const Path& path, SegmentType typ
 bool transmit(Context& context, const Segment& segment, uint8_t p, Kind kind, bool keep);
 
 // recover.cc: keeps the packet of the number that was sent last on path `p`.
-void retain(Context& context, uint8_t p, const Segment& segment, uint16_t octet_count);
+void retain(Context& context, uint8_t p, const Segment& segment);
 // The place of a number in flight is needed for another.
 void forget_number(Context& context, Sent& sent, Flight& flight);
 // Acknowledgements from the peer; false when they are not in order.

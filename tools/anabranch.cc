@@ -104,15 +104,19 @@ void print_service(const json& service) {
 }
 
 void print_paths(const json& paths) {
-  fmt::print("{:<12} {:<14} {:<9} {:>9} {:>9} {:>9} {:>7} {:>14}\n", "path", "provider", "state",
-             "RTT ms", "loss up", "loss down", "rating", "rate up/down");
+  fmt::print("{:<12} {:<14} {:<9} {:>9} {:>14} {:>9} {:>9} {:>7} {:>14} {:>13}\n", "path",
+             "provider", "state", "RTT ms", "queue up/down", "loss up", "loss down", "rating",
+             "rate up/down", "sending");
   for (const json& p : paths) {
     fmt::print(
-        "{:<12} {:<14} {:<9} {:>9.2f} {:>7.2f} % {:>7.2f} % {:>7.1f} {:>6.0f}/{:.0f} Mbit/s\n",
+        "{:<12} {:<14} {:<9} {:>9.2f} {:>9.1f}/{:<4.1f} {:>7.2f} % {:>7.2f} % {:>7.1f} "
+        "{:>7.0f}/{:<6.0f} "
+        "{:>6.1f} Mbit/s\n",
         p.value("name", ""), p.value("provider", ""), p.value("state", ""),
-        p["rtt_ms"].get<double>(), p["loss_up_percent"].get<double>(),
-        p["loss_down_percent"].get<double>(), p["rating"].get<double>(), mbits(p["rate_up_bps"]),
-        mbits(p["rate_down_bps"]));
+        p["rtt_ms"].get<double>(), p["queue_up_ms"].get<double>(), p["queue_down_ms"].get<double>(),
+        p["loss_up_percent"].get<double>(), p["loss_down_percent"].get<double>(),
+        p["rating"].get<double>(), mbits(p["rate_up_bps"]), mbits(p["rate_down_bps"]),
+        mbits(p["delivered_bps"]));
   }
 }
 

@@ -79,13 +79,15 @@ constexpr Mistake kMistakes[] = {
      "46:12: peer.prefixes: \"10.20.0.1/24\"; expected a list of prefixes such as "
      "[\"10.10.0.0/24\"], host bits zero"},
     {"BadRate", "\"20 Mbit/s\"", "\"20 MB/s\"",
-     "39:11: uplink[2].rate_up: \"20 MB/s\"; expected a rate such as \"100 Mbit/s\""},
+     "39:11: uplink[2].rate_up: \"20 MB/s\"; expected a rate such as \"100 Mbit/s\", or \"auto\""},
+    {"RateTwice", "rate_up = \"50 Mbit/s\"", "rate = \"auto\"\nrate_up = \"50 Mbit/s\"",
+     "31:8: uplink[1].rate: expected either rate, or rate_up and rate_down"},
     {"BadEndpoint", "listen = \"10.10.0.1:8080\"", "listen = \"10.10.0.1\"",
      "64:10: api.listen: \"10.10.0.1\"; expected an address and port such as \"127.0.0.1:8080\""},
     {"MissingKey", "state_dir = \"/var/lib/anabranch/site-a\"", "#",
      "3:1: gateway.state_dir: is missing; expected a folder on a disk, for journal and ledger"},
     {"MissingRate", "rate_up = \"50 Mbit/s\"\n", "",
-     "26:1: uplink[1].rate_up: is missing; expected a rate such as \"100 Mbit/s\""},
+     "26:1: uplink[1].rate_up: is missing; expected a rate such as \"100 Mbit/s\", or \"auto\""},
     {"MissingPort", "interface = \"lan\"\n", "",
      "14:1: lan.interface: expected exactly one of interface (shared with the kernel) and device "
      "(DPDK's alone)"},

@@ -127,6 +127,7 @@ PathTable Gateway::paths() const {
     path.configured = path.reachable = path.in_use = true;
     path.uplink = static_cast<uint8_t>(p - 1);
     path.pace = pace_of(rate_bps[p]);
+    path.estimated = estimated;
     path.local = table.uplink_address[path.uplink] = address_on(p);
     path.remote = path.local ^ (1 << 8) ^ (2 << 8);
     path.remote_port = table.udp_port;

@@ -87,6 +87,7 @@ class Gateway {
   std::array<uint8_t, kPathsMax> order{}, provider{};
   // Of paths() from now on; 0: not paced.
   std::array<uint64_t, kPathsMax> rate_bps{};
+  bool estimated = false;  // the rates are not told
 
  private:
   uint32_t generation_ = 0;

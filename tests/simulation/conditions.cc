@@ -132,18 +132,19 @@ Conditions::Conditions(uint64_t s) : seed(s) {
   bulk_down = static_cast<uint32_t>(draw.count(0, 2));
   constant = static_cast<uint32_t>(draw.count(0, 3));
   short_flows = static_cast<uint32_t>(draw.count(0, 20));
+  estimated = draw.chance(0.3);
 }
 
 std::string Conditions::text() const {
   std::string text = fmt::format(
-      "seed {}: {} ms of {} bulk flows up, {} down, {} constant, {} short; {}{}{}{}{}; drift "
+      "seed {}: {} ms of {} bulk flows up, {} down, {} constant, {} short; {}{}{}{}{}{}; drift "
       "{:.0f} "
       "ppm\n",
       seed, traffic_ns / kMillisecond, bulk_up, bulk_down, constant, short_flows,
       in_order() ? kDispersions[static_cast<size_t>(dispersion)] : "whole flows",
-      blackout ? ", a blackout" : "", few_buffers ? ", few buffers" : "",
-      on_path ? ", adversary on the path" : "", off_path ? ", adversary off the path" : "",
-      drift * 1e6);
+      estimated ? ", rates unknown" : "", blackout ? ", a blackout" : "",
+      few_buffers ? ", few buffers" : "", on_path ? ", adversary on the path" : "",
+      off_path ? ", adversary off the path" : "", drift * 1e6);
   for (uint8_t path = 1; path <= kPaths; ++path) {
     text += fmt::format("  path {} up   {}; configured {:.1f}\n", path, text_of(up[path]),
                         static_cast<double>(configured_bps[path]) / 1e6);

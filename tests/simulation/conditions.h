@@ -37,7 +37,8 @@ struct Conditions {
   std::vector<Outage> outages;
   dataplane::Segmentation segmentation = dataplane::Segmentation::packet;
   dataplane::Dispersion dispersion = dataplane::Dispersion::earliest_delivery;
-  bool repaired = true;  // what is lost is sent again
+  bool estimated = false;  // the gateways are not told the links' rates
+  bool repaired = true;    // what is lost is sent again
   bool in_order() const { return segmentation == dataplane::Segmentation::packet; }
   bool blackout = false;     // all paths are dead for a while
   bool few_buffers = false;  // little may be held

@@ -53,8 +53,9 @@ def say(text=""):
 class Sites:
     """The namespaces, links and processes of one run; close() leaves nothing behind."""
 
-    def __init__(self, build, links=None):
+    def __init__(self, build, links=None, rate=None):
         self.links = links or LINKS
+        self.rate = rate  # of all links, as the gateways are told; None: as they are
         self.tools = build / "tools"
         self.id = f"anabranch-{os.getpid()}"
         self.state = pathlib.Path("/var/tmp") / self.id
@@ -149,7 +150,7 @@ class Sites:
         """Uplinks and paths of a configuration for the links of this run, in the example's own words."""
         far = {"a": 2, "b": 1}[site]
         uplinks = [f'[[uplink]]\nname = "{link.name}"\nprovider = "{link.provider}"\nnetwork = "{link.provider}"\ninterface = "{link.name}"\n'
-                   f'rate_up = "{link.rate:g} Mbit/s"\nrate_down = "{link.rate:g} Mbit/s"\n\n' for link in self.links]
+                   f'rate = "{self.rate or f"{link.rate:g} Mbit/s"}"\n\n' for link in self.links]
         paths = [f'[[peer.path]]\nid = {i}\nuplink = "{link.name}"\naddress = "10.1.{i}.{far}"\n\n' for i, link in enumerate(self.links, 1)]
         for table, blocks in (("uplink", uplinks), ("peer.path", paths)):
             text = re.sub(rf"(\[\[{table}\]\]\n([^\[\n].*\n|\n)*)+", "".join(blocks), text)

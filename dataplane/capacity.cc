@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/capacity.h"
+
+#include <utility>
+
+namespace anabranch::dataplane {
+namespace {
+
+constexpr double kLeastPace = 100e3;
+constexpr double kMostPace = 100e9;
+constexpr double kHeld = 0.985;  // of the capacity, while nothing is tried
+constexpr double kLeastGain = 1.0 / 16;
+constexpr uint64_t kProbeEveryNs = 1'000'000'000;
+constexpr uint64_t kDelayWindowNs = 10'000'000'000;
+constexpr uint64_t kShortRoundNs = 25'000'000;  // while the pace doubles
+constexpr uint64_t kRoundNs = 100'000'000;
+constexpr double kPacketsInRound = 40, kPacketsInShortRound = 10;
+
+}  // namespace
+
+uint64_t Capacity::round_ns(uint64_t rtt_ns) const {
+  const bool doubles = mode_ == Mode::probe && gain_ >= 1;
+  const double packets = doubles ? kPacketsInShortRound : kPacketsInRound;
+  return std::max({doubles ? kShortRoundNs : kRoundNs, rtt_ns / 2,
+                   static_cast<uint64_t>(packets * packet_ns())});
+}
+
+// Whether much more was lost than this path loses anyway; a burst may be, two rounds are not.
+bool Capacity::loses(const Finding& f) {
+  if (!f.used_up) return lost_before_ = false;
+  const double passes = f.arrived / pace_;
+  const double tolerated = mode_ == Mode::probe ? gain_ / (1 + gain_) / 2 : 0.1;
+  if (passes > passes_ - tolerated) {
+    if (mode_ == Mode::cruise) passes_ += (std::min(passes, 1.0) - passes_) / 8;
+    return lost_before_ = false;
+  }
+  return mode_ == Mode::probe || std::exchange(lost_before_, true);
+}
+
+// The link was busy with what we sent: it has a queue, or drops.
+bool Capacity::is_full(const Finding& f) {
+  const double before = std::exchange(arrived_with_queue_, has_queue(f) ? f.arrived : 0);
+  if (!has_queue(f)) return loses(f);
+  // Who is not held back sends no two rounds alike; a busy link does.
+  if (!f.used_up) return f.arrived > 0.98 * before && f.arrived < 1.02 * before;
+  if (f.arrived < 0.98 * pace_ * passes_) return true;
+  // All came that we sent; but the queue may be growing slowly.
+  if (mode_ != Mode::drain) return f.queue_ns > 4 * kQueueNs;
+  // A busy link carries more than we send while its queue gets shorter; if this one does not, it is
+  // the path that has become longer.
+  const bool longer = f.arrived < 1.03 * pace_;
+  if (longer) least_delay_ = {};
+  return !longer;
+}
+
+void Capacity::hold(const Finding& f) {
+  // Two rounds of a busy link differ by little more than their ends.
+  const bool confirms = found_ && f.arrived > 0.95 * capacity_ && f.arrived < 1.05 * capacity_;
+  capacity_ = confirms ? (capacity_ + f.arrived) / 2 : f.arrived;
+  found_ = true;
+  gain_ = kLeastGain;
+  mode_ = Mode::drain;
+  pace_ = capacity_ * std::clamp(1 - f.queue_ns / f.expected_ns, 0.5, 0.95);
+}
+
+void Capacity::decide(const Finding& f, uint64_t now_ns) {
+  if (is_full(f)) {
+    hold(f);
+  } else if (mode_ == Mode::drain) {
+    mode_ = Mode::cruise;
+    probe_at_ns_ = now_ns + kProbeEveryNs;
+    pace_ = kHeld * capacity_;
+  } else if (f.used_up && mode_ == Mode::probe) {
+    capacity_ = std::max(capacity_, f.arrived);
+    gain_ = std::min(2 * gain_, 1.0);
+    pace_ = capacity_ * (1 + gain_);
+  } else if (f.used_up && now_ns >= probe_at_ns_) {
+    mode_ = Mode::probe;
+    pace_ = capacity_ * (1 + gain_);
+  }
+  pace_ = std::clamp(pace_, kLeastPace, kMostPace);
+  pace_of_octet_ = pace_of(static_cast<uint64_t>(pace_));
+}
+
+void Capacity::begin_round(const Report& report) {
+  round_ = {.from_number = report.next, .from_ns = report.now_ns};
+  sent_octets_ = 0;
+}
+
+void Capacity::reported(const Report& report) {
+  const auto delay = static_cast<int64_t>(report.received_ns - report.sent_ns);
+  least_delay_.add(delay, report.now_ns, kDelayWindowNs);
+  if (round_.from_ns == 0) return begin_round(report);
+  if (report.largest < round_.from_number) return;
+  if (!round_.counts) {
+    round_.counts = true;
+    round_.since_ns = report.received_ns;
+    arrived_octets_ = 0;
+    return;
+  }
+  const uint64_t enough_ns = round_ns(report.rtt_ns);
+  const uint64_t counted_ns = report.received_ns - round_.since_ns;
+  if (counted_ns >= enough_ns / 2) round_.least_late = std::min(round_.least_late, delay);
+  if (counted_ns < enough_ns || static_cast<int64_t>(counted_ns) < 0) return;
+  const double sent =
+      static_cast<double>(sent_octets_) * 8e9 / static_cast<double>(report.now_ns - round_.from_ns);
+  decide({.sent = sent,
+          .arrived = static_cast<double>(arrived_octets_) * 8e9 / static_cast<double>(counted_ns),
+          .queue_ns = static_cast<double>(round_.least_late - least_delay_.get()),
+          .expected_ns = static_cast<double>(report.rtt_ns + enough_ns),
+          .used_up = sent > 0.97 * pace_},
+         report.now_ns);
+  begin_round(report);
+}
+
+}  // namespace anabranch::dataplane

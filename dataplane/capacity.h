@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a path's link carries, found out by what we send on it (`rate = "auto"`).
+//
+// The pace is held for a round: until what was sent at it has arrived for long enough to count. A
+// queue that stands at the round's end shows that the link was busy all the while, so what arrived
+// in the round is what it carries; so does loss that came with a higher pace, where a policer keeps
+// no queue. Without either, a pace that was used up is raised, each time by twice as much. When the
+// capacity is known, it is held a little below, and tried again every second. (Delivered rate by
+// time of arrival as in BBR, draft-cardwell-iccrg-bbr; delay as the brake as in Vegas, but a delay
+// that does not fall when we slow down is not ours.)
+//
+// Pure; times in ns, rates in bits a second with what the link adds to each packet. One thread.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "dataplane/pace.h"
+#include "dataplane/windowed.h"
+
+namespace anabranch::dataplane {
+
+class Capacity {
+ public:
+  static constexpr double kFirstPace = 3e6;
+
+  // What we give the link.
+  uint64_t pace() const { return pace_of_octet_; }  // as pace_of() has it
+  // What it was found to carry; 0: it was never full.
+  uint64_t found() const { return found_ ? static_cast<uint64_t>(capacity_) : 0; }
+
+  void sent(uint32_t octets) { sent_octets_ += octets; }
+  void arrived(uint32_t octets) { arrived_octets_ += octets; }
+
+  // An acknowledgement was worked in.
+  struct Report {
+    uint64_t largest = 0;      // packet number that arrived
+    uint64_t sent_ns = 0;      // … by our clock
+    uint64_t received_ns = 0;  // … by the peer's
+    uint64_t next = 0;         // the next number we shall send
+    uint64_t rtt_ns = 0;
+    uint64_t now_ns = 0;
+  };
+  void reported(const Report& report);
+
+ private:
+  enum class Mode : uint8_t { probe, cruise, drain };
+  struct Round {
+    uint64_t from_number = 0;  // the first sent at this pace
+    uint64_t from_ns = 0;
+    bool counts = false;  // one of those has arrived, at `since_ns` of the peer's clock
+    uint64_t since_ns = 0;
+    int64_t least_late = INT64_MAX;  // in its second half
+  };
+  // What a round showed.
+  struct Finding {
+    double sent = 0, arrived = 0;  // bits a second
+    double queue_ns = 0;
+    double expected_ns = 0;  // how long the next will take
+    bool used_up = false;    // we sent all that the pace allowed
+  };
+
+  bool has_queue(const Finding& f) const { return f.queue_ns > kQueueNs + 2 * packet_ns(); }
+  double packet_ns() const { return kPacketBits / pace_ * 1e9; }
+  uint64_t round_ns(uint64_t rtt_ns) const;
+  bool loses(const Finding& f);
+  void decide(const Finding& f, uint64_t now_ns);
+  bool is_full(const Finding& f);
+  void hold(const Finding& f);
+  void begin_round(const Report& report);
+
+  static constexpr double kPacketBits = 1538 * 8;
+  // Less than this is not a queue: polls, neighbours on the link; and two packets' time.
+  static constexpr double kQueueNs = 3e6;
+
+  double pace_ = kFirstPace;
+  uint64_t pace_of_octet_ = pace_of(static_cast<uint64_t>(kFirstPace));
+  double capacity_ = kFirstPace / 2;
+  double gain_ = 1;
+  double passes_ = 1;  // the part of what we send that arrives when the link is not full
+  bool found_ = false;
+  bool lost_before_ = false;
+  double arrived_with_queue_ = 0;  // in the round before; 0: it had none
+  Mode mode_ = Mode::probe;
+  Round round_;
+  uint64_t sent_octets_ = 0, arrived_octets_ = 0;  // in this round
+  uint64_t probe_at_ns_ = 0;
+  Windowed<int64_t, Less> least_delay_;
+};
+
+}  // namespace anabranch::dataplane
