@@ -12,16 +12,16 @@ constexpr double kHeld = 0.985;  // of the capacity, while nothing is tried
 constexpr double kLeastGain = 1.0 / 16;
 constexpr uint64_t kProbeEveryNs = 1'000'000'000;
 constexpr uint64_t kDelayWindowNs = 10'000'000'000;
-constexpr uint64_t kShortRoundNs = 25'000'000;  // while the pace doubles
+constexpr uint64_t kShortRoundNs = 25'000'000;  // while the pace grows fast
 constexpr uint64_t kRoundNs = 100'000'000;
 constexpr double kPacketsInRound = 40, kPacketsInShortRound = 10;
 
 }  // namespace
 
 uint64_t Capacity::round_ns(uint64_t rtt_ns) const {
-  const bool doubles = mode_ == Mode::probe && gain_ >= 1;
-  const double packets = doubles ? kPacketsInShortRound : kPacketsInRound;
-  return std::max({doubles ? kShortRoundNs : kRoundNs, rtt_ns / 2,
+  const bool short_one = !found_ || gain_ >= 1;
+  const double packets = short_one ? kPacketsInShortRound : kPacketsInRound;
+  return std::max({short_one ? kShortRoundNs : kRoundNs, rtt_ns / 2,
                    static_cast<uint64_t>(packets * packet_ns())});
 }
 
@@ -70,6 +70,10 @@ void Capacity::decide(const Finding& f, uint64_t now_ns) {
     mode_ = Mode::cruise;
     probe_at_ns_ = now_ns + kProbeEveryNs;
     pace_ = kHeld * capacity_;
+  } else if (!found_) {
+    // A host's TCP that speeds up from nothing must not be held back, or it stops doing so.
+    capacity_ = std::max(capacity_, f.arrived);
+    pace_ = std::max(pace_, capacity_ * (1 + gain_));
   } else if (f.used_up && mode_ == Mode::probe) {
     capacity_ = std::max(capacity_, f.arrived);
     gain_ = std::min(2 * gain_, 1.0);

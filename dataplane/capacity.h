@@ -75,7 +75,7 @@ class Capacity {
 
   double pace_ = kFirstPace;
   uint64_t pace_of_octet_ = pace_of(static_cast<uint64_t>(kFirstPace));
-  double capacity_ = kFirstPace / 2;
+  double capacity_ = 0;
   double gain_ = 1;
   double passes_ = 1;  // the part of what we send that arrives when the link is not full
   bool found_ = false;
