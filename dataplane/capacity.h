@@ -4,11 +4,11 @@
 // The pace is held for a round: until what was sent at it has arrived for long enough to count. A
 // queue that stands at the round's end shows that the link was busy all the while, so what arrived
 // in the round is what it carries; so does loss that came with a higher pace, where a policer keeps
-// no queue. Until either was met the pace stays at twice of what arrives. Then the capacity is known
-// and held a little below; every second a little more is tried, and as long as that is used up and
-// arrives, twice as much more. (Delivered rate by
-// time of arrival as in BBR, draft-cardwell-iccrg-bbr; delay as the brake as in Vegas, but a delay
-// that does not fall when we slow down is not ours.)
+// no queue. Until either was met the pace stays at twice of what arrives. Then the capacity is
+// known and held a little below; every second a little more is tried, and as long as that is used
+// up and arrives, twice as much more. (Delivered rate by time of arrival as in BBR,
+// draft-cardwell-iccrg-bbr; delay as the brake as in Vegas, but a delay that does not fall when we
+// slow down is not ours.)
 //
 // Pure; times in ns, rates in bits a second with what the link adds to each packet. One thread.
 #pragma once
