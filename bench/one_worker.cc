@@ -99,7 +99,7 @@ OneWorker::OneWorker()
     auto plan = std::make_unique<Plan>();
     plan->generation = slot + 1u;
     plan->receiver_index = plan->peer_index = kReceiver + slot;
-    plan->inner_mtu = 1500 - kSegmentOverhead;
+    plan->inner_mtu = plan->whole_mtu = 1500 - kSegmentOverhead;
     plan->recovery = false;  // nobody acknowledges here
     if (slot == kService) compile_weights({0, 65535}, *plan);
     plans_.publish(slot, std::move(plan));

@@ -103,12 +103,15 @@ std::unique_ptr<const dataplane::Plan> compile(
   // repair.
   plan->recovery = carriage.resequence && carriage.dispersion != Dispersion::redundant;
   dataplane::compile_weights(carriage.weights, *plan);
-  uint16_t mtu = UINT16_MAX;
+  uint16_t widest = dataplane::kSegmentOverhead, narrowest = UINT16_MAX;
   for (size_t p = 1; p < path_mtu.size(); ++p) {
-    if (carriage.weights[p] != 0) mtu = std::min(mtu, path_mtu[p]);
+    if (carriage.weights[p] == 0) continue;
+    widest = std::max(widest, path_mtu[p]);
+    narrowest = std::min(narrowest, path_mtu[p]);
   }
-  plan->inner_mtu =
-      static_cast<uint16_t>(mtu == UINT16_MAX ? 0 : mtu - dataplane::kSegmentOverhead);
+  narrowest = std::min(narrowest, widest);
+  plan->inner_mtu = static_cast<uint16_t>(widest - dataplane::kSegmentOverhead);
+  plan->whole_mtu = static_cast<uint16_t>(narrowest - dataplane::kSegmentOverhead);
   return plan;
 }
 

@@ -24,8 +24,8 @@ struct Carriage {
 Carriage carriage_up(const Scenario& scenario);
 Carriage carriage_down(const Scenario& scenario);
 
-// `path_mtu` by path number; the plan's packets fit the smallest of those it uses. Generations are
-// drawn from a counter of this process.
+// `path_mtu` by path number; connections are made so that they fit the narrowest path used.
+// Generations are drawn from a counter of this process.
 std::unique_ptr<const dataplane::Plan> compile(
     const Carriage& carriage, uint32_t receiver_index, uint32_t peer_index,
     const std::array<uint16_t, dataplane::kPathsMax>& path_mtu);

@@ -107,7 +107,7 @@ void read_dataplane(TableReader t, Config& c) {
   c.worker_cpu = static_cast<uint16_t>(t.integer("cpu", 0, 0, 1023));
   for (const uint64_t cpu : t.integers("control_cpus", 1023))
     c.control_cpus.push_back(static_cast<uint16_t>(cpu));
-  c.memory_mb = static_cast<uint32_t>(t.integer("memory_mb", c.memory_mb, 128, 1u << 20));
+  c.memory_mb = static_cast<uint32_t>(t.integer("memory_mb", c.memory_mb, 384, 1u << 20));
   c.hugepages = t.boolean("hugepages", false);
   c.spin = t.boolean("spin", false);
   c.flows_max = static_cast<uint32_t>(t.integer("flows_max", c.flows_max, 1024, 1u << 24));

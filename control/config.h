@@ -106,7 +106,7 @@ struct Config {
   // [dataplane]
   uint16_t worker_cpu = 0;
   std::vector<uint16_t> control_cpus;  // empty: every CPU this process may use
-  uint32_t memory_mb = 384;
+  uint32_t memory_mb = 512;
   bool hugepages = false;
   bool spin = false;  // never sleep when idle
   uint32_t flows_max = 65536;

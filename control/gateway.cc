@@ -19,9 +19,10 @@
 namespace anabranch::control {
 namespace {
 
-// Both rings of four af_packet ports, a window of held packets, bursts and caches.
-constexpr uint32_t kPackets = 65536;
-constexpr uint32_t kHeldMax = kPackets / 2;
+// What may be held in lanes, as many that are kept for repair, and as many again that wait, are
+// delayed to be even, or are in ports' rings and caches.
+constexpr uint32_t kHeldMax = 32768;
+constexpr uint32_t kPackets = 3 * kHeldMax;
 constexpr auto kTick = std::chrono::milliseconds(20);
 constexpr auto kSecond = std::chrono::seconds(1);
 constexpr auto kAttendPending = std::chrono::milliseconds(200);
@@ -237,7 +238,8 @@ Gateway::Status Gateway::open_worker() {
                                    .flows_max = config_.flows_max,
                                    .flow_idle_s = config_.flow_idle_s,
                                    .hole_wait_ms_max = config_.hole_wait_ms_max,
-                                   .held_max = kHeldMax};
+                                   .held_max = kHeldMax,
+                                   .retained_max = kHeldMax};
   for (size_t u = 0; u < uplinks_.size(); ++u) options.uplink_port[u] = ports_[u + 1].id;
   auto worker = dataplane::Worker::create(options, plans_, meters_->region());
   if (!worker) return tl::unexpected(worker.error());
@@ -383,6 +385,7 @@ nlohmann::json Gateway::counters() const {
           {"repaired", c.repaired.get()},
           {"repaired_in_vain", c.repaired_in_vain.get()},
           {"given_up", c.given_up.get()},
+          {"retained", c.retained.get()},
           {"unretained", c.unretained.get()},
           {"late", c.late.get()},
           {"gaps", c.gaps.get()},

@@ -8,7 +8,7 @@
 namespace anabranch::dataplane {
 namespace {
 
-constexpr uint16_t kAcksMax = 1200;  // octets of reports in a frame
+constexpr uint16_t kAcksMax = 1200;  // octets of reports in a frame, where the path has room
 constexpr uint32_t kEveryOnAnother = 4;
 
 uint64_t ack_delay_ns(const PathMeasure& measure) {
@@ -46,13 +46,14 @@ void send_acks(Context& context) {
   const uint8_t by = choose_ack_path(context);
   if (by == 0) return;  // they stay due
   uint8_t content[kAcksMax];
+  const uint16_t room = std::min(kAcksMax, room_on(context, by));
   uint16_t length = 0;
   uint64_t next_due_ns = 0;
   for (uint8_t worker = 0; worker < kWorkersMax; ++worker) {
     for (uint8_t p = 1; p < kPathsMax; ++p) {
       AckDebt& debt = context.debts[worker][p];
       if (debt.due_ns == 0) continue;
-      if (length + kAckReportMax > kAcksMax) {
+      if (length + kAckReportMax > room) {
         next_due_ns = context.now_ns;
         continue;
       }

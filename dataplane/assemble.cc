@@ -12,11 +12,6 @@ auto out_of_lane(Context& context, uint64_t now) {
   };
 }
 
-// What the peer repairs is worth waiting for as long as it tries; it says when it gives up.
-uint64_t hole_wait(const Context& context, const Plan& plan) {
-  return plan.recovery ? context.hole_wait_max + context.hole_wait_max / 4 : context.hole_wait;
-}
-
 // Lanes belong to a receiver index: a new one starts them afresh.
 ServiceState& current_state(Context& context, uint16_t slot, const Plan& plan, uint64_t now) {
   ServiceState& service = context.service(slot);
@@ -37,6 +32,20 @@ void write_counters(Context& context) {
 }
 
 }  // namespace
+
+// What the peer repairs is worth waiting for as long as it tries; it says when it gives up.
+uint64_t hole_wait(const Context& context, const Plan& plan) {
+  return plan.recovery ? context.hole_wait_max + context.hole_wait_max / 4 : context.hole_wait;
+}
+
+bool is_wanted(Context& context, uint32_t receiver_index, uint8_t lane, uint32_t sn) {
+  uint16_t slot = 0;
+  const Plan* plan = find_receiver(context, receiver_index, slot);
+  if (plan == nullptr || !plan->resequence) return true;
+  const ServiceState& service = context.service(slot);
+  return service.receiver_index != receiver_index ||
+         context.resequencer.wants(service.lanes[lane], sn);
+}
 
 // The index holds the slot in its low bits.
 const Plan* find_receiver(const Context& context, uint32_t receiver_index, uint16_t& slot) {
@@ -75,13 +84,16 @@ void skip_segment(Context& context, uint32_t receiver_index, uint8_t lane, uint3
                   uint64_t now) {
   uint16_t slot = 0;
   const Plan* plan = find_receiver(context, receiver_index, slot);
-  if (plan == nullptr || slot == kHouseSlot || !plan->resequence) return;
+  if (plan == nullptr || slot == kHouseSlot) return;
+  forget_fragments(context, receiver_index, lane, sn);
+  if (!plan->resequence) return;
   context.resequencer.receive(current_state(context, slot, *plan, now).lanes[lane], sn, nullptr,
                               now, hole_wait(context, *plan), out_of_lane(context, now));
   write_counters(context);
 }
 
 void expire_holes(Context& context, uint64_t now) {
+  expire_fragments(context, now);
   if (context.resequencer.held() == 0) return;
   context.resequencer.expire(now, out_of_lane(context, now));
   write_counters(context);

@@ -17,14 +17,17 @@ inline constexpr uint16_t kHouseSlot = 0;
 
 inline constexpr uint8_t kPhasesMax = 16;  // key phases in force at once
 
-// A hole in a lane holds back what 1 Gbit/s brings in 90 ms at 1400 octets.
-inline constexpr uint32_t kWindowSize = 8192;
-inline constexpr uint16_t kWindows = 32;  // lanes that may have a hole at once
+// A hole in a lane holds back what 1 Gbit/s brings in 370 ms at 1400 octets.
+inline constexpr uint32_t kWindowSize = 32768;
+inline constexpr uint16_t kWindows = 1024;  // lanes that may have a hole at once
+// Of 64 numbers each: eight held at once in each is what a gateway may hold at most.
+inline constexpr uint16_t kPages = 4096;
 
 // A path slower than the fastest by more than this would delay a flow more than it could give.
 inline constexpr int64_t kSpreadMaxNs = 100'000'000;
 
 inline constexpr uint16_t kFrameMax = 1514;  // Ethernet without tags and FCS
 inline constexpr uint16_t kEthernetHeader = 14;
+inline constexpr uint16_t kPacketMax = kFrameMax - kEthernetHeader;
 
 }  // namespace anabranch::dataplane

@@ -27,6 +27,7 @@
 #include "dataplane/pace.h"
 #include "dataplane/plan_table.h"
 #include "dataplane/queues.h"
+#include "dataplane/reassemble.h"
 #include "dataplane/replay.h"
 #include "dataplane/resequence.h"
 
@@ -42,9 +43,12 @@ struct WorkerOptions {
   uint32_t flows_max = 65536;
   uint32_t flow_idle_s = 60;
   uint32_t hole_wait_ms_max = 1000;
-  uint32_t held_max = 16384;      // packets that may wait in lanes at once
-  uint32_t queued_max = 8192;     // packets that may wait for a path
-  uint32_t retained_max = 16384;  // packets kept until they are acknowledged
+  uint32_t held_max = 16384;   // packets that may wait in lanes at once
+  uint32_t queued_max = 8192;  // packets that may wait for a path
+  // Kept until they are acknowledged: at most so many packets, and of these at most twice what the
+  // paths carry in a round trip, or this many octets where that is less.
+  uint32_t retained_max = 32768;
+  uint64_t retained_octets_least = 32u << 20;
 };
 
 // What a port's queue was given and whom it is booked to when the port accepts it.
@@ -83,6 +87,17 @@ struct Candidate {
   uint64_t asked_ns = 0;
 };
 
+inline uint8_t* octets(rte_mbuf* packet) {
+  return rte_pktmbuf_mtod(packet, uint8_t*);
+}
+inline std::span<uint8_t> contents(rte_mbuf* packet) {
+  return {octets(packet), rte_pktmbuf_data_len(packet)};
+}
+// Of its inner header, which comes before its packet.
+inline uint16_t inner_length(const Segment& segment) {
+  return Inner{.flags = octets(segment.clear)[0]}.length();
+}
+
 struct FreeDelete {
   void operator()(void* p) const { std::free(p); }
 };
@@ -100,6 +115,7 @@ struct Context {
   std::unique_ptr<FlowTable> flows;
   std::unique_ptr<ServiceState, FreeDelete> services;  // [kServicesMax]
   Resequencer<rte_mbuf*> resequencer;
+  Reassembler reassembler;
   TxQueue lan_tx;
   std::array<TxQueue, kUplinksMax> uplink_tx;
 
@@ -112,6 +128,8 @@ struct Context {
   CodelLimits codel;
   RepairQueue repairs;
   uint32_t retained = 0;
+  uint64_t retained_octets = 0;
+  uint64_t retained_octets_max = 0;
   uint64_t acks_heard_ns = 0;  // when the last came, of whatever path
   // What is owed for each peer worker's numbers on each path.
   std::array<std::array<AckDebt, kPathsMax>, kWorkersMax> debts{};
@@ -168,12 +186,5 @@ struct Context {
     rte_pktmbuf_free(packet);
   }
 };
-
-inline uint8_t* octets(rte_mbuf* packet) {
-  return rte_pktmbuf_mtod(packet, uint8_t*);
-}
-inline std::span<uint8_t> contents(rte_mbuf* packet) {
-  return {octets(packet), rte_pktmbuf_data_len(packet)};
-}
 
 }  // namespace anabranch::dataplane

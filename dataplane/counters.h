@@ -26,11 +26,11 @@ class Counter {
 };
 
 struct alignas(64) Counters {
-  Counter rx;         // taken from ports
-  Counter made;       // repairs, beats, acknowledgements and the like, ICMP errors, extra fragments
-  Counter tx;         // accepted by ports
-  Counter held;       // waiting in lanes now
-  Counter absorbed;   // beats, acknowledgements and the like that arrived and were used
+  Counter rx;    // taken from ports
+  Counter made;  // repairs, beats, acknowledgements and the like, ICMP errors, further fragments
+  Counter tx;    // accepted by ports
+  Counter held;  // waiting in lanes now
+  Counter absorbed;   // beats, acknowledgements and the like, fragments that joined others
   Counter to_kernel;  // on a shared port, but the kernel's: it has its own copy
   std::array<Counter, kDropCount> drops;
 
@@ -39,6 +39,7 @@ struct alignas(64) Counters {
   Counter repaired;                        // segments sent again
   Counter repaired_in_vain;                // … and the first had arrived after all
   Counter given_up;                        // lost, and not sent again
+  Counter retained;                        // octets kept until they are acknowledged, now
   Counter unretained;                      // sent without being kept: too much is under way
   Counter late;                            // delivered after their hole had been given up
   Counter gaps;                            // holes given up

@@ -16,6 +16,7 @@ struct Arrived {
   rte_mbuf* packet = nullptr;
   uint32_t receiver_index = 0;
   Inner inner;
+  bool congested = false;  // met congestion on its way
 };
 
 struct DelayLine {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The second hop of the two gateways: a client's packet leaves on the LAN towards its host.
+#include <rte_ip_frag.h>
+
 #include "dataplane/stages.h"
 
 namespace anabranch::dataplane {
@@ -28,6 +30,22 @@ void write_ethernet(uint8_t* frame, const Mac& destination, const Mac& source) {
   store_be16(frame + 12, 0x0800);
 }
 
+// RFC 791: the sender allows it.
+void deliver_fragments(Context& context, rte_mbuf* packet, uint16_t mtu, uint64_t now) {
+  rte_mbuf* fragments[kFragmentsMax];
+  const int32_t count = rte_ipv4_fragment_copy_nonseg_packet(packet, fragments, kFragmentsMax, mtu,
+                                                             context.options.pool);
+  if (count < 0) return context.drop(packet, count == -ENOMEM ? Drop::no_buffer : Drop::too_big);
+  rte_pktmbuf_free(packet);
+  context.counters.made.add(static_cast<uint64_t>(count) - 1);
+  for (int32_t i = 0; i < count; ++i) {
+    const auto header = contents(fragments[i]).first((octets(fragments[i])[0] & 0x0f) * 4u);
+    store_be16(&header[10], 0);
+    store_be16(&header[10], internet_checksum(header));
+    deliver(context, fragments[i], now);
+  }
+}
+
 }  // namespace
 
 void deliver(Context& context, rte_mbuf* packet, uint64_t now) {
@@ -43,6 +61,8 @@ void deliver(Context& context, rte_mbuf* packet, uint64_t now) {
     return context.drop(packet, Drop::ttl_exceeded);
   }
   const PathTable& paths = context.plans->paths();
+  if (view.total_length > paths.lan_mtu && !view.dont_fragment)
+    return deliver_fragments(context, packet, paths.lan_mtu, now);
   if (view.total_length > paths.lan_mtu) {
     answer_icmp(context, packet, view, IcmpError::too_big, paths.lan_mtu, false, now);
     return context.drop(packet, Drop::too_big);

@@ -15,6 +15,10 @@ constexpr uint64_t kCopyAheadNs = 20'000'000;
 // A path may have become slower since it was measured.
 constexpr uint64_t kFlowletMarginNs = 50'000'000;
 
+// Smaller packets, and faster paths than one of 5 Mbit/s, are not worth a cut (cut.cc).
+constexpr uint16_t kWorthCutting = 300;
+constexpr uint64_t kSlowPace = pace_of(5'000'000);
+
 using What = Choice::What;
 
 // Who has no say in the path waits for it.
@@ -33,17 +37,13 @@ uint16_t those(uint16_t mask, Predicate predicate) {
   return result;
 }
 
-// Those a packet can be sent on; suspected ones, and those that may be too narrow for it, only when
-// there are no others.
-uint16_t usable_paths(const Context& context, uint16_t mask, uint32_t octet_count) {
+// Those a packet can be sent on; suspected ones only when there are no others.
+uint16_t usable_paths(const Context& context, uint16_t mask) {
   const PathTable& table = context.plans->paths();
   const uint16_t alive = those(static_cast<uint16_t>(mask & context.alive),
                                [&](uint8_t p) { return table.paths[p].reachable; });
   const uint16_t sound = those(alive, [&](uint8_t p) { return !context.measures[p].suspected(); });
-  const uint16_t usable = sound != 0 ? sound : alive;
-  const uint16_t wide = those(
-      usable, [&](uint8_t p) { return context.fits[p].carries(octet_count, context.now_ns); });
-  return wide != 0 ? wide : usable;
+  return sound != 0 ? sound : alive;
 }
 
 int64_t delay_of(const Context& context, uint8_t p) {
@@ -117,27 +117,48 @@ Choice choose_by_order(const Context& context, const Plan& plan, uint16_t usable
 }  // namespace
 
 uint8_t earliest_path(const Context& context, uint16_t mask) {
-  return earliest_of(context, usable_paths(context, mask, 0));
+  return earliest_of(context, usable_paths(context, mask));
 }
 
-Choice choose_free_path(const Context& context, uint16_t mask, uint32_t octet_count) {
-  return fastest_free_of(context, usable_paths(context, mask, octet_count));
+Choice choose_free_path(const Context& context, uint16_t mask) {
+  return fastest_free_of(context, usable_paths(context, mask));
 }
 
-uint8_t path_for_copy(const Context& context, const Plan& plan, uint8_t path, uint16_t length) {
+uint8_t path_for_copy(const Context& context, const Plan& plan, uint8_t path) {
   const auto mask = static_cast<uint16_t>(plan.path_mask & ~(1u << path));
-  const uint16_t free =
-      those(usable_paths(context, mask, static_cast<uint32_t>(length + kSegmentOverhead)),
-            [&](uint8_t p) { return context.paces[p].ahead_ns(context.now_ns) <= kCopyAheadNs; });
+  const uint16_t free = those(usable_paths(context, mask), [&](uint8_t p) {
+    return context.paces[p].ahead_ns(context.now_ns) <= kCopyAheadNs;
+  });
   const uint16_t of_others =
       those(free, [&](uint8_t p) { return plan.provider[p] != plan.provider[path]; });
   return earliest_of(context, of_others != 0 ? of_others : free);
 }
 
+// Only over paths whose rate is known and that are idle: what has to be waited for anyway is better
+// sent whole.
+Cuts choose_cuts(const Context& context, const Plan& plan, uint16_t length) {
+  if (length < kWorthCutting || plan.dispersion != Dispersion::earliest_delivery) return {};
+  std::array<Offer, kPathsMax> offers;
+  size_t count = 0;
+  for (uint32_t m = usable_paths(context, plan.path_mask); m != 0; m &= m - 1) {
+    const auto p = static_cast<uint8_t>(std::countr_zero(m));
+    const Path& path = context.plans->paths().paths[p];
+    const bool is_known = !path.estimated || context.capacities[p].found() != 0;
+    const uint64_t pace = pace_on(context, p);
+    if (!is_known || pace < kSlowPace || !context.paces[p].is_free(context.now_ns)) continue;
+    offers[count++] = {
+        .path = p,
+        .room = static_cast<uint16_t>(room_on(context, p) - kFragmentHeader),
+        .delay_ns = delay_of(context, p),
+        .pace = pace,
+        .extra_octets = static_cast<uint32_t>(kSegmentOverhead + path.link_overhead)};
+  }
+  return count < 2 ? Cuts{} : cut_to_hurry({offers.data(), count}, length);
+}
+
 Choice choose_path(Context& context, const Plan& plan, ServiceState& service, uint8_t bucket,
                    uint16_t length, bool even) {
-  const auto octet_count = static_cast<uint32_t>(length + kSegmentOverhead);
-  const uint16_t usable = usable_paths(context, plan.path_mask, octet_count);
+  const uint16_t usable = usable_paths(context, plan.path_mask);
   switch (plan.dispersion) {
     case Dispersion::earliest_delivery:
       return even ? fastest_free_of(context, usable) : least_busy_of(context, usable);
@@ -153,6 +174,7 @@ Choice choose_path(Context& context, const Plan& plan, ServiceState& service, ui
   }
   if (plan.segmentation == Segmentation::flow)
     return free_or_wait(context, choose_by_flow(plan, usable, bucket));
+  const auto octet_count = static_cast<uint32_t>(length + kSegmentOverhead);
   const Choice choice =
       free_or_wait(context, choose_by_packet(plan, service.shares, usable, octet_count));
   if (choice.what == What::wait) undo_choice(plan, service.shares, choice.path, octet_count);

@@ -31,6 +31,8 @@ enum class Drop : uint8_t {
   unknown_key,       // key phase that is not in force
   replayed,          // its packet number was accepted before, or is too old to know
   bad_tag,           // authentication tag wrong
+  incomplete,        // fragments whose packet did not become whole in time
+  not_ect,           // the way marked congestion on a packet that knows no marks (RFC 6040 4.2)
   bad_inner,         // what was inside is not an IPv4 packet of the stated length
   duplicate,         // its number was delivered before
   not_for_lan,       // addressed to something that is not behind this gateway
@@ -46,8 +48,8 @@ inline constexpr std::array<std::string_view, kDropCount> kDropNames{
     "flow_table_full",  "path_down",    "too_big",     "no_buffer",    "tx_full",
     "no_session",       "queue_full",   "codel",       "key_worn",     "bad_segment",
     "unknown_receiver", "bad_path",     "unknown_key", "replayed",     "bad_tag",
-    "bad_inner",        "duplicate",    "not_for_lan", "no_neighbour", "lan_tx_full",
-    "icmp_limited"};
+    "incomplete",       "not_ect",      "bad_inner",   "duplicate",    "not_for_lan",
+    "no_neighbour",     "lan_tx_full",  "icmp_limited"};
 static_assert(!kDropNames.back().empty());
 
 }  // namespace anabranch::dataplane

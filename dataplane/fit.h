@@ -14,8 +14,9 @@ class Fit {
   static constexpr uint32_t kTimes = 6;
   static constexpr uint64_t kBelievedNs = 600'000'000'000;  // RFC 8899 5.1.1, PMTU_RAISE_TIMER
 
-  bool carries(uint32_t octets, uint64_t now_ns) const {
-    return octets <= limit_ || now_ns >= believed_until_ns_;
+  // The largest outer packet that is believed to arrive.
+  uint16_t limit(uint64_t now_ns) const {
+    return now_ns < believed_until_ns_ ? limit_ : UINT16_MAX;
   }
   void arrived(uint16_t octets) {
     if (octets < least_lost_) {

@@ -19,15 +19,10 @@ bool may_seal(Context& context, Drop& why) {
   return context.sealed < kSealedMax;
 }
 
-namespace {
-
-void pay_pace(Context& context, uint8_t p, const Path& path, uint32_t octet_count) {
-  Capacity& capacity = context.capacities[p];
-  context.paces[p].take(octet_count, path.estimated ? capacity.pace() : path.pace, context.now_ns);
-  capacity.sent(octet_count);
+uint64_t pace_on(const Context& context, uint8_t p) {
+  const Path& path = context.plans->paths().paths[p];
+  return path.estimated ? context.capacities[p].pace() : path.pace;
 }
-
-}  // namespace
 
 rte_mbuf* make_frame(Context& context, uint8_t p, const Path& path, SegmentType type,
                      uint32_t receiver_index, std::span<const uint8_t> content) {
@@ -42,7 +37,9 @@ rte_mbuf* make_frame(Context& context, uint8_t p, const Path& path, SegmentType 
   Flight& flight = context.flights[p];
   if (flight.at(number).fate == Fate::in_flight) forget_number(context, flight.at(number), flight);
   flight.add(number, outer_length, context.now_ns);
-  pay_pace(context, p, path, static_cast<uint32_t>(outer_length + path.link_overhead));
+  const auto taken = static_cast<uint32_t>(outer_length + path.link_overhead);
+  context.paces[p].take(taken, pace_on(context, p), context.now_ns);
+  context.capacities[p].sent(taken);
   const KeyTable& keys = context.plans->keys();
   seal(*keys.send,
        {.type = type,
@@ -69,13 +66,40 @@ void send_control(Context& context, uint8_t p, const Path& path, SegmentType typ
           {.slot = kHouseSlot, .inner = 0, .outer = outer, .place = path_place(p)});
 }
 
+namespace {
+
+// RFC 6040 4.1: what the packet says of itself, the outer header says too. Of a fragment only the
+// first knows.
+uint8_t ecn_of(const Segment& segment) {
+  const auto clear = contents(segment.clear);
+  Inner inner;
+  const bool begins =
+      load_inner(clear, inner) && inner.offset == 0 && clear.size() > size_t{inner.length()} + 1;
+  return begins ? clear[inner.length() + 1u] & kEcnMask : uint8_t{0};
+}
+
+}  // namespace
+
+uint16_t room_on(const Context& context, uint8_t p) {
+  const uint16_t outer =
+      std::min(context.plans->paths().paths[p].mtu, context.fits[p].limit(context.now_ns));
+  return static_cast<uint16_t>(outer - kOuterIp - kOuterHeader - kTag);
+}
+
 bool transmit(Context& context, const Segment& segment, uint8_t p, Kind kind, bool keep) {
+  const uint16_t header = inner_length(segment);
+  const auto inner = static_cast<uint16_t>(rte_pktmbuf_data_len(segment.clear) - header);
+  const uint16_t room = room_on(context, p);
+  if (header + inner > room) {
+    const auto fits = static_cast<uint16_t>(room - kFragmentHeader);
+    return transmit_cut(context, segment, cut_to_fit(p, inner, fits), kind, keep);
+  }
   const Path& path = context.plans->paths().paths[p];
   rte_mbuf* frame =
       make_frame(context, p, path, SegmentType::data, segment.peer_index, contents(segment.clear));
   if (frame == nullptr) return false;
-  const auto inner = static_cast<uint16_t>(rte_pktmbuf_data_len(segment.clear) - kInnerHeader);
-  const auto outer = static_cast<uint16_t>(inner + kSegmentOverhead);
+  if (const uint8_t ecn = ecn_of(segment); ecn != 0) add_ecn(octets(frame) + kEthernetHeader, ecn);
+  const auto outer = static_cast<uint16_t>(kOuterIp + kOuterHeader + header + inner + kTag);
   enqueue(
       context, context.uplink_tx[path.uplink], frame,
       {.slot = segment.slot, .inner = inner, .outer = outer, .place = path_place(p), .kind = kind});

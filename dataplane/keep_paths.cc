@@ -44,6 +44,18 @@ void update_codel(Context& context) {
   if (rtt_ns != 0) context.codel = codel_limits(rtt_ns, context.queues.flows());
 }
 
+// What is under way may be twice what all paths carry in a round trip, since a loss is known after
+// one and its repair after another.
+void update_retention(Context& context) {
+  uint64_t octets = 0;
+  for (uint32_t m = context.alive; m != 0; m &= m - 1) {
+    const auto p = static_cast<uint8_t>(std::countr_zero(m));
+    if (const uint64_t pace = pace_on(context, p); pace != 0)
+      octets += (2 * context.measures[p].rtt_ns() << 16) / pace;
+  }
+  context.retained_octets_max = std::max(context.options.retained_octets_least, octets);
+}
+
 void keep_path(Context& context, uint8_t p, const Path& path) {
   PathMeasure& measure = context.measures[p];
   const auto bit = static_cast<uint16_t>(1u << p);
@@ -85,6 +97,7 @@ void keep_paths(Context& context) {
   }
   update_hole_wait(context);
   update_codel(context);
+  update_retention(context);
 }
 
 void receive_beat(Context& context, uint8_t path, std::span<const uint8_t> payload) {

@@ -107,19 +107,24 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
     return;
   }
   Inner inner;
-  if (slot == kHouseSlot || content.size() <= kInnerHeader || !load_inner(content.data(), inner)) {
+  if (slot == kHouseSlot || !load_inner(content, inner)) {
     return refuse(context, packet, place, outer_octets, Drop::bad_segment);
   }
-  const auto inner_octets = static_cast<uint16_t>(content.size() - kInnerHeader);
+  const auto inner_octets = static_cast<uint16_t>(content.size() - inner.length());
   owe_ack(context, outer.worker, outer.path, newest);
   cell(context, slot, place, kind_of(inner)).add(inner_octets, 1);
   cell(context, slot, place, Kind::overhead).add(outer_octets - inner_octets, 0);
 
-  rte_pktmbuf_adj(packet, static_cast<uint16_t>(content.data() + kInnerHeader - octets(packet)));
+  Arrived arrived{packet, outer.receiver_index, inner, met_congestion(octets(packet))};
+  rte_pktmbuf_adj(packet, static_cast<uint16_t>(content.data() + inner.length() - octets(packet)));
   rte_pktmbuf_trim(packet, static_cast<uint16_t>(rte_pktmbuf_data_len(packet) - inner_octets));
-  if (plan->resequence)
-    return equalise(context, {packet, outer.receiver_index, inner}, outer.path, now);
-  deliver(context, packet, now);
+  if (inner.has(kInnerFragment) && !reassemble(context, arrived, *plan, now)) return;
+  if (arrived.congested && !mark_congestion(octets(arrived.packet))) {
+    context.drop(arrived.packet, Drop::not_ect);
+    return skip_segment(context, outer.receiver_index, inner.lane, inner.sn, now);
+  }
+  if (plan->resequence) return equalise(context, arrived, outer.path, now);
+  deliver(context, arrived.packet, now);
 }
 
 }  // namespace anabranch::dataplane

@@ -103,12 +103,15 @@ uint16_t internet_checksum(std::span<const uint8_t> bytes, uint32_t initial) {
   return static_cast<uint16_t>(~sum);
 }
 
-bool mark_congestion(uint8_t* ip) {
-  constexpr uint8_t kEcn = 3;
-  if ((ip[1] & kEcn) == 0) return false;
+void add_ecn(uint8_t* ip, uint8_t ecn) {
   const uint16_t before = load_be16(ip);
-  ip[1] |= kEcn;
+  ip[1] |= ecn;
   store_be16(ip + 10, adjust_checksum(load_be16(ip + 10), before, load_be16(ip)));
+}
+
+bool mark_congestion(uint8_t* ip) {
+  if ((ip[1] & kEcnMask) == 0) return false;
+  add_ecn(ip, kEcnMask);
   return true;
 }
 

@@ -58,6 +58,13 @@ inline uint16_t adjust_checksum(uint16_t checksum, uint16_t before, uint16_t aft
   return static_cast<uint16_t>(~sum);
 }
 
+// Not-ECT, ECT(1), ECT(0) or CE (RFC 3168), in the second octet of an IPv4 header.
+inline constexpr uint8_t kEcnMask = 3;
+// Sets these bits in the IPv4 header at `ip`; the checksum stays right.
+void add_ecn(uint8_t* ip, uint8_t ecn);
+inline bool met_congestion(const uint8_t* ip) {
+  return (ip[1] & kEcnMask) == kEcnMask;
+}
 // Marks the IPv4 header at `ip` as one that met congestion (RFC 3168); false when it may not be.
 bool mark_congestion(uint8_t* ip);
 

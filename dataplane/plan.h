@@ -29,7 +29,8 @@ struct Plan {
   bool resequence = true;  // assemblage: in order of the lane, or as they come
   bool recovery = true;    // what is lost is sent again
   uint16_t path_mask = 0;  // bit p: path p may be used
-  uint16_t inner_mtu = 0;  // largest IPv4 packet that fits every path of the mask
+  uint16_t inner_mtu = 0;  // largest IPv4 packet that fits a path of the mask; others may cut it
+  uint16_t whole_mtu = 0;  // … that fits all of them
   // What one octet on path p adds to its virtual time: inversely proportional to its weight.
   std::array<uint32_t, kPathsMax> cost{};
   // Paths in the order priority and standby take them; 0 ends it.

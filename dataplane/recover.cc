@@ -13,11 +13,20 @@ constexpr uint32_t kReorderingMax = 4096;
 // The last few packets may all be lost by chance, but hardly so many.
 constexpr uint32_t kSuspiciousLosses = 4;
 
+void count_retained(Context& context, const Segment& segment) {
+  ++context.retained;
+  context.retained_octets += rte_pktmbuf_data_len(segment.clear);
+}
+void uncount_retained(Context& context, const Segment& segment) {
+  --context.retained;
+  context.retained_octets -= rte_pktmbuf_data_len(segment.clear);
+}
+
 void release(Context& context, Segment& segment) {
   if (segment.clear == nullptr) return;
+  uncount_retained(context, segment);
   rte_pktmbuf_free(segment.clear);
   segment.clear = nullptr;
-  --context.retained;
 }
 
 // It will not come: the receiver need not wait (as RFC 3758 FORWARD TSN).
@@ -156,13 +165,10 @@ uint32_t repair_overdue(Context& context, uint8_t p, uint64_t pto_ns) {
 
 // What was lost on a path twice goes another way, if there is one. 0: all are busy, or dead.
 uint8_t path_for_repair(const Context& context, const Plan& plan, const Segment& segment) {
-  const auto octet_count =
-      static_cast<uint16_t>(rte_pktmbuf_data_len(segment.clear) - kInnerHeader + kSegmentOverhead);
   const auto others = static_cast<uint16_t>(plan.path_mask & ~(1u << segment.path));
-  const Choice other =
-      segment.sendings < 2 ? Choice{} : choose_free_path(context, others, octet_count);
+  const Choice other = segment.sendings < 2 ? Choice{} : choose_free_path(context, others);
   if (other.what != Choice::What::none) return other.path;
-  return choose_free_path(context, plan.path_mask, octet_count).path;
+  return choose_free_path(context, plan.path_mask).path;
 }
 
 }  // namespace
@@ -175,13 +181,20 @@ void retain(Context& context, uint8_t p, const Segment& segment) {
   sent.segment.path = p;
   ++sent.segment.sendings;
   flight.octets += sent.octets;
-  if (context.retained >= context.options.retained_max) {
+  if (context.retained >= context.options.retained_max ||
+      context.retained_octets >= context.retained_octets_max) {
     context.counters.unretained.add(1);
     rte_pktmbuf_free(segment.clear);
     sent.segment.clear = nullptr;
     return;
   }
-  ++context.retained;
+  count_retained(context, segment);
+}
+
+void retry_later(Context& context, Segment& fragment, bool keep) {
+  if (keep && context.repairs.put(fragment)) return count_retained(context, fragment);
+  context.counters.made.add(1);
+  context.drop(fragment.clear, Drop::no_buffer);
 }
 
 bool receive_acks(Context& context, std::span<const uint8_t> content) {
@@ -233,10 +246,10 @@ void send_repairs(Context& context) {
       give_up(context, segment);
       continue;
     }
-    --context.retained;  // retain() counts it again
+    uncount_retained(context, segment);  // retain() counts it again
     octets(segment.clear)[0] |= kInnerRepair;
     if (!transmit(context, segment, p, Kind::repair, true)) {
-      ++context.retained;
+      count_retained(context, segment);
       context.repairs.put(segment);
       return;
     }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Towards the peer: from a client's packet to segments on the uplinks' queues.
-#include <rte_ip_frag.h>
-
 #include "dataplane/mss.h"
 #include "dataplane/stages.h"
 
@@ -40,8 +38,7 @@ bool wants_even_delay(const Plan& plan, const Waiting& note, uint16_t length, ui
 
 // Takes what was sent on a path, as a whole, and sends it on another; best effort.
 void send_copy(Context& context, Segment segment, const Plan& plan, uint8_t first) {
-  const auto length = static_cast<uint16_t>(rte_pktmbuf_data_len(segment.clear) - kInnerHeader);
-  const uint8_t p = path_for_copy(context, plan, first, length);
+  const uint8_t p = path_for_copy(context, plan, first);
   octets(segment.clear)[0] = kInnerCopy;
   if (p != 0 && transmit(context, segment, p, Kind::copy, false)) {
     context.counters.made.add(1);
@@ -52,7 +49,7 @@ void send_copy(Context& context, Segment segment, const Plan& plan, uint8_t firs
 
 // Numbers are taken last, so that a packet that is dropped here leaves no hole in its lane.
 void send_segment(Context& context, rte_mbuf* packet, const Plan& plan, const Waiting& note,
-                  uint8_t p, bool even) {
+                  uint8_t p, bool even, const Cuts& cuts = {}) {
   ServiceState& service = context.service(note.slot);
   if (service.peer_index != plan.peer_index) {
     service.peer_index = plan.peer_index;
@@ -67,7 +64,10 @@ void send_segment(Context& context, rte_mbuf* packet, const Plan& plan, const Wa
   const Segment segment{packet, context.now_ns, plan.peer_index, sn, note.slot, note.lane};
   const bool copied = plan.dispersion == Dispersion::redundant;
   if (copied) rte_mbuf_refcnt_update(packet, 1);
-  if (!transmit(context, segment, p, Kind::first, plan.recovery && !copied)) {
+  const bool keep = plan.recovery && !copied;
+  const bool sent = cuts.count != 0 ? transmit_cut(context, segment, cuts, Kind::first, keep)
+                                    : transmit(context, segment, p, Kind::first, keep);
+  if (!sent) {
     if (copied) rte_mbuf_refcnt_update(packet, -1);
     return context.drop(packet, Drop::no_buffer);
   }
@@ -91,30 +91,12 @@ void send_or_wait(Context& context, rte_mbuf* packet, const Plan& plan, const Wa
       choose_path(context, plan, context.service(note.slot), note.bucket, length, even);
   switch (choice.what) {
     case Choice::What::path:
-      return send_segment(context, packet, plan, note, choice.path, even);
+      return send_segment(context, packet, plan, note, choice.path, even,
+                          even ? Cuts{} : choose_cuts(context, plan, length));
     case Choice::What::wait:
       return wait_in_queue(context, packet, note);
     case Choice::What::none:
       return context.drop(packet, Drop::path_down);
-  }
-}
-
-// RFC 791 fragmentation, for packets that allow it; ordinary TCP never comes here (mss.h).
-void send_fragments(Context& context, rte_mbuf* packet, const Plan& plan, const Waiting& note) {
-  constexpr uint16_t kFragmentsMax = 8;
-  rte_mbuf* fragments[kFragmentsMax];
-  const int32_t count = rte_ipv4_fragment_copy_nonseg_packet(packet, fragments, kFragmentsMax,
-                                                             plan.inner_mtu, context.options.pool);
-  if (count < 0) {
-    return context.drop(packet, count == -ENOMEM ? Drop::no_buffer : Drop::too_big);
-  }
-  rte_pktmbuf_free(packet);
-  context.counters.made.add(static_cast<uint64_t>(count) - 1);
-  for (int32_t i = 0; i < count; ++i) {
-    const auto header = contents(fragments[i]).first((octets(fragments[i])[0] & 0x0f) * 4u);
-    store_be16(&header[10], 0);
-    store_be16(&header[10], internet_checksum(header));
-    send_or_wait(context, fragments[i], plan, note);
   }
 }
 
@@ -140,8 +122,7 @@ void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, 
                      .lane = flow->lane(),
                      .bucket = flow->bucket(),
                      .bulk = is_bulk(contents(packet), view, *flow)};
-  if (view.total_length > plan->inner_mtu) return send_fragments(context, packet, *plan, note);
-  clamp_mss(contents(packet), view, static_cast<uint16_t>(plan->inner_mtu - kTcpIpHeaders));
+  clamp_mss(contents(packet), view, static_cast<uint16_t>(plan->whole_mtu - kTcpIpHeaders));
   send_or_wait(context, packet, *plan, note);
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "dataplane/context.h"
+#include "dataplane/cut.h"
 
 namespace anabranch::dataplane {
 
@@ -26,12 +27,20 @@ rte_mbuf* make_frame(Context& context, uint8_t p, const Path& path, SegmentType 
 // buffer it is not sent.
 void send_control(Context& context, uint8_t p, const Path& path, SegmentType type,
                   std::span<const uint8_t> content);
-// … a segment. Its packet is kept until it is acknowledged, or else freed. False when there is no
-// buffer: then the packet stays the caller's.
+// What path `p` is given, as pace_of() has it; 0: as much as there is.
+uint64_t pace_on(const Context& context, uint8_t p);
+// Octets of a segment's content, its inner header with it, that path `p` carries.
+uint16_t room_on(const Context& context, uint8_t p);
+// … a segment, cut into fragments when it does not fit the path. Its packet is kept until it is
+// acknowledged, or else freed. False when there is no buffer: then the packet stays the caller's.
 bool transmit(Context& context, const Segment& segment, uint8_t p, Kind kind, bool keep);
+// cut.cc: the same as fragments.
+bool transmit_cut(Context& context, const Segment& segment, const Cuts& cuts, Kind kind, bool keep);
 
 // recover.cc: keeps the packet of the number that was sent last on path `p`.
 void retain(Context& context, uint8_t p, const Segment& segment);
+// A fragment could not be sent with the others of its packet.
+void retry_later(Context& context, Segment& fragment, bool keep);
 // The place of a number in flight is needed for another.
 void forget_number(Context& context, Sent& sent, Flight& flight);
 // Acknowledgements from the peer; false when they are not in order.
@@ -58,12 +67,14 @@ struct Choice {
 Choice choose_path(Context& context, const Plan& plan, ServiceState& service, uint8_t bucket,
                    uint16_t length, bool even);
 // Where a copy goes of what is sent on `path`: another provider's first; 0: nowhere.
-uint8_t path_for_copy(const Context& context, const Plan& plan, uint8_t path, uint16_t length);
+uint8_t path_for_copy(const Context& context, const Plan& plan, uint8_t path);
+// The fragments as which a packet of `length` octets, that nothing waits before, is there sooner.
+Cuts choose_cuts(const Context& context, const Plan& plan, uint16_t length);
 
 // … of the paths in `mask`, the one that delivers first; 0 when none is alive.
 uint8_t earliest_path(const Context& context, uint16_t mask);
 // … the fastest of those that can send now.
-Choice choose_free_path(const Context& context, uint16_t mask, uint32_t octet_count);
+Choice choose_free_path(const Context& context, uint16_t mask);
 
 // open.cc: one frame of an uplink that is addressed to our UDP port, from the outer IPv4 header on.
 void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const PacketView& outer,
@@ -73,12 +84,24 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
 void equalise(Context& context, const Arrived& arrived, uint8_t path, uint64_t now);
 void release_equalised(Context& context, uint64_t now);
 
+// reassemble.cc: a fragment; true when it made its packet whole, which then takes its place in
+// `arrived`.
+bool reassemble(Context& context, Arrived& arrived, const Plan& plan, uint64_t now);
+// A packet of which no fragment will come any more.
+void forget_fragments(Context& context, uint32_t receiver_index, uint8_t lane, uint32_t sn);
+void expire_fragments(Context& context, uint64_t now);
+void free_fragments(Context& context);
+
 // assemble.cc: a client's packet with its place in its lane; holes whose time is over.
 void assemble(Context& context, const Arrived& arrived, uint64_t now);
 void expire_holes(Context& context, uint64_t now);
 // The peer will not send it.
 void skip_segment(Context& context, uint32_t receiver_index, uint8_t lane, uint32_t sn,
                   uint64_t now);
+// How long something missing of a lane is waited for, in ticks.
+uint64_t hole_wait(const Context& context, const Plan& plan);
+// Whether the number has not come out of its lane, nor waits in it, as far as is known.
+bool is_wanted(Context& context, uint32_t receiver_index, uint8_t lane, uint32_t sn);
 // The slot a receiver index stands for, and its plan; nullptr when it stands for nothing.
 const Plan* find_receiver(const Context& context, uint32_t receiver_index, uint16_t& slot);
 

@@ -9,16 +9,21 @@
 //     4  receiver index, 4 octets: the receiver's name for (session, service)
 //     8  packet number, 8 octets: counts per (session, worker, path)
 //   inner header, 6 octets (segments only), in the manner of RFC 9188 (GMA)
-//     0  flags: bit 2: even delay, bit 3: sent again, bit 4: a redundant copy; others are 0
+//     0  flags: bit 0: a fragment, bit 1: more of them follow, bit 2: even delay, bit 3: sent
+//     again,
+//        bit 4: a redundant copy; others are 0
 //     1  Flow ID = lane
 //     2  Flow SN, 4 octets
-//   the client's IPv4 packet
+//     6  fragments only: where it begins in the packet, in octets, 2 octets
+//   the client's IPv4 packet, or the fragment of it
 // Other types carry a beat (beat.h), a challenge or its response (roam.cc), acknowledgements
 // (ack.h), or a segment that will not come: its receiver index (4), lane (1), Flow SN (4).
 //   tag, 16 octets
 //
 // Integers are big-endian. 20 (IPv4) + 8 (UDP) + 16 + 6 + 16 = 66 octets a segment.
 #pragma once
+
+#include <span>
 
 #include "dataplane/bytes.h"
 
@@ -30,6 +35,7 @@ enum class SegmentType : uint8_t { data = 1, beat, challenge, response, ack, for
 inline constexpr uint16_t kOuterIp = 20 + 8;
 inline constexpr uint16_t kOuterHeader = 16;
 inline constexpr uint16_t kInnerHeader = 6;
+inline constexpr uint16_t kFragmentHeader = kInnerHeader + 2;
 inline constexpr uint16_t kTag = 16;
 inline constexpr uint16_t kSegmentOverhead = kOuterIp + kOuterHeader + kInnerHeader + kTag;
 static_assert(kSegmentOverhead == 66);
@@ -61,29 +67,37 @@ inline bool load_outer(const uint8_t* p, Outer& h) {
   return true;
 }
 
+inline constexpr uint8_t kInnerFragment = 1 << 0;
+inline constexpr uint8_t kInnerMore = 1 << 1;
 inline constexpr uint8_t kInnerEven = 1 << 2;
 inline constexpr uint8_t kInnerRepair = 1 << 3;
 inline constexpr uint8_t kInnerCopy = 1 << 4;
-inline constexpr uint8_t kInnerFlags = kInnerEven | kInnerRepair | kInnerCopy;
+inline constexpr uint8_t kInnerFlags =
+    kInnerFragment | kInnerMore | kInnerEven | kInnerRepair | kInnerCopy;
 inline constexpr uint16_t kForwardLength = 9;
 
 struct Inner {
   uint8_t flags = 0;
   uint8_t lane = 0;
   uint32_t sn = 0;
+  uint16_t offset = 0;  // of a fragment
   bool has(uint8_t flag) const { return (flags & flag) != 0; }
+  uint16_t length() const { return has(kInnerFragment) ? kFragmentHeader : kInnerHeader; }
 };
 
 inline void store_inner(uint8_t* p, const Inner& h) {
   p[0] = h.flags;
   p[1] = h.lane;
   store_be32(p + 2, h.sn);
+  if (h.has(kInnerFragment)) store_be16(p + kInnerHeader, h.offset);
 }
 
-// False when flags are set that version 1 does not know.
-inline bool load_inner(const uint8_t* p, Inner& h) {
-  if ((p[0] & ~kInnerFlags) != 0) return false;
-  h = Inner{p[0], p[1], load_be32(p + 2)};
+// False when `content` is no longer than its header, or flags are set that version 1 does not know.
+inline bool load_inner(std::span<const uint8_t> content, Inner& h) {
+  if (content.size() <= kInnerHeader || (content[0] & ~kInnerFlags) != 0) return false;
+  h = Inner{.flags = content[0], .lane = content[1], .sn = load_be32(&content[2])};
+  if (content.size() <= h.length() || (h.has(kInnerMore) && !h.has(kInnerFragment))) return false;
+  if (h.has(kInnerFragment)) h.offset = load_be16(&content[kInnerHeader]);
   return true;
 }
 

@@ -51,6 +51,7 @@ tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(const WorkerOp
     c.uplink_tx[u].port = options.uplink_port[u];
     c.uplink_tx[u].metered = true;
   }
+  c.retained_octets_max = options.retained_octets_least;
   c.hole_wait = c.hole_wait_max = c.ticks(uint64_t{options.hole_wait_ms_max} * 1'000'000);
   plans.worker_online(options.id);
   c.plans = &plans;  // last: from here on the destructor has something to undo
@@ -72,6 +73,7 @@ Worker::~Worker() {
       });
     }
   }
+  free_fragments(context_);
   forget_flights(context_);
   context_.queues.clear([](rte_mbuf* packet) { rte_pktmbuf_free(packet); });
   context_.plans->worker_offline(context_.options.id);
@@ -94,7 +96,9 @@ uint32_t Worker::poll(uint64_t now) {
   flush_all(c);
   c.counters.flows_aged.add(c.flows->age(now, kAgedPerPoll));
   c.counters.flows.set(c.flows->size());
-  c.counters.held.set(c.resequencer.held() + c.equalising + c.unresolved_count + c.queues.size());
+  c.counters.held.set(c.resequencer.held() + c.reassembler.held() + c.equalising +
+                      c.unresolved_count + c.queues.size());
+  c.counters.retained.set(c.retained_octets);
   c.counters.polls.add(1);
   c.plans->quiescent(c.options.id);
   return packets;

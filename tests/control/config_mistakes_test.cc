@@ -54,7 +54,7 @@ constexpr Mistake kMistakes[] = {
     {"NumberTooLarge", "cpu = 0", "cpu = 1024",
      "12:7: dataplane.cpu: 1024; expected a whole number from 0 to 1023"},
     {"NumberTooSmall", "cpu = 0", "memory_mb = 127",
-     "12:13: dataplane.memory_mb: 127; expected a whole number from 128 to 1048576"},
+     "12:13: dataplane.memory_mb: 127; expected a whole number from 384 to 1048576"},
     {"NegativeNumber", "cpu = 0", "cpu = -1",
      "12:7: dataplane.cpu: -1; expected a whole number from 0 to 1023"},
     {"FractionForNumber", "cpu = 0", "cpu = 0.5",

@@ -4,6 +4,7 @@
 #include <rte_dev.h>
 #include <rte_eth_ring.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -64,6 +65,7 @@ Gateway::Gateway(int which, rte_mempool* pool, uint32_t uplink_ring_size,
       session_(which == 1 ? 7 : 9),
       peer_session_(which == 1 ? 9 : 7),
       pool_(pool) {
+  mtu.fill(1500);
   options.lan_port = lan.port.id;
   for (uint8_t u = 0; u < kPaths; ++u) {
     uplinks.push_back(std::make_unique<RingPort>("uplink", uplink_ring_size, pool));
@@ -92,8 +94,10 @@ void Gateway::admit(uint16_t slot, const std::array<uint16_t, kPathsMax>& weight
   plan->provider = provider;
   plan->resequence = resequence;
   plan->recovery = recovery && resequence;
-  plan->inner_mtu = kInnerMtu;
   if (slot != kHouseSlot) compile_weights(weights, *plan);
+  const auto [narrowest, widest] = std::minmax_element(mtu.begin(), mtu.end());
+  plan->inner_mtu = static_cast<uint16_t>(*widest - kSegmentOverhead);
+  plan->whole_mtu = static_cast<uint16_t>(*narrowest - kSegmentOverhead);
   plans.publish(slot, std::move(plan));
 }
 
@@ -128,6 +132,7 @@ PathTable Gateway::paths() const {
     path.uplink = static_cast<uint8_t>(p - 1);
     path.pace = pace_of(rate_bps[p]);
     path.estimated = estimated;
+    path.mtu = mtu[p];
     path.local = table.uplink_address[path.uplink] = address_on(p);
     path.remote = path.local ^ (1 << 8) ^ (2 << 8);
     path.remote_port = table.udp_port;

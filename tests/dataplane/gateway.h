@@ -88,6 +88,7 @@ class Gateway {
   // Of paths() from now on; 0: not paced.
   std::array<uint64_t, kPathsMax> rate_bps{};
   bool estimated = false;  // the rates are not told
+  std::array<uint16_t, kPathsMax> mtu;
 
  private:
   uint32_t generation_ = 0;

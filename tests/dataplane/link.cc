@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "dataplane/bounds.h"
+#include "dataplane/parse.h"
 #include "dataplane/wire.h"
 
 namespace anabranch::dataplane {
@@ -57,6 +58,7 @@ void Link::collect(uint64_t now) {
       const size_t at = kSegment + random_() % (rte_pktmbuf_pkt_len(frame) - kSegment);
       rte_pktmbuf_mtod(frame, uint8_t*)[at] ^= static_cast<uint8_t>(1 + random_() % 255);
     }
+    if (marks) mark_congestion(rte_pktmbuf_mtod(frame, uint8_t*) + kEthernetHeader);
     if (chance(duplicate)) {
       added_.add(frame);
       on_the_way_.emplace(arrival(), buffer_of(bytes_of(frame), pool_));

@@ -37,6 +37,7 @@ class Link {
   double duplicate = 0;
   double corrupt = 0;  // an octet of the segment is changed
   bool dead = false;
+  bool marks = false;     // congestion, on packets that know of marks (RFC 3168)
   bool in_order = false;  // jitter lets none overtake another
   uint64_t rate_bps = 0;  // 0: as fast as they come; no framing counts
   uint64_t queue_ns = 100'000'000;

@@ -121,7 +121,7 @@ TEST_F(Refused, AreSegmentsWhoseSealIsRightAndWhoseContentIsNot) {
     seal(*test_key(1, 1), outer, content, &frame[kOuter]);
     return frame;
   };
-  expect_refused(reseal([](Bytes& f) { f[kOuter + kOuterHeader] = 1; }), Drop::bad_segment,
+  expect_refused(reseal([](Bytes& f) { f[kOuter + kOuterHeader] = 0x20; }), Drop::bad_segment,
                  path_place(1), "flags of a later version");
   expect_refused(reseal([](Bytes& f) { f.resize(kOuter + kOuterHeader + kInnerHeader + kTag); }),
                  Drop::bad_segment, path_place(1), "nothing inside");

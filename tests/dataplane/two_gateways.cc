@@ -73,6 +73,7 @@ void TwoGateways::TearDown() {
   settle();
   EXPECT_TRUE(conserved_);
   EXPECT_EQ(counters(a()).held.get() + counters(b()).held.get(), 0u);
+  EXPECT_EQ(counters(a()).retained.get() + counters(b()).retained.get(), 0u);
   for (uint8_t path = 1; path <= kPaths; ++path) {
     expect_all_octets_are_metered(a(), b(), there(path), path);
     expect_all_octets_are_metered(b(), a(), back(path), path);

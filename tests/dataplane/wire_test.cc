@@ -21,6 +21,13 @@ TEST(Wire, PutsTheInnerHeaderWhereTheFormatSays) {
   EXPECT_EQ(octets, (std::array<uint8_t, kInnerHeader>{0, 200, 0xff, 0xfe, 0xfd, 0xfc}));
 }
 
+TEST(Wire, PutsTheOffsetOfAFragmentBehindTheInnerHeader) {
+  std::array<uint8_t, kFragmentHeader> octets{};
+  store_inner(octets.data(),
+              {.flags = kInnerFragment | kInnerMore, .lane = 5, .sn = 6, .offset = 0x0102});
+  EXPECT_EQ(octets, (std::array<uint8_t, kFragmentHeader>{3, 5, 0, 0, 0, 6, 1, 2}));
+}
+
 TEST(Wire, LoadsWhatItStored) {
   for (const auto type : {SegmentType::data, SegmentType::beat}) {
     std::array<uint8_t, kOuterHeader> octets{};
@@ -34,12 +41,16 @@ TEST(Wire, LoadsWhatItStored) {
     EXPECT_EQ(outer.receiver_index, UINT32_MAX - 1);
     EXPECT_EQ(outer.packet_number, UINT64_MAX - 2);
   }
-  std::array<uint8_t, kInnerHeader> octets{};
-  store_inner(octets.data(), {.lane = 17, .sn = 4'000'000'000u});
-  Inner inner;
-  ASSERT_TRUE(load_inner(octets.data(), inner));
-  EXPECT_EQ(inner.lane, 17);
-  EXPECT_EQ(inner.sn, 4'000'000'000u);
+  for (const uint8_t flags : {kInnerEven, uint8_t{kInnerFragment | kInnerMore | kInnerRepair}}) {
+    std::array<uint8_t, kFragmentHeader + 1> octets{};
+    store_inner(octets.data(), {.flags = flags, .lane = 17, .sn = 4'000'000'000u, .offset = 1000});
+    Inner inner;
+    ASSERT_TRUE(load_inner(octets, inner));
+    EXPECT_EQ(inner.flags, flags);
+    EXPECT_EQ(inner.lane, 17);
+    EXPECT_EQ(inner.sn, 4'000'000'000u);
+    EXPECT_EQ(inner.offset, inner.has(kInnerFragment) ? 1000 : 0);
+  }
 }
 
 TEST(Wire, RefusesEveryOtherVersionAndType) {
@@ -51,13 +62,21 @@ TEST(Wire, RefusesEveryOtherVersionAndType) {
   }
 }
 
-TEST(Wire, RefusesFlagsOfALaterVersion) {
-  std::array<uint8_t, kInnerHeader> octets{};
+TEST(Wire, RefusesFlagsOfALaterVersionAndMoreFragmentsOfNone) {
+  std::array<uint8_t, kFragmentHeader + 1> octets{};
   for (unsigned flags = 0; flags < 256; ++flags) {
     octets[0] = static_cast<uint8_t>(flags);
     Inner inner;
-    EXPECT_EQ(load_inner(octets.data(), inner), (flags & ~0x1cu) == 0) << flags;
+    EXPECT_EQ(load_inner(octets, inner), (flags & ~0x1fu) == 0 && (flags & 3u) != 2) << flags;
   }
+}
+
+TEST(Wire, RefusesAHeaderWithNothingBehindIt) {
+  const std::array<uint8_t, kFragmentHeader> fragment{kInnerFragment};
+  const std::array<uint8_t, kInnerHeader> whole{};
+  Inner inner;
+  EXPECT_FALSE(load_inner(fragment, inner));
+  EXPECT_FALSE(load_inner(whole, inner));
 }
 
 }  // namespace

@@ -83,9 +83,18 @@ Conditions::Conditions(uint64_t s) : seed(s) {
         static_cast<uint64_t>(static_cast<double>(up[path].rate_bps) *
                               (draw.chance(0.7) ? 0.99 : draw.between(0.8, 1.2)));
   }
-  // One link may swallow what is large, and say nothing.
+  // Links may be narrow; one may swallow what is large, and say nothing.
+  configured_mtu.fill(1500);
+  for (uint8_t path = 1; path <= kPaths; ++path) {
+    if (draw.chance(0.2))
+      up[path].mtu = down[path].mtu = static_cast<uint16_t>(draw.count(576, 1500));
+    configured_mtu[path] = up[path].mtu;
+  }
   const bool narrow = draw.chance(0.1);
-  if (narrow) up[2].mtu = down[2].mtu = 1400;
+  if (narrow) {
+    up[2].mtu = down[2].mtu = 1400;
+    configured_mtu[2] = 1500;
+  }
   traffic_ns = static_cast<uint64_t>(draw.between(0.5, 2) * kSecond);
   for (uint64_t n = draw.chance(0.4) ? draw.count(1, 3) : 0; n != 0; --n) {
     const uint64_t from = draw.count(0, traffic_ns);
@@ -125,6 +134,7 @@ Conditions::Conditions(uint64_t s) : seed(s) {
   limits.held_max = buffers();
   limits.queued_max = buffers();
   limits.retained_max = buffers();
+  if (few_buffers && draw.chance(0.5)) limits.retained_octets_least = draw.count(2000, 200000);
   on_path = draw.chance(0.2);
   off_path = draw.chance(0.2);
   drift = draw.chance(0.5) ? draw.between(-100e-6, 100e-6) : 0;

@@ -34,6 +34,7 @@ struct Conditions {
   uint64_t seed;
   std::array<LinkConditions, kPaths + 1> up, down;
   std::array<uint64_t, dataplane::kPathsMax> configured_bps{};
+  std::array<uint16_t, dataplane::kPathsMax> configured_mtu{};
   std::vector<Outage> outages;
   dataplane::Segmentation segmentation = dataplane::Segmentation::packet;
   dataplane::Dispersion dispersion = dataplane::Dispersion::earliest_delivery;

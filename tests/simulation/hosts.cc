@@ -70,7 +70,7 @@ Hosts::Hosts(const Conditions& c, uint64_t now, Send send)
     bulk_down_.emplace_back(FlowId{kTcp, static_cast<uint16_t>(kBulkPort + 100 + i)});
   for (uint16_t i = 0; i < c.constant; ++i)
     constant_.push_back({{kUdp, static_cast<uint16_t>(kConstantPort + i)},
-                         static_cast<uint16_t>(20 + random() % 1350),
+                         static_cast<uint16_t>(20 + random() % 1453),
                          kMillisecond / 4 + random() % (20 * kMillisecond),
                          now});
   for (uint16_t i = 0; i < c.short_flows; ++i)

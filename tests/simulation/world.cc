@@ -76,6 +76,7 @@ World::~World() {
 
 void World::set_up_service(Gateway& gateway) {
   gateway.rate_bps = conditions_.configured_bps;
+  gateway.mtu = conditions_.configured_mtu;
   gateway.estimated = conditions_.estimated;
   gateway.dispersion = conditions_.dispersion;
   gateway.recovery = conditions_.repaired;
