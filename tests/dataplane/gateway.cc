@@ -93,6 +93,10 @@ void Gateway::admit(uint16_t slot, const std::array<uint16_t, kPathsMax>& weight
   plan->resequence = resequence;
   plan->recovery = recovery && resequence;
   plan->inner_mtu = kInnerMtu;
+  plan->weight = weight;
+  plan->pace = pace_of(rate_max_bps);
+  plan->urgent = urgent;
+  plan->background = background;
   if (slot != kHouseSlot) compile_weights(weights, *plan);
   plans.publish(slot, std::move(plan));
 }
