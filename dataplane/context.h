@@ -73,6 +73,7 @@ struct TxQueue {
 struct ServiceState {
   uint32_t peer_index;      // next_sn belongs to it
   uint32_t receiver_index;  // lanes belong to it
+  Pace pace;                // of its own rate
   std::array<uint32_t, kLanes> next_sn;
   Shares shares;
   std::array<Flowlet, kFlowBuckets> flowlets;

@@ -77,7 +77,7 @@ struct Flowlet {
 inline uint8_t choose_by_flow(const Plan& plan, uint16_t alive, uint8_t bucket) {
   const auto usable = static_cast<uint16_t>(plan.path_mask & alive);
   if (usable == 0) return 0;
-  const uint8_t wanted = plan.bucket[bucket];
+  const uint8_t wanted = plan.path_of(bucket);
   if ((usable >> wanted & 1) != 0) return wanted;
   // The flows of a dead path spread over the others by bucket, and come back with it.
   auto skip = static_cast<uint32_t>(bucket % std::popcount(usable));

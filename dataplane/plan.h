@@ -19,6 +19,9 @@ enum class Dispersion : uint8_t {
   priority,           // the first in order that is not busy
   standby,            // the first in order that is alive
 };
+// Of a service's packets, by their own DSCP: which go ahead of which while they wait.
+enum class TrafficClass : uint8_t { urgent, normal, background };
+inline constexpr uint8_t kTrafficClasses = 3;
 
 struct Plan {
   uint32_t generation = 0;      // differs from every earlier plan's of this slot
@@ -28,26 +31,36 @@ struct Plan {
   Dispersion dispersion = Dispersion::weighted;
   bool resequence = true;  // assemblage: in order of the lane, or as they come
   bool recovery = true;    // what is lost is sent again
+  uint8_t weight = 1;      // share against other services' while all paths are busy
   uint16_t path_mask = 0;  // bit p: path p may be used
   uint16_t inner_mtu = 0;  // largest IPv4 packet that fits a path of the mask; others may cut it
   uint16_t whole_mtu = 0;  // … that fits all of them
+  uint64_t pace = 0;       // of the service's own rate, as pace_of() has it; 0: not limited
+  // Bit d: packets of DSCP d; urgent, if it is in both.
+  uint64_t urgent = 0, background = 0;
   // What one octet on path p adds to its virtual time: inversely proportional to its weight.
   std::array<uint32_t, kPathsMax> cost{};
   // Paths in the order priority and standby take them; 0 ends it.
   std::array<uint8_t, kPathsMax> order{};
   // Paths of one number fail together: they are of one provider.
   std::array<uint8_t, kPathsMax> provider{};
-  // Path of each bucket of flows, in proportion to the weights.
-  std::array<uint8_t, kFlowBuckets> bucket{};
-};
-static_assert(sizeof(Plan) <= 256);
+  // Path of each bucket of flows, in proportion to the weights; two in an octet.
+  std::array<uint8_t, kFlowBuckets / 2> buckets{};
 
-// Fills path_mask, cost and bucket from weights by path (0: not used). Neighbouring weights change
+  uint8_t path_of(uint8_t bucket) const { return buckets[bucket / 2] >> bucket % 2 * 4 & 0x0f; }
+  TrafficClass class_of(uint8_t dscp) const {
+    if ((urgent >> dscp & 1) != 0) return TrafficClass::urgent;
+    return (background >> dscp & 1) != 0 ? TrafficClass::background : TrafficClass::normal;
+  }
+};
+static_assert(sizeof(Plan) <= 256 && kPathsMax <= 16);
+
+// Fills path_mask, cost and buckets from weights by path (0: not used). Neighbouring weights change
 // few buckets: each path owns a contiguous run.
 inline void compile_weights(const std::array<uint16_t, kPathsMax>& weights, Plan& plan) {
   plan.path_mask = 0;
   plan.cost = {};
-  plan.bucket = {};
+  plan.buckets = {};
   uint32_t sum = 0;
   for (uint16_t w : weights) sum += w;
   uint32_t before = 0;
@@ -58,7 +71,10 @@ inline void compile_weights(const std::array<uint16_t, kPathsMax>& weights, Plan
     const uint32_t from = before * kFlowBuckets / sum;
     before += weights[p];
     const uint32_t to = before * kFlowBuckets / sum;
-    for (uint32_t b = from; b < to; ++b) plan.bucket[b] = p;
+    for (uint32_t b = from; b < to; ++b) {
+      uint8_t& two = plan.buckets[b / 2];
+      two = static_cast<uint8_t>(two | p << b % 2 * 4);
+    }
   }
 }
 

@@ -54,14 +54,16 @@ void Queues::activate(uint16_t slot) {
 bool Queues::put(rte_mbuf* packet) {
   Waiting& note = waiting(packet);
   note.next = nullptr;
-  Service& service = services_[note.slot];
-  uint16_t& index = queue_of(note.slot, note.queue_hash);
+  uint16_t& index = queue_of(note.slot, note.traffic_class, note.queue_hash);
   if (index == kNone) {
     if (free_.empty()) return false;
     index = free_.back();
     free_.pop_back();
-    flow(index) = FlowQueue{.deficit = kQuantum, .slot = note.slot, .hash = note.queue_hash};
-    append(service.fresh, index);
+    flow(index) = FlowQueue{.deficit = kQuantum,
+                            .slot = note.slot,
+                            .hash = note.queue_hash,
+                            .traffic_class = note.traffic_class};
+    append(flows_of(flow(index)).fresh, index);
   }
   FlowQueue& queue = flow(index);
   if (queue.head == nullptr) {
@@ -78,47 +80,68 @@ bool Queues::put(rte_mbuf* packet) {
 }
 
 void Queues::retire(uint16_t index) {
-  queue_of(flow(index).slot, flow(index).hash) = kNone;
+  const FlowQueue& queue = flow(index);
+  queue_of(queue.slot, queue.traffic_class, queue.hash) = kNone;
   free_.push_back(index);
 }
 
 // The list whose head may send: new flows first; who used up its share goes behind the others.
-Queues::List* Queues::list_of_next(Service& service) {
+Queues::List* Queues::list_of_next(Flows& flows) {
   while (true) {
-    List* const list = service.fresh.head != kNone ? &service.fresh : &service.old;
+    List* const list = flows.fresh.head != kNone ? &flows.fresh : &flows.old;
     if (list->head == kNone) return nullptr;
     FlowQueue& queue = flow(list->head);
     if (queue.head == nullptr) {
       const uint16_t index = take_head(*list);
       // A flow that was new stays for a round, lest it come back as new at once.
-      if (list == &service.fresh && service.old.head != kNone) {
-        append(service.old, index);
+      if (list == &flows.fresh && flows.old.head != kNone) {
+        append(flows.old, index);
       } else {
         retire(index);
       }
     } else if (queue.deficit <= 0) {
       queue.deficit += kQuantum;
-      append(service.old, take_head(*list));
+      append(flows.old, take_head(*list));
     } else {
       return list;
     }
   }
 }
 
+// … of the class whose turn it is. Beyond their half, urgent packets take turns with the others.
+Queues::List* Queues::list_of_next(Service& service) {
+  const auto of = [&](TrafficClass traffic_class) {
+    return list_of_next(service.classes[static_cast<size_t>(traffic_class)]);
+  };
+  List* const urgent = of(TrafficClass::urgent);
+  List* const normal = of(TrafficClass::normal);
+  List* const background = of(TrafficClass::background);
+  if (background != nullptr && service.background_after <= 0) return background;
+  if (urgent != nullptr && service.urgent_ahead <= 0) return urgent;
+  if (normal != nullptr) return normal;
+  return background != nullptr ? background : urgent;
+}
+
+// Nothing is saved up for long, or owed: a class that was alone owes the others a packet at most.
+void Queues::count_class(Service& service, TrafficClass traffic_class, int32_t octets) {
+  constexpr int32_t kOthersPart = kBackgroundPart - 1;
+  const int32_t ahead = traffic_class == TrafficClass::urgent ? octets : -octets;
+  service.urgent_ahead = std::clamp(service.urgent_ahead + ahead, -kUrgentAhead, kQuantum);
+  const int32_t after = traffic_class == TrafficClass::background ? kOthersPart * octets : -octets;
+  service.background_after =
+      std::clamp(service.background_after + after, -kQuantum, kOthersPart * kQuantum);
+}
+
 rte_mbuf* Queues::front() {
   while (ready_.head != kNone) {
-    const auto slot = static_cast<uint16_t>(ready_.head - 1);
-    Service& service = services_[slot];
-    List* const list = list_of_next(service);
-    if (list == nullptr) {
+    Service& service = services_[ready_.head - 1u];
+    current_ = list_of_next(service);
+    if (current_ != nullptr) return flow(current_->head).head;
+    if (service.has_flows_aside) {
+      set_service_aside();
+    } else {
       take_service(ready_);
       service.active = false;
-    } else if (service.deficit <= 0) {
-      service.deficit += kQuantum;
-      append_service(ready_, take_service(ready_));
-    } else {
-      current_ = list;
-      return flow(list->head).head;
     }
   }
   return nullptr;
@@ -136,17 +159,26 @@ rte_mbuf* Queues::take(FlowQueue& queue) {
 bool Queues::take_front(uint64_t now_ns, const CodelLimits& limits) {
   FlowQueue& queue = flow(current_->head);
   rte_mbuf* const packet = take(queue);
-  const auto octets = static_cast<int32_t>(rte_pktmbuf_data_len(packet));
-  queue.deficit -= octets;
-  services_[queue.slot].deficit -= octets;
   return queue.codel.drops(now_ns - waiting(packet).since_ns, queue.octets <= kQuantum, now_ns,
                            limits);
+}
+
+void Queues::count_front(uint16_t octets, uint8_t weight) {
+  FlowQueue& queue = flow(current_->head);
+  Service& service = services_[queue.slot];
+  queue.deficit -= octets;
+  count_class(service, queue.traffic_class, octets);
+  service.deficit -= octets;
+  if (service.deficit > 0) return;
+  service.deficit += kQuantum * weight;
+  append_service(ready_, take_service(ready_));
 }
 
 void Queues::set_service_aside() {
   append_service(services_aside_, take_service(ready_));
 }
 void Queues::set_flow_aside() {
+  services_[flow(current_->head).slot].has_flows_aside = true;
   append(flows_aside_, take_head(*current_));
 }
 
@@ -154,8 +186,8 @@ void Queues::resume() {
   while (services_aside_.head != kNone) append_service(ready_, take_service(services_aside_));
   while (flows_aside_.head != kNone) {
     const uint16_t index = take_head(flows_aside_);
-    append(services_[flow(index).slot].old, index);
-    activate(flow(index).slot);
+    append(flows_of(flow(index)).old, index);
+    services_[flow(index).slot].has_flows_aside = false;
   }
 }
 

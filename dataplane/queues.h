@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where packets wait while all their paths are busy: services share by deficit round robin, within
-// a service its flows do, and new or sparse flows go ahead (as FQ-CoDel, RFC 8290). A packet gets
-// its number in its lane only when it leaves.
+// Where packets wait while all their paths are busy: services share by deficit round robin and
+// their weights, within a service urgent packets go ahead of normal ones and those of background
+// ones, within a class flows share, and new or sparse flows go ahead (as FQ-CoDel, RFC 8290). A
+// packet gets its number in its lane only when it leaves.
 //
 // Pure but for the mbuf, in whose private area the links are. Allocated once. One thread.
 #pragma once
@@ -9,11 +10,13 @@
 #include <rte_mbuf.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <vector>
 
 #include "dataplane/bounds.h"
 #include "dataplane/codel.h"
+#include "dataplane/plan.h"
 
 namespace anabranch::dataplane {
 
@@ -26,6 +29,7 @@ struct Waiting {
   uint8_t lane = 0;
   uint8_t bucket = 0;
   bool bulk = false;  // wants an even delay
+  TrafficClass traffic_class = TrafficClass::normal;
 };
 inline Waiting& waiting(rte_mbuf* packet) {
   return *static_cast<Waiting*>(rte_mbuf_to_priv(packet));
@@ -34,8 +38,12 @@ inline Waiting& waiting(rte_mbuf* packet) {
 class Queues {
  public:
   static constexpr uint16_t kFlows = 4096;   // queues in use at once
-  static constexpr uint16_t kHashes = 1024;  // of one service
+  static constexpr uint16_t kHashes = 1024;  // of one class of one service
   static constexpr int32_t kQuantum = 1514;
+  // What urgent packets may be ahead of their half: a picture of a video does not wait in its
+  // middle.
+  static constexpr int32_t kUrgentAhead = 32 * kQuantum;
+  static constexpr int32_t kBackgroundPart = 16;  // one of so many octets is background's
 
   Queues();
 
@@ -46,6 +54,8 @@ class Queues {
   rte_mbuf* front();
   // Takes the packet front() gave. True: CoDel wants it dropped, or marked.
   bool take_front(uint64_t now_ns, const CodelLimits& limits);
+  // … and it leaves: what is dropped uses up nobody's share. `weight`: of its service.
+  void count_front(uint16_t octets, uint8_t weight);
   // The service, or only the flow, of the packet front() gave cannot send now; until resume().
   void set_service_aside();
   void set_flow_aside();
@@ -80,22 +90,37 @@ class Queues {
     uint32_t octets = 0;
     uint16_t next = kNone;
     uint16_t slot = 0, hash = 0;
+    TrafficClass traffic_class = TrafficClass::normal;
     Codel codel;
   };
-  struct Service {
+  struct Flows {
     List fresh, old;
+  };
+  struct Service {
+    std::array<Flows, kTrafficClasses> classes;
     int32_t deficit = 0;
-    uint16_t next = 0;  // 1-based slot; see services_
-    bool active = false;
+    int32_t urgent_ahead = 0;      // octets of urgent packets that left, less those of others
+    int32_t background_after = 0;  // octets of others after which background has its turn
+    uint16_t next = 0;             // 1-based slot; see services_
+    bool active = false;           // in ready_ or services_aside_
+    bool has_flows_aside = false;
   };
 
   FlowQueue& flow(uint16_t index) { return flows_[index - 1u]; }
-  uint16_t& queue_of(uint16_t slot, uint16_t hash) { return queue_of_[slot * kHashes + hash]; }
+  Flows& flows_of(const FlowQueue& queue) {
+    return services_[queue.slot].classes[static_cast<size_t>(queue.traffic_class)];
+  }
+  uint16_t& queue_of(uint16_t slot, TrafficClass traffic_class, uint16_t hash) {
+    const size_t of_class = size_t{slot} * kTrafficClasses + static_cast<size_t>(traffic_class);
+    return queue_of_[of_class * kHashes + hash];
+  }
   FlowQueue& longest_queue();
   rte_mbuf* take(FlowQueue& queue);
   void append(List& list, uint16_t index);
   uint16_t take_head(List& list);
+  List* list_of_next(Flows& flows);
   List* list_of_next(Service& service);
+  static void count_class(Service& service, TrafficClass traffic_class, int32_t octets);
   void retire(uint16_t index);
   void append_service(List& list, uint16_t slot);
   uint16_t take_service(List& list);
@@ -103,7 +128,8 @@ class Queues {
 
   std::vector<FlowQueue> flows_ = std::vector<FlowQueue>(kFlows);
   std::vector<uint16_t> free_;
-  std::vector<uint16_t> queue_of_ = std::vector<uint16_t>(size_t{kServicesMax} * kHashes);
+  std::vector<uint16_t> queue_of_ =
+      std::vector<uint16_t>(size_t{kServicesMax} * kTrafficClasses * kHashes);
   std::vector<Service> services_ = std::vector<Service>(kServicesMax);
   List ready_;           // services with packets, as slot + 1
   List services_aside_;  // … that cannot send now

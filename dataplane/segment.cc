@@ -82,15 +82,23 @@ void wait_in_queue(Context& context, rte_mbuf* packet, const Waiting& note) {
   if (!context.queues.put(packet)) context.drop(packet, Drop::queue_full);
 }
 
+// A path, unless the service's own rate is used up: then all of it waits, and no path is named.
+Choice choose_within_rate(Context& context, const Plan& plan, const Waiting& note, uint16_t length,
+                          bool even) {
+  ServiceState& service = context.service(note.slot);
+  if (!service.pace.is_free(context.now_ns)) return {Choice::What::wait, 0};
+  return choose_path(context, plan, service, note.bucket, length, even);
+}
+
 // Sends a packet when nothing waits and a path is free; else it waits.
 void send_or_wait(Context& context, rte_mbuf* packet, const Plan& plan, const Waiting& note) {
   if (context.queues.size() != 0) return wait_in_queue(context, packet, note);
   const uint16_t length = rte_pktmbuf_data_len(packet);
   const bool even = wants_even_delay(plan, note, length, context.now_ns);
-  const Choice choice =
-      choose_path(context, plan, context.service(note.slot), note.bucket, length, even);
+  const Choice choice = choose_within_rate(context, plan, note, length, even);
   switch (choice.what) {
     case Choice::What::path:
+      context.service(note.slot).pace.take(length, plan.pace, context.now_ns);
       return send_segment(context, packet, plan, note, choice.path, even,
                           even ? Cuts{} : choose_cuts(context, plan, length));
     case Choice::What::wait:
@@ -121,7 +129,8 @@ void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, 
                      .queue_hash = static_cast<uint16_t>(flow->hash % Queues::kHashes),
                      .lane = flow->lane(),
                      .bucket = flow->bucket(),
-                     .bulk = is_bulk(contents(packet), view, *flow)};
+                     .bulk = is_bulk(contents(packet), view, *flow),
+                     .traffic_class = plan->class_of(view.key.dscp)};
   clamp_mss(contents(packet), view, static_cast<uint16_t>(plan->whole_mtu - kTcpIpHeaders));
   send_or_wait(context, packet, *plan, note);
 }
@@ -136,11 +145,9 @@ void send_waiting(Context& context) {
     const bool may = plan != nullptr && plan->peer_index != 0 && may_seal(context, unable);
     const uint16_t length = rte_pktmbuf_data_len(packet);
     const bool even = may && wants_even_delay(*plan, note, length, context.now_ns);
-    const Choice choice =
-        may ? choose_path(context, *plan, context.service(note.slot), note.bucket, length, even)
-            : Choice{};
+    const Choice choice = may ? choose_within_rate(context, *plan, note, length, even) : Choice{};
     if (choice.what == Choice::What::wait) {
-      if (plan->segmentation == Segmentation::flow) {
+      if (plan->segmentation == Segmentation::flow && choice.path != 0) {
         context.queues.set_flow_aside();
       } else {
         context.queues.set_service_aside();
@@ -154,6 +161,8 @@ void send_waiting(Context& context) {
     } else if (hopeless || (congested && !mark_congestion(octets(packet)))) {
       context.drop(packet, Drop::codel);
     } else {
+      context.queues.count_front(length, plan->weight);
+      context.service(note.slot).pace.take(length, plan->pace, context.now_ns);
       send_segment(context, packet, *plan, note, choice.path, even);
     }
   }

@@ -128,7 +128,7 @@ TEST(Dispersion, ByFlowNeverMovesAFlowOfALivingPathWhenAnotherDies) {
 TEST(Dispersion, ByFlowMovesFewBucketsWhenWeightsChangeALittle) {
   const Plan before = plan_of({{1, 50}, {2, 50}}), after = plan_of({{1, 55}, {2, 45}});
   int moved = 0;
-  for (unsigned b = 0; b < kFlowBuckets; ++b) moved += before.bucket[b] != after.bucket[b];
+  for (uint8_t b = 0; b < kFlowBuckets; ++b) moved += before.path_of(b) != after.path_of(b);
   EXPECT_LE(moved, 7);
   EXPECT_GT(moved, 0);
 }

@@ -94,6 +94,10 @@ void Gateway::admit(uint16_t slot, const std::array<uint16_t, kPathsMax>& weight
   plan->provider = provider;
   plan->resequence = resequence;
   plan->recovery = recovery && resequence;
+  plan->weight = weight;
+  plan->pace = pace_of(rate_max_bps);
+  plan->urgent = urgent;
+  plan->background = background;
   if (slot != kHouseSlot) compile_weights(weights, *plan);
   const auto [narrowest, widest] = std::minmax_element(mtu.begin(), mtu.end());
   plan->inner_mtu = static_cast<uint16_t>(*widest - kSegmentOverhead);

@@ -83,6 +83,9 @@ class Gateway {
   WorkerOptions options;
   // Of plans from now on; those that pass packets as they come have no recovery.
   bool recovery = true;
+  uint8_t weight = 1;
+  uint64_t rate_max_bps = 0;  // 0: none
+  uint64_t urgent = 0, background = 0;
   Dispersion dispersion = Dispersion::weighted;
   std::array<uint8_t, kPathsMax> order{}, provider{};
   // Of paths() from now on; 0: not paced.

@@ -4,10 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <deque>
 #include <map>
 #include <memory>
 #include <random>
+#include <tuple>
 #include <vector>
 
 #include "dataplane/bytes.h"
@@ -23,21 +25,36 @@ constexpr uint64_t kMs = 1'000'000;
 class Waiters : public ::testing::Test {
  protected:
   // A packet that begins to wait; the queues look at nothing but its length and its note.
-  bool put(uint16_t slot, uint16_t flow, uint16_t octets = 1000, uint64_t since_ns = 0) {
+  bool put(uint16_t slot, uint16_t flow, uint16_t octets = 1000,
+           TrafficClass traffic_class = TrafficClass::normal) {
     auto& memory = packets_.emplace_back();
     auto* packet = reinterpret_cast<rte_mbuf*>(memory.octets);
     packet->data_len = octets;
     packet->priv_size = sizeof(Waiting);
-    waiting(packet) = {.since_ns = since_ns, .slot = slot, .queue_hash = flow};
+    waiting(packet) = {.slot = slot, .queue_hash = flow, .traffic_class = traffic_class};
     numbers_[packet] = static_cast<uint32_t>(packets_.size() - 1);
     return queues_->put(packet);
   }
-  Waiting take(uint64_t now_ns = 0) {
+  Waiting take() {
     rte_mbuf* packet = queues_->front();
     if (packet == nullptr) return {.slot = UINT16_MAX};
-    dropped_ = queues_->take_front(now_ns, {});
+    queues_->take_front(0, {});
+    queues_->count_front(packet->data_len, weights_[waiting(packet).slot]);
     taken_ = numbers_.at(packet);
     return waiting(packet);
+  }
+  // Octets of each class that leave next, of a service of which enough waits.
+  std::array<double, kTrafficClasses> shares_of_next(int count) {
+    std::array<double, kTrafficClasses> octets{};
+    double sum = 0;
+    for (int i = 0; i < count; ++i) {
+      const rte_mbuf* packet = queues_->front();
+      const auto length = static_cast<double>(packet->data_len);
+      octets[static_cast<size_t>(take().traffic_class)] += length;
+      sum += length;
+    }
+    for (double& part : octets) part /= sum;
+    return octets;
   }
 
   struct alignas(64) Memory {
@@ -46,7 +63,11 @@ class Waiters : public ::testing::Test {
   std::deque<Memory> packets_;
   std::map<const rte_mbuf*, uint32_t> numbers_;
   std::unique_ptr<Queues> queues_ = std::make_unique<Queues>();
-  bool dropped_ = false;
+  std::array<uint8_t, 16> weights_ = [] {
+    std::array<uint8_t, 16> ones{};
+    ones.fill(1);
+    return ones;
+  }();
   uint32_t taken_ = 0;
 };
 
@@ -62,6 +83,99 @@ TEST_F(Waiters, OfTwoServicesGetTheSameShareOfOctets) {
     octets[note.slot] += note.slot == 1 ? 1500 : 300;
   }
   EXPECT_NEAR(static_cast<double>(octets[1]), static_cast<double>(octets[2]), 2 * Queues::kQuantum);
+}
+
+TEST_F(Waiters, OfServicesGetTheirWeightsShareOfOctets) {
+  weights_ = {0, 1, 2, 5};
+  for (int i = 0; i < 4000; ++i) {
+    put(1, static_cast<uint16_t>(i % 50), 1500);
+    put(2, 7, 300);
+    put(3, 1, 900);
+  }
+  std::map<uint16_t, double> octets;
+  for (int i = 0; i < 4000; ++i) {
+    const auto length = static_cast<double>(queues_->front()->data_len);
+    octets[take().slot] += length;
+  }
+  EXPECT_NEAR(octets[2] / octets[1], 2, 0.04);
+  EXPECT_NEAR(octets[3] / octets[1], 5, 0.1);
+}
+
+// One path is free at a time, and only for a packet.
+TEST_F(Waiters, OfServicesGetTheirShareThoughTheyOrTheirFlowsAreSetAsideAgainAndAgain) {
+  for (const bool flows : {false, true}) {
+    SCOPED_TRACE(flows);
+    weights_ = {0, 1, 2, 5};
+    for (uint16_t slot = 1; slot <= 3; ++slot)
+      for (uint16_t flow = 0; flow < 4; ++flow)
+        for (int i = 0; i < 500; ++i) put(slot, flow, 1400);
+    std::map<uint16_t, double> packets;
+    for (int i = 0; i < 1600; ++i) {
+      ++packets[take().slot];
+      while (queues_->front() != nullptr)
+        flows ? queues_->set_flow_aside() : queues_->set_service_aside();
+      queues_->resume();
+    }
+    EXPECT_NEAR(packets[2] / packets[1], 2, 0.04);
+    EXPECT_NEAR(packets[3] / packets[1], 5, 0.1);
+    while (queues_->front() != nullptr) take();
+  }
+}
+
+TEST_F(Waiters, ThatAreDroppedUseUpNobodysShare) {
+  for (int i = 0; i < 2000; ++i) {
+    put(1, 1);
+    put(2, 1);
+  }
+  int dropped = 0, left = 0;
+  for (int i = 0; i < 1000; ++i) {
+    while (waiting(queues_->front()).slot == 1 && ++dropped % 4 != 0) queues_->take_front(0, {});
+    left += take().slot == 1;
+  }
+  EXPECT_NEAR(left, 500, 2);
+}
+
+TEST_F(Waiters, ThatAreUrgentPassAStandingQueueAndThatAreBackgroundLetItPass) {
+  for (int i = 0; i < 50; ++i) put(1, 1, 1400);
+  for (int i = 0; i < 20; ++i) take();
+  put(1, 1, 1400, TrafficClass::background);
+  put(1, 1, 200, TrafficClass::urgent);
+  put(1, 2, 200, TrafficClass::urgent);
+  EXPECT_EQ(take().traffic_class, TrafficClass::background) << "none of it left for long";
+  EXPECT_EQ(take().traffic_class, TrafficClass::urgent);
+  EXPECT_EQ(take().traffic_class, TrafficClass::urgent);
+  put(1, 1, 1400, TrafficClass::background);
+  for (int i = 0; i < 13; ++i) EXPECT_EQ(take().traffic_class, TrafficClass::normal);
+}
+
+TEST_F(Waiters, ThatAreUrgentTakeTurnsBeyondHalfOfTheirService) {
+  for (int i = 0; i < 2000; ++i) {
+    put(1, 1, 1400, TrafficClass::urgent);
+    put(1, 1, 700);
+  }
+  EXPECT_NEAR(shares_of_next(2000)[0], 0.5, 0.01);
+  // What they left to others for a while, they may catch up on; but not for ever.
+  while (queues_->front() != nullptr) take();
+  for (int i = 0; i < 1000; ++i) put(1, 1, 1400);
+  for (int i = 0; i < 500; ++i) take();
+  for (int i = 0; i < 100; ++i) put(1, 1, 1400, TrafficClass::urgent);
+  int in_a_row = 0;
+  while (take().traffic_class == TrafficClass::urgent) ++in_a_row;
+  EXPECT_EQ(in_a_row, Queues::kUrgentAhead / 1400 + 1);
+}
+
+TEST_F(Waiters, ThatAreBackgroundGetASixteenthWhateverElseWaits) {
+  for (const bool with_urgent : {false, true}) {
+    for (int i = 0; i < 1000; ++i) {
+      put(1, 1, 1400);
+      put(1, 1, 1000, TrafficClass::background);
+      if (with_urgent) put(1, 1, 900, TrafficClass::urgent);
+    }
+    const auto shares = shares_of_next(900);
+    EXPECT_NEAR(shares[2], 1.0 / 16, 0.002);
+    EXPECT_NEAR(shares[0], with_urgent ? 0.5 : 0, 0.03);
+    while (queues_->front() != nullptr) take();
+  }
 }
 
 TEST_F(Waiters, OfAServiceShareThoughOneFlowSendsTenTimesAsMuch) {
@@ -130,20 +244,21 @@ TEST_F(Waiters, ComeOutOnceAndInTheOrderOfTheirFlow) {
   for (uint32_t seed = 1; seed <= 50; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     std::mt19937 random(seed);
-    std::map<std::pair<uint16_t, uint16_t>, std::deque<uint32_t>> expected;
+    std::map<std::tuple<uint16_t, uint16_t, TrafficClass>, std::deque<uint32_t>> expected;
     size_t inside = 0;
     for (int step = 0; step < 5000; ++step) {
       const auto slot = static_cast<uint16_t>(random() % 3);
       const auto flow = static_cast<uint16_t>(random() % 5);
+      const auto traffic_class = static_cast<TrafficClass>(random() % kTrafficClasses);
       if (random() % 2 == 0) {
-        ASSERT_TRUE(put(slot, flow, static_cast<uint16_t>(40 + random() % 1460)));
-        expected[{slot, flow}].push_back(static_cast<uint32_t>(packets_.size() - 1));
+        ASSERT_TRUE(put(slot, flow, static_cast<uint16_t>(40 + random() % 1460), traffic_class));
+        expected[{slot, flow, traffic_class}].push_back(static_cast<uint32_t>(packets_.size() - 1));
         ++inside;
       } else if (queues_->front() != nullptr && random() % 4 == 0) {
         random() % 2 == 0 ? queues_->set_service_aside() : queues_->set_flow_aside();
       } else if (queues_->front() != nullptr) {
         const Waiting note = take();
-        auto& queue = expected[{note.slot, note.queue_hash}];
+        auto& queue = expected[{note.slot, note.queue_hash, note.traffic_class}];
         ASSERT_FALSE(queue.empty());
         ASSERT_EQ(taken_, queue.front());
         queue.pop_front();
