@@ -84,6 +84,10 @@ double goodput(const Used& used, Dispersion dispersion, const Direction& d) {
   return sum;
 }
 
+double within(uint64_t rate_max, double bps) {
+  return rate_max == 0 ? bps : std::min(bps, static_cast<double>(rate_max));
+}
+
 double latency_ms(const Used& used, Dispersion dispersion) {
   double worst = 0, least = used.front()->rtt_ms / 2, weighted = 0, capacity = 0;
   for (const PathState* p : used) {
@@ -113,16 +117,17 @@ void share_out(Scenario& s, const Used& used, const Direction& d) {
   for (size_t i = 0; i < used.size(); ++i) s.shares[i].*d.weight = shares[i];
 }
 
-Scenario make(const Used& used, Dispersion dispersion) {
+Scenario make(const Used& used, Dispersion dispersion, const Treatment& treatment) {
   Scenario s;
   s.dispersion = dispersion;
+  s.treatment = treatment;
   // Whole flows on one path each come in order by themselves.
   s.resequence = segmentation_of(dispersion) == Segmentation::packet;
   for (const PathState* p : used) s.shares.push_back({p->index, p->name, p->provider, 0, 0});
   share_out(s, used, kUp);
   share_out(s, used, kDown);
-  s.expected.goodput_up_bps = goodput(used, dispersion, kUp);
-  s.expected.goodput_down_bps = goodput(used, dispersion, kDown);
+  s.expected.goodput_up_bps = within(treatment.rate_up_max, goodput(used, dispersion, kUp));
+  s.expected.goodput_down_bps = within(treatment.rate_down_max, goodput(used, dispersion, kDown));
   s.expected.latency_ms = latency_ms(used, dispersion);
   Uint128 price = 0, weight = 0;
   double loss = 0;
@@ -150,8 +155,8 @@ Scenario make_ordered(const Used& used, Dispersion dispersion, const Profile& pr
   };
   std::sort(in_order.begin(), in_order.end(),
             [&](const PathState* a, const PathState* b) { return rank(a) < rank(b); });
-  const Scenario first = make({in_order.front()}, dispersion);
-  Scenario s = make(used, dispersion);
+  const Scenario first = make({in_order.front()}, dispersion, profile.treatment);
+  Scenario s = make(used, dispersion, profile.treatment);
   for (const PathState* p : in_order) s.order.push_back(p->index);
   s.expected.price_attos_per_gb = first.expected.price_attos_per_gb;
   if (dispersion == Dispersion::standby) s.expected = first.expected;
@@ -187,7 +192,7 @@ std::vector<Scenario> candidates(const std::vector<PathState>& paths, const Prof
     for (const Dispersion dispersion : allowed(profile)) {
       if (dispersion == Dispersion::redundant && used.size() < 2) continue;
       result.push_back(is_ordered(dispersion) ? make_ordered(used, dispersion, profile)
-                                              : make(used, dispersion));
+                                              : make(used, dispersion, profile.treatment));
     }
   }
   return result;

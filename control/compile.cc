@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "dataplane/pace.h"
 #include "dataplane/wire.h"
 
 namespace anabranch::control {
@@ -43,8 +44,14 @@ uint64_t speciality(const TrafficRule& r) {
           uint64_t{width(r.destination_port_from, r.destination_port_to)});
 }
 
-Carriage carriage_of(const Scenario& scenario, uint16_t Scenario::Share::*weight) {
-  Carriage carriage{.dispersion = scenario.dispersion, .resequence = scenario.resequence};
+Carriage carriage_of(const Scenario& scenario, uint16_t Scenario::Share::*weight,
+                     uint64_t Treatment::*rate_max) {
+  Carriage carriage{.dispersion = scenario.dispersion,
+                    .resequence = scenario.resequence,
+                    .weight = scenario.treatment.weight,
+                    .rate_max = scenario.treatment.*rate_max,
+                    .urgent = scenario.treatment.urgent,
+                    .background = scenario.treatment.background};
   std::vector<std::string> providers;
   for (const auto& share : scenario.shares) {
     carriage.weights[share.path_index] = share.*weight;
@@ -79,10 +86,10 @@ dataplane::Dispersion dispersion_of(Dispersion dispersion) {
 }  // namespace
 
 Carriage carriage_up(const Scenario& scenario) {
-  return carriage_of(scenario, &Scenario::Share::weight_up);
+  return carriage_of(scenario, &Scenario::Share::weight_up, &Treatment::rate_up_max);
 }
 Carriage carriage_down(const Scenario& scenario) {
-  return carriage_of(scenario, &Scenario::Share::weight_down);
+  return carriage_of(scenario, &Scenario::Share::weight_down, &Treatment::rate_down_max);
 }
 
 std::unique_ptr<const dataplane::Plan> compile(
@@ -99,6 +106,10 @@ std::unique_ptr<const dataplane::Plan> compile(
   plan->order = carriage.order;
   plan->provider = carriage.provider;
   plan->resequence = carriage.resequence;
+  plan->weight = carriage.weight;
+  plan->pace = dataplane::pace_of(carriage.rate_max);
+  plan->urgent = carriage.urgent;
+  plan->background = carriage.background;
   // What is passed on as it comes would come twice; copies are there so that nothing waits for
   // repair.
   plan->recovery = carriage.resequence && carriage.dispersion != Dispersion::redundant;

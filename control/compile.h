@@ -19,6 +19,9 @@ struct Carriage {
   std::array<uint16_t, dataplane::kPathsMax> weights{};  // 0: not used
   std::array<uint8_t, dataplane::kPathsMax> order{};     // path numbers; 0 ends it
   std::array<uint8_t, dataplane::kPathsMax> provider{};  // equal numbers: the same provider
+  uint8_t weight = 1;                                    // beside other services
+  uint64_t rate_max = 0;                                 // bits a second; 0: not limited
+  DscpSet urgent = 0, background = 0;
   bool operator==(const Carriage&) const = default;
 };
 Carriage carriage_up(const Scenario& scenario);

@@ -7,10 +7,12 @@
 #include <cmath>
 
 #include "control/json_reader.h"
+#include "dataplane/plan.h"
 
 namespace anabranch::control {
 namespace {
 
+using dataplane::TrafficClass;
 using nlohmann::json;
 
 constexpr const char* kId = "1 to 64 characters out of a-z, 0-9 and -";
@@ -18,6 +20,9 @@ constexpr const char* kPrefix = "a prefix such as \"10.10.0.0/24\", host bits ze
 constexpr const char* kRate = "a rate such as \"50 Mbit/s\"";
 constexpr const char* kPorts = "a port or a range such as \"80\" or \"1000-2000\"";
 constexpr const char* kStandings = "\"prefer\", \"allow\", \"avoid\" or \"never\" by name";
+constexpr const char* kLeastRate = "a rate of 64 kbit/s or more, such as \"50 Mbit/s\"";
+constexpr const char* kDscp = "a DSCP such as \"EF\", \"AF41\", \"CS1\" or \"10\", once";
+constexpr const char* kClasses = "\"urgent\", \"normal\" or \"background\" by DSCP";
 constexpr size_t kRulesMax = 16;
 
 constexpr std::array<std::pair<const char*, Standing>, 4> kStandingNames{
@@ -25,6 +30,10 @@ constexpr std::array<std::pair<const char*, Standing>, 4> kStandingNames{
      {"allow", Standing::allow},
      {"avoid", Standing::avoid},
      {"never", Standing::never}}};
+constexpr std::array<std::pair<const char*, TrafficClass>, 3> kClassNames{
+    {{"urgent", TrafficClass::urgent},
+     {"normal", TrafficClass::normal},
+     {"background", TrafficClass::background}}};
 constexpr std::array<std::pair<const char*, uint8_t>, 3> kProtocols{
     {{"icmp", 1}, {"tcp", 6}, {"udp", 17}}};
 
@@ -152,6 +161,36 @@ std::vector<Dispersion> read_dispersions(JsonReader& r) {
   return result;
 }
 
+void read_classes(JsonReader& r, Treatment& treatment) {
+  DscpSet named = 0;
+  for (const auto& [name, text] : r.text_map("classes", kClasses)) {
+    const std::string key = "classes/" + name;
+    const auto traffic_class = by_name(kClassNames, text);
+    const auto dscp = find_dscp(name);
+    if (!traffic_class) r.wrong(key, "\"" + text + "\"", kClasses);
+    if (!dscp || (named & dscp_set(*dscp)) != 0) {
+      r.wrong(key, "\"" + name + "\"", kDscp);
+      continue;
+    }
+    named |= dscp_set(*dscp);
+    if (traffic_class == TrafficClass::urgent) treatment.urgent |= dscp_set(*dscp);
+    if (traffic_class == TrafficClass::background) treatment.background |= dscp_set(*dscp);
+  }
+}
+
+Treatment read_treatment(JsonReader& r) {
+  const auto least = [](const std::string& text) {
+    const auto rate = parse_rate(text);
+    return rate && *rate >= Treatment::kRateMin ? rate : std::nullopt;
+  };
+  Treatment t;
+  t.weight = static_cast<uint8_t>(r.integer("weight", 1, Treatment::kWeightMax, false, 1));
+  t.rate_up_max = r.parsed("rate_up_max", kLeastRate, least, false).value_or(0);
+  t.rate_down_max = r.parsed("rate_down_max", kLeastRate, least, false).value_or(0);
+  read_classes(r, t);
+  return t;
+}
+
 Parsed<Profile> parse_profile(const json& document) {
   FieldErrors errors;
   JsonReader r(document, "", errors);
@@ -161,6 +200,7 @@ Parsed<Profile> parse_profile(const json& document) {
   p.networks = read_standings(r, "networks");
   p.quality_percent = static_cast<uint8_t>(r.integer("quality_percent", 0, 100, false, 100));
   p.dispersions = read_dispersions(r);
+  p.treatment = read_treatment(r);
   r.finish();
   return result_of(std::move(p), std::move(errors));
 }

@@ -13,6 +13,7 @@
 #include "control/dispersion.h"
 
 #include "control/config.h"
+#include "control/dscp.h"
 
 namespace anabranch::control {
 
@@ -36,6 +37,17 @@ struct Client {
 
 enum class Standing : uint8_t { prefer, allow, avoid, never };
 
+// What a service is given beside others, and which of its packets go first.
+struct Treatment {
+  static constexpr uint8_t kWeightMax = 100;
+  // With less, a full packet would take longer than a fifth of what packets may wait (a second).
+  static constexpr uint64_t kRateMin = 64'000, kRateMax = 1'000'000'000'000;
+  uint8_t weight = 1;                           // share against others while all paths are busy
+  uint64_t rate_up_max = 0, rate_down_max = 0;  // bits a second; 0: not limited
+  DscpSet urgent = 0, background = 0;
+  bool operator==(const Treatment&) const = default;
+};
+
 // Preferences among providers and networks, and how much quality is worth against price.
 struct Profile {
   std::string id;
@@ -44,6 +56,7 @@ struct Profile {
   uint8_t quality_percent = 100;  // 100: only quality counts; 0: only price
   // Allowed; none is named: earliest-delivery and flow.
   std::vector<Dispersion> dispersions;
+  Treatment treatment;
   Standing standing(const std::string& provider, const std::string& network) const;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/messages.h"
 
+#include <bit>
+
 #include "control/json_reader.h"
 #include "dataplane/bounds.h"
 
@@ -69,6 +71,26 @@ void read_by_path(JsonReader& r, const char* name, uint64_t most, Array& values)
     values[i] = static_cast<typename Array::value_type>(read[i]);
 }
 
+std::vector<uint8_t> dscps_of(DscpSet set) {
+  std::vector<uint8_t> dscps;
+  for (; set != 0; set &= set - 1) dscps.push_back(static_cast<uint8_t>(std::countr_zero(set)));
+  return dscps;
+}
+
+DscpSet read_dscps(JsonReader& r, const char* name) {
+  DscpSet set = 0;
+  for (const uint64_t dscp : r.integers(name, 63, 64)) set |= dscp_set(static_cast<uint8_t>(dscp));
+  return set;
+}
+
+uint64_t read_rate_max(JsonReader& r) {
+  const uint64_t rate = r.integer("rate_max", 0, Treatment::kRateMax);
+  if (rate != 0 && rate < Treatment::kRateMin)
+    r.wrong("rate_max", std::to_string(rate),
+            "0 or at least " + std::to_string(Treatment::kRateMin));
+  return rate;
+}
+
 Announce read_announce(JsonReader& r) {
   Announce a;
   a.service = read_service(r);
@@ -83,6 +105,10 @@ Announce read_announce(JsonReader& r) {
   read_by_path(r, "weights", 65535, c.weights);
   read_by_path(r, "order", dataplane::kPathsMax - 1, c.order);
   read_by_path(r, "provider", dataplane::kPathsMax - 1, c.provider);
+  c.weight = static_cast<uint8_t>(r.integer("weight", 1, Treatment::kWeightMax));
+  c.rate_max = read_rate_max(r);
+  c.urgent = read_dscps(r, "urgent");
+  c.background = read_dscps(r, "background");
   return a;
 }
 
@@ -140,7 +166,11 @@ std::string encode(const Message& message) {
                     {"resequence", m.towards_us.resequence},
                     {"weights", m.towards_us.weights},
                     {"order", m.towards_us.order},
-                    {"provider", m.towards_us.provider}};
+                    {"provider", m.towards_us.provider},
+                    {"weight", m.towards_us.weight},
+                    {"rate_max", m.towards_us.rate_max},
+                    {"urgent", dscps_of(m.towards_us.urgent)},
+                    {"background", dscps_of(m.towards_us.background)}};
           },
           [](const Accept& m) -> json {
             return {{"type", "accept"}, {"service", m.service}, {"receiver", m.receiver}};

@@ -186,6 +186,10 @@ class Preference {
 
   std::vector<std::string> reasons(const Scenario& s, bool with_avoided) const {
     std::vector<std::string> why{carries(s), disperses(s), costs(s)};
+    if (const std::string limits = limited(s.treatment); !limits.empty()) why.push_back(limits);
+    if (s.treatment.weight != 1)
+      why.push_back(fmt::format("has the weight {} beside other services while all paths are busy",
+                                s.treatment.weight));
     if (with_avoided)
       why.push_back(
           "paths the profile avoids are used, because the request cannot be met without them");
@@ -272,6 +276,13 @@ class Preference {
     return text;
   }
 
+  static std::string limited(const Treatment& t) {
+    const std::string up = t.rate_up_max == 0 ? "" : rate_text(t.rate_up_max) + " up";
+    const std::string down = t.rate_down_max == 0 ? "" : rate_text(t.rate_down_max) + " down";
+    const std::string rates = up + (up.empty() || down.empty() ? "" : " and ") + down;
+    return rates.empty() ? rates : "is given " + rates + " at most, by the profile";
+  }
+
   std::string left_out(const PathState& p, const Scenario* chosen = nullptr) const {
     if (!p.alive) return "down";
     switch (standing(p)) {
@@ -338,7 +349,8 @@ Choice prefer(const std::vector<PathState>& paths, const Profile& profile,
 }
 
 bool worth_replacing(const Scenario& in_force, const Scenario& preferred) {
-  if (!is_same_combination(in_force, preferred) || in_force.resequence != preferred.resequence)
+  if (!is_same_combination(in_force, preferred) || in_force.resequence != preferred.resequence ||
+      in_force.treatment != preferred.treatment)
     return true;
   for (size_t i = 0; i < in_force.shares.size(); ++i) {
     const auto &a = in_force.shares[i], &b = preferred.shares[i];

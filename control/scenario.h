@@ -80,6 +80,7 @@ struct Scenario {
   std::vector<Share> shares;
   std::vector<uint8_t> order;  // path indices, where the dispersion is by order
   bool resequence = true;      // assemblage: in order and with repair, or pass through
+  Treatment treatment;         // the profile's
   Prediction expected;
   std::vector<std::string> reasons;  // sentences
 };
@@ -104,7 +105,7 @@ Choice prefer(const std::vector<PathState>& paths, const Profile& profile,
               const Scenario* in_force = nullptr);
 
 // Whether `preferred` differs from what is in force by more than noise does: in its paths, its
-// segmentation, or a weight by more than a twentieth.
+// segmentation, or a weight by more than a twentieth; or the profile's treatment has changed.
 bool worth_replacing(const Scenario& in_force, const Scenario& preferred);
 
 nlohmann::json to_json(const Scenario& scenario, const std::string& currency);

@@ -37,6 +37,17 @@ json request() {
           {"price_per_gb_max", "0.80"}};
 }
 
+json treated() {
+  json document = profile();
+  document["weight"] = 100;
+  document["rate_up_max"] = "20 Mbit/s";
+  document["rate_down_max"] = "64 kbit/s";
+  document["classes"] = {{"EF", "urgent"},      {"AF41", "urgent"},   {"63", "urgent"},
+                         {"CS1", "background"}, {"LE", "background"}, {"10", "background"},
+                         {"CS3", "normal"}};
+  return document;
+}
+
 template <typename Parsed>
 std::string told(const Parsed& parsed) {
   std::string lines;
@@ -105,6 +116,56 @@ TEST(Documents, MistakesInAProfileAreNamedByTheirField) {
             std::string("/dispersion: \"fastest\"; expected ") + kDispersions);
   EXPECT_EQ(of("/networks", json::array()),
             "/networks: []; expected \"prefer\", \"allow\", \"avoid\" or \"never\" by name");
+}
+
+TEST(Documents, AProfileTellsWhatItsServicesAreGiven) {
+  const auto plain = parse_profile(profile());
+  ASSERT_TRUE(plain) << told(plain);
+  EXPECT_EQ(plain->treatment, Treatment{});
+  const auto p = parse_profile(with(treated(), "/id", "p"));
+  ASSERT_TRUE(p) << told(p);
+  EXPECT_EQ(p->treatment.weight, 100);
+  EXPECT_EQ(p->treatment.rate_up_max, 20'000'000u);
+  EXPECT_EQ(p->treatment.rate_down_max, 64'000u);
+  EXPECT_EQ(p->treatment.urgent, dscp_set(46) | dscp_set(34) | dscp_set(63));
+  EXPECT_EQ(p->treatment.background, dscp_set(8) | dscp_set(1) | dscp_set(10));
+}
+
+TEST(Documents, MistakesInWhatServicesAreGivenAreNamedByTheirField) {
+  const auto of = [](const char* pointer, const json& value) {
+    return told(parse_profile(with(treated(), pointer, value)));
+  };
+  for (const int wrong : {0, 101, -1})
+    EXPECT_EQ(of("/weight", wrong),
+              "/weight: " + std::to_string(wrong) + "; expected a whole number from 1 to 100");
+  for (const char* rate : {"/rate_up_max", "/rate_down_max"}) {
+    const std::string expected = "expected a rate of 64 kbit/s or more, such as \"50 Mbit/s\"";
+    EXPECT_EQ(of(rate, "63 kbit/s"), rate + std::string(": \"63 kbit/s\"; ") + expected);
+    EXPECT_EQ(of(rate, "fast"), rate + std::string(": \"fast\"; ") + expected);
+    EXPECT_EQ(of(rate, 20'000'000), rate + std::string(": 20000000; ") + expected);
+  }
+  const std::string classes = "; expected \"urgent\", \"normal\" or \"background\" by DSCP";
+  EXPECT_EQ(of("/classes", json::array({"EF"})), "/classes: [\"EF\"]" + classes);
+  EXPECT_EQ(of("/classes/EF", "first"), "/classes/EF: \"first\"" + classes);
+  EXPECT_EQ(of("/classes/EF", 1), "/classes/EF: 1" + classes);
+  const std::string dscp = "; expected a DSCP such as \"EF\", \"AF41\", \"CS1\" or \"10\", once";
+  for (const std::string wrong : {"64", "-1", "ef", "AF44", "CS8", "4.0", ""})
+    EXPECT_EQ(of(("/classes/" + wrong).c_str(), "urgent"),
+              "/classes/" + wrong + ": \"" + wrong + "\"" + dscp);
+  EXPECT_EQ(of("/classes/46", "urgent"), "/classes/EF: \"EF\"" + dscp) << "named by number";
+  EXPECT_EQ(of("/wieght", 2), "/wieght: unknown field; did you mean \"weight\"?");
+}
+
+TEST(Documents, DscpsAreKnownByTheirNames) {
+  for (uint8_t n = 0; n < 8; ++n) EXPECT_EQ(find_dscp("CS" + std::to_string(n)), n * 8);
+  for (int x = 1; x <= 4; ++x)
+    for (int y = 1; y <= 3; ++y)
+      EXPECT_EQ(find_dscp("AF" + std::to_string(x) + std::to_string(y)), 8 * x + 2 * y);
+  EXPECT_EQ(find_dscp("EF"), 46);
+  EXPECT_EQ(find_dscp("VA"), 44);
+  EXPECT_EQ(find_dscp("LE"), 1);
+  EXPECT_EQ(find_dscp("63"), 63);
+  EXPECT_EQ(find_dscp(""), std::nullopt);
 }
 
 TEST(Documents, MistakesInARequestAreNamedByTheirField) {
@@ -258,7 +319,7 @@ TEST(Documents, AlteredInAnyWayEndInADocumentOrInNamedMistakes) {
     EXPECT_NO_THROW(problem(400, "", "", parsed.error()).dump()) << document;
   };
   for (int i = 0; i < 3000; ++i) {
-    json c = client(), p = profile(), q = request();
+    json c = client(), p = treated(), q = request();
     for (unsigned n = 0; n <= random() % 3; ++n) {
       alter(c, random);
       alter(p, random);

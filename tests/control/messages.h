@@ -26,6 +26,10 @@ inline std::vector<Message> one_of_each() {
   announce.towards_us.weights[15] = 1;
   announce.towards_us.order = {15, 1};
   announce.towards_us.provider[15] = 1;
+  announce.towards_us.weight = 100;
+  announce.towards_us.rate_max = 64'000;
+  announce.towards_us.urgent = dscp_set(46) | dscp_set(63);
+  announce.towards_us.background = dscp_set(0);
   return {Hello{.gateway = "site-a",
                 .instance = UINT64_MAX,
                 .paths = {{1, *parse_ipv4("10.1.1.1")}, {15, *parse_ipv4("192.168.0.1")}},

@@ -68,6 +68,8 @@ TEST(Messages, WithAsManyRulesAsMayBeFitIntoOne) {
   largest.client = std::string(64, 'x');
   largest.rules.assign(kAnnouncedRulesMax, wordy);
   largest.towards_us.weights.fill(65535);
+  largest.towards_us.rate_max = Treatment::kRateMax;
+  largest.towards_us.urgent = UINT64_MAX;
   EXPECT_LE(encode(largest).size(), kMessageMax);
   EXPECT_TRUE(decode(encode(largest)));
   largest.rules.push_back(wordy);
@@ -101,6 +103,15 @@ TEST(Messages, OutOfBoundsAreRefusedWithASentence) {
       {announce_with("weights", json::array({1e99})),
        "/weights: 1e+99; expected whole numbers from 0 to 65535"},
       {announce_with("client", ""), "/client: \"\"; expected the client's id"},
+      {announce_with("weight", 0), "/weight: 0; expected a whole number from 1 to 100"},
+      {announce_with("weight", 101), "/weight: 101; expected a whole number from 1 to 100"},
+      {announce_with("rate_max", 63'999), "/rate_max: 63999; expected 0 or at least 64000"},
+      {announce_with("rate_max", uint64_t{1} << 40),
+       "/rate_max: 1099511627776; expected a whole number from 0 to 1000000000000"},
+      {announce_with("urgent", json::array({64})),
+       "/urgent: 64; expected whole numbers from 0 to 63"},
+      {announce_with("background", 8),
+       "/background: 8; expected a list of at most 64 whole numbers"},
       {announce_with("wieghts", 1), "/wieghts: unknown field; did you mean \"weights\"?"},
   };
   for (const auto& [message, sentence] : cases) EXPECT_EQ(refusal(message), prefix + sentence);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "control/compile.h"
+#include "dataplane/pace.h"
 #include "tests/control/paths.h"
 
 namespace anabranch::control {
@@ -128,6 +130,29 @@ TEST_F(AClient, Claim01_GetsEverythingTwiceAndPaysTwice) {
   profile_.dispersions = {Dispersion::redundant};
   EXPECT_FALSE(prefer(paths_, profile_, request_, "EUR").preferred)
       << "one link cannot carry a copy that survives it";
+}
+
+TEST_F(AClient, IsGivenTheWeightRatesAndClassesOfItsProfile) {
+  profile_.treatment = {.weight = 7,
+                        .rate_up_max = 20'000'000,
+                        .rate_down_max = 30'000'000,
+                        .urgent = dscp_set(46),
+                        .background = dscp_set(8)};
+  const Scenario s = chosen();
+  EXPECT_DOUBLE_EQ(s.expected.goodput_up_bps, 20e6);
+  EXPECT_DOUBLE_EQ(s.expected.goodput_down_bps, 30e6);
+  EXPECT_THAT(s.reasons,
+              Contains("is given 20 Mbit/s up and 30 Mbit/s down at most, by the profile"));
+  EXPECT_THAT(s.reasons, Contains(HasSubstr("has the weight 7")));
+  request_.rate_up_bps = 21'000'000;
+  EXPECT_THAT(refusal(), HasSubstr("does not keep 21 Mbit/s up"));
+  const auto up = compile(carriage_up(s), 1, 2, {}), down = compile(carriage_down(s), 1, 2, {});
+  EXPECT_EQ(up->weight, 7);
+  EXPECT_EQ(up->pace, dataplane::pace_of(20'000'000));
+  EXPECT_EQ(down->pace, dataplane::pace_of(30'000'000));
+  EXPECT_EQ(up->class_of(46), dataplane::TrafficClass::urgent);
+  EXPECT_EQ(down->class_of(8), dataplane::TrafficClass::background);
+  EXPECT_EQ(down->class_of(0), dataplane::TrafficClass::normal);
 }
 
 TEST(Names, OfDispersionsAreOursAndThoseOfAtsss) {
@@ -308,6 +333,8 @@ TEST(Preference, ReplacesAPlanForAWeightThatChangedByMoreThanATwentieth) {
   next.shares.pop_back();
   EXPECT_TRUE(worth_replacing(now, next));
   EXPECT_TRUE(worth_replacing(Scenario{}, now)) << "nothing is in force yet";
+  next = *prefer(three_links(), {.treatment = {.urgent = dscp_set(46)}}, {}, "EUR").preferred;
+  EXPECT_TRUE(worth_replacing(now, next)) << "the profile has changed";
 }
 
 }  // namespace

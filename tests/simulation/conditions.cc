@@ -143,18 +143,24 @@ Conditions::Conditions(uint64_t s) : seed(s) {
   constant = static_cast<uint32_t>(draw.count(0, 3));
   short_flows = static_cast<uint32_t>(draw.count(0, 20));
   estimated = draw.chance(0.3);
+  classes = draw.chance(0.3);
+  if (draw.chance(0.15)) rate_max_bps = static_cast<uint64_t>(draw.of_any_size(64e3, 50e6));
 }
 
 std::string Conditions::text() const {
   std::string text = fmt::format(
-      "seed {}: {} ms of {} bulk flows up, {} down, {} constant, {} short; {}{}{}{}{}{}; drift "
+      "seed {}: {} ms of {} bulk flows up, {} down, {} constant, {} short; {}{}{}{}{}{}{}{}; drift "
       "{:.0f} "
       "ppm\n",
       seed, traffic_ns / kMillisecond, bulk_up, bulk_down, constant, short_flows,
       in_order() ? kDispersions[static_cast<size_t>(dispersion)] : "whole flows",
       estimated ? ", rates unknown" : "", blackout ? ", a blackout" : "",
-      few_buffers ? ", few buffers" : "", on_path ? ", adversary on the path" : "",
-      off_path ? ", adversary off the path" : "", drift * 1e6);
+      few_buffers ? ", few buffers" : "", classes ? ", classes" : "",
+      rate_max_bps == 0
+          ? ""
+          : fmt::format(", at most {:.1f} Mbit/s", static_cast<double>(rate_max_bps) / 1e6),
+      on_path ? ", adversary on the path" : "", off_path ? ", adversary off the path" : "",
+      drift * 1e6);
   for (uint8_t path = 1; path <= kPaths; ++path) {
     text += fmt::format("  path {} up   {}; configured {:.1f}\n", path, text_of(up[path]),
                         static_cast<double>(configured_bps[path]) / 1e6);

@@ -40,6 +40,8 @@ struct Conditions {
   dataplane::Dispersion dispersion = dataplane::Dispersion::earliest_delivery;
   bool estimated = false;  // the gateways are not told the links' rates
   bool repaired = true;    // what is lost is sent again
+  bool classes = false;    // some flows are urgent, some background
+  uint64_t rate_max_bps = 0;
   bool in_order() const { return segmentation == dataplane::Segmentation::packet; }
   bool blackout = false;     // all paths are dead for a while
   bool few_buffers = false;  // little may be held

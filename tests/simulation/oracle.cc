@@ -17,7 +17,7 @@ constexpr size_t kComplaintsMax = 10;
 Bytes Oracle::make(const FlowId& id, uint32_t number, uint16_t size, uint8_t ttl) const {
   auto builder = dataplane::packet();
   builder.from(up_ ? "10.10.0.2" : "10.20.0.2").to(up_ ? "10.20.0.2" : "10.10.0.2");
-  builder.ttl(ttl).identification(static_cast<uint16_t>(number));
+  builder.ttl(ttl).dscp(id.dscp()).identification(static_cast<uint16_t>(number));
   id.protocol == 6 ? builder.tcp(id.port, kFarPort) : builder.udp(id.port, kFarPort);
   return builder.payload(size, number).ip();
 }

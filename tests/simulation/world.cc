@@ -80,6 +80,11 @@ void World::set_up_service(Gateway& gateway) {
   gateway.estimated = conditions_.estimated;
   gateway.dispersion = conditions_.dispersion;
   gateway.recovery = conditions_.repaired;
+  gateway.rate_max_bps = conditions_.rate_max_bps;
+  if (conditions_.classes) {
+    gateway.urgent = uint64_t{1} << FlowId::kUrgent;
+    gateway.background = uint64_t{1} << FlowId::kBackground;
+  }
   gateway.plans.publish(std::make_unique<const dataplane::PathTable>(gateway.paths()));
   std::array<uint16_t, dataplane::kPathsMax> shares{};
   for (uint8_t path = 1; path <= kPaths; ++path)
