@@ -26,9 +26,11 @@ struct Flow {
   uint64_t seen = 0;       // ticks; 0: entry is free
   uint32_t epoch = 0;      // of the ruleset it was classified by
   uint16_t slot : 10 = 0;  // 0: no service
-  uint16_t begun : 6 = 0;  // packets with data it began with, up to kBegunMax
+  uint16_t begun : 6 = 0;  // packets with data so far, up to kYoungMax
   uint16_t hash = 0;
-  static constexpr uint16_t kBegunMax = 8;
+  // Until then TCP starts slowly, and most flows are over: 64 KB.
+  static constexpr uint16_t kYoungMax = 48;
+  bool is_young() const { return begun < kYoungMax; }
 
   // TCP has lanes of its own: nothing else waits with it for slow paths and repairs. Lane and
   // bucket are of different bits, or flows of a lane would share their path.

@@ -59,7 +59,7 @@ bool Queues::put(rte_mbuf* packet) {
     if (free_.empty()) return false;
     index = free_.back();
     free_.pop_back();
-    flow(index) = FlowQueue{.deficit = kQuantum,
+    flow(index) = FlowQueue{.deficit = note.young ? kYoungQuantum : kQuantum,
                             .slot = note.slot,
                             .hash = note.queue_hash,
                             .traffic_class = note.traffic_class};

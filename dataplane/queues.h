@@ -28,7 +28,8 @@ struct Waiting {
   uint16_t queue_hash = 0;
   uint8_t lane = 0;
   uint8_t bucket = 0;
-  bool bulk = false;  // wants an even delay
+  bool bulk = false;   // wants an even delay
+  bool young = false;  // one of the first of its flow
   TrafficClass traffic_class = TrafficClass::normal;
 };
 inline Waiting& waiting(rte_mbuf* packet) {
@@ -40,6 +41,9 @@ class Queues {
   static constexpr uint16_t kFlows = 4096;   // queues in use at once
   static constexpr uint16_t kHashes = 1024;  // of one class of one service
   static constexpr int32_t kQuantum = 1514;
+  // What a young flow may send ahead of the old ones: more than TCP's first window of ten, so that
+  // a short transfer beside many long ones takes no longer than without them.
+  static constexpr int32_t kYoungQuantum = 16 * kQuantum;
   // What urgent packets may be ahead of their half: a picture of a video does not wait in its
   // middle.
   static constexpr int32_t kUrgentAhead = 32 * kQuantum;

@@ -17,16 +17,16 @@ constexpr uint16_t kBulkLength = 512;
 
 bool has_data(std::span<const uint8_t> ip, const PacketView& view) {
   const size_t tcp = view.header_length;
-  return view.fragment || (ip.size() > tcp + 12u && ip.size() > tcp + (ip[tcp + 12] >> 4) * 4u);
+  return view.key.protocol != kTcp || view.fragment ||
+         (ip.size() > tcp + 12u && ip.size() > tcp + (ip[tcp + 12] >> 4) * 4u);
 }
 
 // A host's TCP that finds the delay grown as it speeds up takes that for congestion (HyStart), so
 // the delay is even from the first data it sends, however small that is.
-bool is_bulk(std::span<const uint8_t> ip, const PacketView& view, Flow& flow) {
-  if (view.key.protocol != kTcp || !has_data(ip, view)) return false;
-  if (flow.begun == Flow::kBegunMax) return view.total_length >= kBulkLength;
-  ++flow.begun;
-  return true;
+bool is_bulk(const PacketView& view, const Flow& flow, bool with_data) {
+  constexpr uint16_t kFirst = 8;
+  return view.key.protocol == kTcp && with_data &&
+         (flow.begun <= kFirst || view.total_length >= kBulkLength);
 }
 
 bool wants_even_delay(const Plan& plan, const Waiting& note, uint16_t length, uint64_t now_ns) {
@@ -124,12 +124,15 @@ void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, 
     return context.drop(packet, Drop::too_big);
   }
   decrement_ttl(octets(packet));
+  const bool with_data = has_data(contents(packet), view);
+  if (with_data && flow->is_young()) ++flow->begun;
   const Waiting note{.since_ns = context.now_ns,
                      .slot = flow->slot,
                      .queue_hash = static_cast<uint16_t>(flow->hash % Queues::kHashes),
                      .lane = flow->lane(),
                      .bucket = flow->bucket(),
-                     .bulk = is_bulk(contents(packet), view, *flow),
+                     .bulk = is_bulk(view, *flow, with_data),
+                     .young = flow->is_young(),
                      .traffic_class = plan->class_of(view.key.dscp)};
   clamp_mss(contents(packet), view, static_cast<uint16_t>(plan->whole_mtu - kTcpIpHeaders));
   send_or_wait(context, packet, *plan, note);

@@ -26,12 +26,13 @@ class Waiters : public ::testing::Test {
  protected:
   // A packet that begins to wait; the queues look at nothing but its length and its note.
   bool put(uint16_t slot, uint16_t flow, uint16_t octets = 1000,
-           TrafficClass traffic_class = TrafficClass::normal) {
+           TrafficClass traffic_class = TrafficClass::normal, bool young = false) {
     auto& memory = packets_.emplace_back();
     auto* packet = reinterpret_cast<rte_mbuf*>(memory.octets);
     packet->data_len = octets;
     packet->priv_size = sizeof(Waiting);
-    waiting(packet) = {.slot = slot, .queue_hash = flow, .traffic_class = traffic_class};
+    waiting(packet) = {
+        .slot = slot, .queue_hash = flow, .young = young, .traffic_class = traffic_class};
     numbers_[packet] = static_cast<uint32_t>(packets_.size() - 1);
     return queues_->put(packet);
   }
@@ -194,6 +195,21 @@ TEST_F(Waiters, OfASparseFlowGoAheadOfFullQueues) {
   for (int i = 0; i < 100; ++i) take();
   put(1, 99, 100);
   EXPECT_EQ(take().queue_hash, 99);
+}
+
+TEST_F(Waiters, OfAYoungFlowGoAheadAsLongAsTheyAreNoMoreThanTcpBeginsWith) {
+  constexpr uint16_t kYoung = 99, kAhead = Queues::kYoungQuantum / Queues::kQuantum;
+  for (const bool young : {true, false}) {
+    for (int i = 0; i < 40; ++i) {
+      for (uint16_t flow = 1; flow <= 20; ++flow) put(1, flow, 1514);
+    }
+    for (int i = 0; i < 100; ++i) take();
+    for (int i = 0; i < 2 * kAhead; ++i) put(1, kYoung, 1514, TrafficClass::normal, young);
+    int first = 0;
+    while (take().queue_hash == kYoung) ++first;
+    EXPECT_EQ(first, young ? kAhead : 1);
+    queues_ = std::make_unique<Queues>();
+  }
 }
 
 TEST_F(Waiters, ThatCannotGoNowLetOtherServicesGo) {
