@@ -51,15 +51,32 @@ void Queues::activate(uint16_t slot) {
   append_service(ready_, slot);
 }
 
+// Who came to share a queue goes on to until it is empty, or its packets would overtake each other.
+uint16_t& Queues::place_of(const Waiting& note) {
+  const size_t of_class =
+      size_t{note.slot} * kTrafficClasses + static_cast<size_t>(note.traffic_class);
+  uint16_t* const set = &places_[of_class * kQueues + note.queue_hash % kSets * kSetSize];
+  uint16_t* free = nullptr;
+  for (uint16_t* place = set; place != set + kSetSize; ++place) {
+    if (*place != kNone && flow(*place).hash == note.queue_hash) return *place;
+    if (*place == kNone && free == nullptr) free = place;
+  }
+  uint16_t& shared = set[note.queue_hash / kSets % kSetSize];
+  if (free != nullptr && (shared == kNone || !flow(shared).is_shared)) return *free;
+  flow(shared).is_shared = true;
+  return shared;
+}
+
 bool Queues::put(rte_mbuf* packet) {
   Waiting& note = waiting(packet);
   note.next = nullptr;
-  uint16_t& index = queue_of(note.slot, note.traffic_class, note.queue_hash);
+  uint16_t& index = place_of(note);
   if (index == kNone) {
     if (free_.empty()) return false;
     index = free_.back();
     free_.pop_back();
     flow(index) = FlowQueue{.deficit = note.young ? kYoungQuantum : kQuantum,
+                            .place = static_cast<uint32_t>(&index - places_.data()),
                             .slot = note.slot,
                             .hash = note.queue_hash,
                             .traffic_class = note.traffic_class};
@@ -80,8 +97,7 @@ bool Queues::put(rte_mbuf* packet) {
 }
 
 void Queues::retire(uint16_t index) {
-  const FlowQueue& queue = flow(index);
-  queue_of(queue.slot, queue.traffic_class, queue.hash) = kNone;
+  places_[flow(index).place] = kNone;
   free_.push_back(index);
 }
 

@@ -38,8 +38,10 @@ inline Waiting& waiting(rte_mbuf* packet) {
 
 class Queues {
  public:
-  static constexpr uint16_t kFlows = 4096;   // queues in use at once
-  static constexpr uint16_t kHashes = 1024;  // of one class of one service
+  static constexpr uint16_t kFlows = 4096;  // queues in use at once
+  // Of one class of one service. A flow looks for its queue, or a free one, in a set of them, so
+  // that flows share a queue only when all of a set are in use.
+  static constexpr uint16_t kQueues = 1024, kSetSize = 8, kSets = kQueues / kSetSize;
   static constexpr int32_t kQuantum = 1514;
   // What a young flow may send ahead of the old ones: more than TCP's first window of ten, so that
   // a short transfer beside many long ones takes no longer than without them.
@@ -93,6 +95,8 @@ class Queues {
     int32_t deficit = 0;
     uint32_t octets = 0;
     uint16_t next = kNone;
+    uint32_t place = 0;      // in places_
+    bool is_shared = false;  // by flows that have none of their own
     uint16_t slot = 0, hash = 0;
     TrafficClass traffic_class = TrafficClass::normal;
     Codel codel;
@@ -114,10 +118,7 @@ class Queues {
   Flows& flows_of(const FlowQueue& queue) {
     return services_[queue.slot].classes[static_cast<size_t>(queue.traffic_class)];
   }
-  uint16_t& queue_of(uint16_t slot, TrafficClass traffic_class, uint16_t hash) {
-    const size_t of_class = size_t{slot} * kTrafficClasses + static_cast<size_t>(traffic_class);
-    return queue_of_[of_class * kHashes + hash];
-  }
+  uint16_t& place_of(const Waiting& note);
   FlowQueue& longest_queue();
   rte_mbuf* take(FlowQueue& queue);
   void append(List& list, uint16_t index);
@@ -132,8 +133,9 @@ class Queues {
 
   std::vector<FlowQueue> flows_ = std::vector<FlowQueue>(kFlows);
   std::vector<uint16_t> free_;
-  std::vector<uint16_t> queue_of_ =
-      std::vector<uint16_t>(size_t{kServicesMax} * kTrafficClasses * kHashes);
+  // Index of the queue in use at each place.
+  std::vector<uint16_t> places_ =
+      std::vector<uint16_t>(size_t{kServicesMax} * kTrafficClasses * kQueues);
   std::vector<Service> services_ = std::vector<Service>(kServicesMax);
   List ready_;           // services with packets, as slot + 1
   List services_aside_;  // … that cannot send now

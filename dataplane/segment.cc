@@ -128,7 +128,7 @@ void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, 
   if (with_data && flow->is_young()) ++flow->begun;
   const Waiting note{.since_ns = context.now_ns,
                      .slot = flow->slot,
-                     .queue_hash = static_cast<uint16_t>(flow->hash % Queues::kHashes),
+                     .queue_hash = flow->hash,
                      .lane = flow->lane(),
                      .bucket = flow->bucket(),
                      .bulk = is_bulk(view, *flow, with_data),

@@ -248,11 +248,33 @@ TEST_F(Waiters, MakeRoomInTheLongestQueueOldestFirst) {
 TEST_F(Waiters, AreRefusedWhenThereIsNoQueueLeft) {
   uint32_t accepted = 0;
   for (uint16_t slot = 1; slot <= 8; ++slot)
-    for (uint16_t flow = 0; flow < Queues::kHashes; ++flow) accepted += put(slot, flow);
+    for (uint16_t flow = 0; flow < Queues::kQueues; ++flow) accepted += put(slot, flow);
   EXPECT_EQ(accepted, Queues::kFlows);
   EXPECT_EQ(queues_->size(), Queues::kFlows);
   while (queues_->size() != 0) take();
   EXPECT_TRUE(put(9, 1)) << "room again";
+}
+
+TEST_F(Waiters, OfFlowsThatMustShareAQueueDoNotOvertakeEachOther) {
+  std::mt19937 random(1);
+  std::map<uint16_t, std::deque<uint32_t>> expected;
+  for (int step = 0; step < 20000; ++step) {
+    // All of one set, and twice as many as it has queues.
+    const auto flow = static_cast<uint16_t>(random() % (2 * Queues::kSetSize) * Queues::kSets);
+    if (random() % 100 < (step / 1000 % 2 == 0 ? 55 : 45)) {
+      ASSERT_TRUE(put(1, flow));
+      expected[flow].push_back(static_cast<uint32_t>(packets_.size() - 1));
+    } else if (queues_->front() != nullptr) {
+      auto& next = expected[take().queue_hash];
+      ASSERT_EQ(taken_, next.front());
+      next.pop_front();
+    }
+  }
+}
+
+TEST_F(Waiters, OfAsManyFlowsAsASetHasQueuesDoNotShareOne) {
+  for (uint16_t i = 0; i < Queues::kSetSize; ++i) put(1, static_cast<uint16_t>(i * Queues::kSets));
+  EXPECT_EQ(queues_->flows(), Queues::kSetSize);
 }
 
 // Any sequence of what may be done: each comes out once, those of a flow in their order.
