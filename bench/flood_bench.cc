@@ -18,14 +18,14 @@ double open_ticks(OneWorker& worker) {
   constexpr int kBursts = 2000;
   uint64_t ticks = 0;
   for (int i = 0; i < kBursts; ++i) {
-    worker.offer_segments(kOctets);
+    worker.offer_segments();
     ticks += worker.poll();
   }
   return static_cast<double>(ticks) / (kBursts * kBurst);
 }
 
 void flood(benchmark::State& state) {
-  OneWorker worker;
+  OneWorker worker({.paths = 1, .octets = kOctets});
   const double capacity = 1 / open_ticks(worker);  // segments a tick
   const uint64_t delivered_before = worker.to_lan();
   uint64_t good = 0, bad = 0, lost = 0, clock = 0;
@@ -33,9 +33,9 @@ void flood(benchmark::State& state) {
     worker.keep_alive();
     // What has arrived since the last poll.
     for (; static_cast<double>(good) < static_cast<double>(clock) * capacity * 0.2; ++good)
-      lost += worker.offer_genuine(kOctets) ? 0 : 1;
+      lost += worker.offer_segment() ? 0 : 1;
     for (; static_cast<double>(bad) < static_cast<double>(clock) * capacity * 0.8; ++bad)
-      worker.offer(static_cast<OneWorker::Attack>(bad % 4));
+      worker.offer(static_cast<Peer::Attack>(bad % 4));
     const uint64_t taken = worker.poll();
     clock += taken;
     state.SetIterationTime(static_cast<double>(taken) / static_cast<double>(rte_get_tsc_hz()));
@@ -54,5 +54,3 @@ BENCHMARK(flood)->UseManualTime()->Iterations(400'000);
 
 }  // namespace
 }  // namespace anabranch::bench
-
-BENCHMARK_MAIN();

@@ -2,28 +2,24 @@
 #include "bench/one_worker.h"
 
 #include <rte_cycles.h>
-#include <rte_eal.h>
-#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <rte_ether.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <numeric>
 
-#include "dataplane/eal.h"
-#include "dataplane/parse.h"
-#include "dataplane/seal.h"
+#include "bench/packets.h"
 
 namespace anabranch::bench {
 namespace {
 
 using namespace dataplane;
 
-constexpr uint16_t kService = 1;
-constexpr uint32_t kReceiver = 5 * kServicesMax;
-constexpr uint32_t kHere = 0x0a0a0000, kThere = 0x0a140000;
 constexpr Mac kLanMac{2, 0, 0, 0, 0, 1};
+constexpr uint16_t kLinkOverhead = 38;  // of Ethernet
 
 template <typename T>
 T value_of(tl::expected<T, std::string> result) {
@@ -32,216 +28,211 @@ T value_of(tl::expected<T, std::string> result) {
   std::exit(1);
 }
 
-// An IPv4/UDP packet from one host to another.
-void write_packet(uint8_t* ip, uint16_t octets, uint32_t from, uint32_t to) {
-  std::memset(ip, 0, octets);
-  ip[0] = 0x45;
-  store_be16(ip + 2, octets);
-  ip[8] = 64;
-  ip[9] = 17;
-  store_be32(ip + 12, from);
-  store_be32(ip + 16, to);
-  store_be16(ip + 20, 1000);
-  store_be16(ip + 22, 2000);
-  store_be16(ip + 24, static_cast<uint16_t>(octets - 20));
-  store_be16(ip + 10, internet_checksum({ip, 20}));
+// The clients' own, after those that are none of theirs.
+Rule client_rule() {
+  return {.source = kHere,
+          .source_mask = 0xffff0000,
+          .destination = kThere,
+          .destination_mask = 0xffff0000,
+          .slot = kService};
 }
-
-PathTable one_path() {
-  PathTable table;
-  table.uplinks = 1;
-  table.lan_mac = kLanMac;
-  table.lan_address = kHere + 1;
-  Path& path = table.paths[1];
-  path.configured = path.reachable = path.in_use = true;
-  path.local = table.uplink_address[0] = 0xc6330101;
-  path.remote = 0xc6330201;
-  path.remote_port = table.udp_port;
-  make_header(path, {2, 1}, {2, 2}, table.udp_port);
-  return table;
+Rule other_rule(uint32_t n) {
+  return {.source = 0x0b000000 + n, .source_mask = 0xffffffff, .slot = kService};
 }
 
 }  // namespace
 
-rte_mempool* start_bench_eal() {
-  static rte_mempool* const pool = [] {
-    std::array<std::string, 10> arguments{
-        "bench", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
-        "-m",    "256",       "-l",          "0",        "--log-level=error"};
-    std::array<char*, 10> pointers{};
-    for (size_t i = 0; i < arguments.size(); ++i) pointers[i] = arguments[i].data();
-    if (rte_eal_init(static_cast<int>(pointers.size()), pointers.data()) < 0) std::exit(1);
-    return value_of(create_pool(8191));
-  }();
-  return pool;
-}
-
-OneWorker::OneWorker()
-    : pool_(start_bench_eal()), lan_(make_port("lan")), uplink_(make_port("uplink")) {
+OneWorker::OneWorker(const Setup& setup) : setup_(setup) {
   meters_file_ = "/dev/shm/anabranch-bench-" + std::to_string(getpid());
   meters_ = std::make_unique<Meters>(value_of(Meters::open(meters_file_)));
-  WorkerOptions options{.lan_port = lan_.port.id, .uplinks = 1, .pool = pool_};
-  options.uplink_port[0] = uplink_.port.id;
-  options.tsc_hz = rte_get_tsc_hz();
+  WorkerOptions options{.lan_port = lan_.id(), .uplinks = setup_.paths, .pool = bench_pool()};
+  for (uint8_t u = 0; u < setup_.paths; ++u) {
+    uplinks_.push_back(std::make_unique<RingPort>("uplink"));
+    options.uplink_port[u] = uplinks_.back()->id();
+  }
+  options.tsc_hz = 1'000'000'000;  // our clock's
+  options.flows_max = setup_.flows_max;
+  options.flow_idle_s = 3600;
   worker_ = value_of(Worker::create(options, plans_, meters_->region()));
-  plans_.publish(std::make_unique<const PathTable>(one_path()));
+  const PathTable paths = make_paths();
+  peer_ = std::make_unique<Peer>(paths);
+  plans_.publish(std::make_unique<const PathTable>(paths));
   const std::vector<std::pair<uint32_t, Mac>> known{{kHere + 2, Mac{2, 0, 0, 0, 0, 2}}};
   NeighbourTable neighbours(known);
   neighbours.on_link = {kHere, 0xffff0000};
   neighbours.behind = {neighbours.on_link};
   plans_.publish(std::make_unique<const NeighbourTable>(neighbours));
+  publish_keys();
+  publish_plans();
+  publish_rules();
+  poll();  // it learns of its peer
+  learn_flows();
+}
+
+OneWorker::~OneWorker() {
+  worker_.reset();
+  unlink(meters_file_.c_str());
+}
+
+PathTable OneWorker::make_paths() const {
+  PathTable table;
+  table.uplinks = setup_.paths;
+  table.lan_mac = kLanMac;
+  table.lan_address = kHere + 1;
+  const uint64_t packet_bits = 8u * (setup_.octets + kSegmentOverhead + kLinkOverhead);
+  const uint64_t offered_bps = packet_bits * kBurst * 1'000'000'000 / kStepNs;
+  for (uint8_t p = 1; p <= setup_.paths; ++p) {
+    Path& path = table.paths[p];
+    path.configured = path.reachable = path.in_use = true;
+    path.uplink = static_cast<uint8_t>(p - 1);
+    path.local = table.uplink_address[path.uplink] = 0xc6330100u + p;
+    path.remote = 0xc6330200u + p;
+    path.remote_port = table.udp_port;
+    path.link_overhead = kLinkOverhead;
+    if (setup_.paced) path.pace = pace_of(offered_bps * 11 / 10 / setup_.paths);
+    make_header(path, {2, 1}, {2, 2}, table.udp_port);
+  }
+  return table;
+}
+
+void OneWorker::publish_keys() {
   auto keys = std::make_unique<KeyTable>();
-  key_ = std::shared_ptr<const TrafficKey>(new TrafficKey(bench_key()));
-  keys->send = key_;
-  keys->receive[0] = {0, key_};
+  keys->send = bench_key();
+  keys->receive[0] = {0, keys->send};
   plans_.publish(std::move(keys));
+}
+
+void OneWorker::publish_plans() {
+  std::array<uint16_t, kPathsMax> weights{};
+  std::fill_n(weights.begin() + 1, setup_.paths, uint16_t{1000});
   for (const uint16_t slot : {kHouseSlot, kService}) {
     auto plan = std::make_unique<Plan>();
     plan->generation = slot + 1u;
     plan->receiver_index = plan->peer_index = kReceiver + slot;
     plan->inner_mtu = plan->whole_mtu = 1500 - kSegmentOverhead;
-    plan->recovery = false;  // nobody acknowledges here
-    if (slot == kService) compile_weights({0, 65535}, *plan);
+    plan->dispersion = setup_.dispersion;
+    plan->recovery = setup_.recovery;
+    if (slot == kService) compile_weights(weights, *plan);
     plans_.publish(slot, std::move(plan));
   }
+}
+
+void OneWorker::publish_rules() {
   auto rules = std::make_unique<Ruleset>();
-  rules->epoch = 1;
-  rules->rules = {{.source = kHere,
-                   .source_mask = 0xffff0000,
-                   .destination = kThere,
-                   .destination_mask = 0xffff0000,
-                   .slot = kService}};
+  for (uint32_t n = 1; n < setup_.rules; ++n) rules->rules.push_back(other_rule(n));
+  rules->rules.push_back(client_rule());
   plans_.publish(std::move(rules));
-  worker_->poll(rte_rdtsc());  // it learns of its peer
 }
 
-OneWorker::~OneWorker() {
-  worker_.reset();
-  for (const Rings& rings : {lan_, uplink_}) {
-    close_port(rings.port);
-    drain(rings.in);
-    drain(rings.out);
+void OneWorker::learn_flows() {
+  for (uint32_t n = 0; n < setup_.flows; n += kBurst) {
+    keep_alive();
+    for (uint32_t i = n; i < std::min(n + kBurst, setup_.flows); ++i) offer_packet(i);
+    poll();
   }
-  unlink(meters_file_.c_str());
+  const uint64_t known = counters().flows.get();
+  if (known == setup_.flows) return;
+  std::fprintf(stderr, "bench: the flow table knows %lu flows of %u\n", known, setup_.flows);
+  std::exit(1);
 }
 
-OneWorker::Rings OneWorker::make_port(const char* name) {
-  static int count = 0;
-  const std::string unique = name + std::to_string(count++);
-  Rings rings;
-  rings.in = rte_ring_create((unique + "_in").c_str(), 1024, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
-  rings.out = rte_ring_create((unique + "_out").c_str(), 1024, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
-  const int id = rte_eth_from_rings(unique.c_str(), &rings.in, 1, &rings.out, 1, 0);
-  if (id < 0) std::exit(1);
-  rings.port = value_of(start_port(static_cast<uint16_t>(id), 1500, pool_));
-  return rings;
-}
-
-rte_mbuf* OneWorker::make_packet(uint16_t octets) {
-  rte_mbuf* packet = rte_pktmbuf_alloc(pool_);
-  if (packet == nullptr) std::exit(1);
-  std::memset(rte_pktmbuf_append(packet, octets), 0, octets);
-  return packet;
-}
-
-void OneWorker::offer_packets(uint16_t ip_octets) {
-  keep_alive();
-  for (uint16_t i = 0; i < kBurst; ++i) {
-    rte_mbuf* packet = make_packet(static_cast<uint16_t>(kEthernetHeader + ip_octets));
-    uint8_t* frame = rte_pktmbuf_mtod(packet, uint8_t*);
-    std::memcpy(frame, kLanMac.data(), kLanMac.size());
-    store_be16(frame + 12, 0x0800);
-    write_packet(frame + kEthernetHeader, ip_octets, kHere + 2, kThere + 2);
-    rte_ring_enqueue(lan_.in, packet);
-  }
-}
-
-void OneWorker::offer_segments(uint16_t ip_octets) {
-  keep_alive();
-  for (uint16_t i = 0; i < kBurst; ++i) offer_genuine(ip_octets);
-}
-
-bool OneWorker::offer_genuine(uint16_t ip_octets) {
-  std::vector<uint8_t> content(size_t{kInnerHeader} + ip_octets);
-  store_inner(content.data(), {.lane = 0, .sn = sn_++});
-  write_packet(&content[kInnerHeader], ip_octets, kThere + 2, kHere + 2);
-  return offer_segment(SegmentType::data, kReceiver + kService, content);
-}
-
-bool OneWorker::offer(Attack attack) {
-  std::vector<uint8_t> frame = last_;
-  const size_t headers = kEthernetHeader + kOuterIp;
-  if (attack == Attack::truncated) frame.resize(headers + random_() % (frame.size() - headers));
-  // A number to come, so that only the tag tells.
-  if (attack == Attack::forged) frame[headers + 11] ^= 0x40;
-  if (attack == Attack::random) {
-    for (size_t i = headers; i < frame.size(); ++i) frame[i] = static_cast<uint8_t>(random_());
-  }
-  rte_mbuf* packet = make_packet(static_cast<uint16_t>(frame.size()));
-  uint8_t* out = rte_pktmbuf_mtod(packet, uint8_t*);
-  std::memcpy(out, frame.data(), frame.size());
-  store_be16(out + kEthernetHeader + 10, 0);
-  const auto length = static_cast<uint16_t>(frame.size() - kEthernetHeader);
-  store_be16(out + kEthernetHeader + 2, length);
-  store_be16(out + kEthernetHeader + 24, static_cast<uint16_t>(length - 20));
-  store_be16(out + kEthernetHeader + 10, internet_checksum({out + kEthernetHeader, 20}));
-  return enqueue(packet);
-}
-
-bool OneWorker::enqueue(rte_mbuf* frame) {
-  if (rte_ring_enqueue(uplink_.in, frame) == 0) return true;
-  rte_pktmbuf_free(frame);
-  return false;
-}
-
-bool OneWorker::offer_segment(SegmentType type, uint32_t receiver,
-                              const std::vector<uint8_t>& content) {
-  Path path = one_path().paths[1];
-  std::swap(path.local, path.remote);
-  make_header(path, {2, 2}, {2, 1}, path.remote_port);
-  const auto outer = static_cast<uint16_t>(kOuterIp + kOuterHeader + content.size() + kTag);
-  rte_mbuf* packet = make_packet(static_cast<uint16_t>(kEthernetHeader + outer));
+void OneWorker::offer_packet(uint32_t flow) {
+  rte_mbuf* packet = make_frame_of(static_cast<uint16_t>(kEthernetHeader + setup_.octets));
   uint8_t* frame = rte_pktmbuf_mtod(packet, uint8_t*);
-  std::memcpy(frame, path.header.data(), path.header.size());
-  finish_header(frame, outer, 0);
-  seal(*key_, {.type = type, .path = 1, .receiver_index = receiver, .packet_number = number_++},
-       content, frame + path.header.size());
-  if (type == SegmentType::data) last_.assign(frame, frame + rte_pktmbuf_data_len(packet));
-  return enqueue(packet);
+  std::copy(kLanMac.begin(), kLanMac.end(), frame);
+  store_be16(frame + 12, 0x0800);
+  write_packet(frame + kEthernetHeader, setup_.octets, flow_key(flow, setup_.protocol));
+  lan_.offer(packet);
 }
 
-// The peer's beats: without them the path is dead.
+void OneWorker::offer_packets() {
+  keep_alive();
+  for (uint16_t i = 0; i < kBurst; ++i) offer_packet(random_() % setup_.flows);
+}
+
+void OneWorker::offer_new_flows() {
+  keep_alive();
+  for (uint16_t i = 0; i < kBurst; ++i) offer_packet(setup_.flows + new_flow_++);
+}
+
+void OneWorker::offer_segments() {
+  keep_alive();
+  const auto path = static_cast<uint8_t>(1 + bursts_++ % setup_.paths);
+  for (uint16_t i = 0; i < kBurst; ++i)
+    uplinks_[path - 1u]->offer(peer_->segment(path, sn_++, setup_.octets));
+}
+
+void OneWorker::offer_shuffled() {
+  keep_alive();
+  if (shuffled_.empty()) {
+    shuffled_.resize(64);
+    std::iota(shuffled_.begin(), shuffled_.end(), sn_);
+    std::shuffle(shuffled_.begin(), shuffled_.end(), random_);
+    sn_ += 64;
+  }
+  for (uint16_t i = 0; i < kBurst; ++i) {
+    const auto path = static_cast<uint8_t>(1 + i % setup_.paths);
+    uplinks_[path - 1u]->offer(peer_->segment(path, shuffled_.back(), setup_.octets));
+    shuffled_.pop_back();
+  }
+}
+
+bool OneWorker::offer_segment() {
+  return uplinks_[0]->offer(peer_->segment(1, sn_++, setup_.octets));
+}
+
+bool OneWorker::offer(Peer::Attack attack) {
+  return uplinks_[0]->offer(peer_->attack(attack));
+}
+
 void OneWorker::keep_alive() {
-  const uint64_t now = rte_rdtsc();
-  if (now - beat_at_ < rte_get_tsc_hz() / 50) return;
-  beat_at_ = now;
-  std::vector<uint8_t> content(kBeatLength);
-  store_beat(content.data(), {.sent_ns = number_ + 1, .interval_us = 40'000, .hears = true});
-  offer_segment(SegmentType::beat, kReceiver + kHouseSlot, content);
-  worker_->poll(rte_rdtsc());
-  usleep(1100);  // paths are looked at once a millisecond
-  worker_->poll(rte_rdtsc());
-  drain();
+  if (rte_mbuf* ack = setup_.recovery ? peer_->ack(clock_ns_) : nullptr) uplinks_[0]->offer(ack);
+  if (clock_ns_ - beat_at_ns_ < 20'000'000) return;
+  const bool first = beat_at_ns_ == 0;
+  beat_at_ns_ = clock_ns_;
+  for (uint8_t p = 1; p <= setup_.paths; ++p) uplinks_[p - 1u]->offer(peer_->beat(p, clock_ns_));
+  poll();
+  if (!first) return;
+  clock_ns_ += 1'000'000;  // paths are looked at once a millisecond
+  poll();
 }
 
 uint64_t OneWorker::poll() {
+  clock_ns_ += kStepNs;
   const uint64_t start = rte_rdtsc();
-  worker_->poll(start);
+  worker_->poll(clock_ns_);
   const uint64_t ticks = rte_rdtsc() - start;
   drain();
   return ticks;
 }
 
-void OneWorker::drain() {
-  to_lan_ += drain(lan_.out);
-  to_uplink_ += drain(uplink_.out);
+uint64_t OneWorker::poll_idly(uint32_t polls) {
+  keep_alive();
+  const uint64_t start = rte_rdtsc();
+  for (uint32_t i = 0; i < polls; ++i) worker_->poll(clock_ns_ += 1000);
+  const uint64_t ticks = rte_rdtsc() - start;
+  drain();
+  return ticks;
 }
 
-uint64_t OneWorker::drain(rte_ring* ring) {
-  uint64_t count = 0;
-  for (void* packet = nullptr; rte_ring_dequeue(ring, &packet) == 0; ++count)
-    rte_pktmbuf_free(static_cast<rte_mbuf*>(packet));
-  return count;
+uint64_t OneWorker::swap_macs() {
+  const uint64_t start = rte_rdtsc();
+  rte_mbuf* burst[kBurst];
+  const uint16_t count = rte_eth_rx_burst(lan_.id(), 0, burst, kBurst);
+  for (uint16_t i = 0; i < count; ++i) {
+    auto* ethernet = rte_pktmbuf_mtod(burst[i], rte_ether_hdr*);
+    std::swap(ethernet->dst_addr, ethernet->src_addr);
+  }
+  rte_eth_tx_burst(uplinks_[0]->id(), 0, burst, count);
+  const uint64_t ticks = rte_rdtsc() - start;
+  to_uplinks_ += uplinks_[0]->drain([](rte_mbuf*) {});
+  return ticks;
+}
+
+void OneWorker::drain() {
+  to_lan_ += lan_.drain([](rte_mbuf*) {});
+  for (const auto& uplink : uplinks_)
+    to_uplinks_ += uplink->drain([&](rte_mbuf* frame) { peer_->sent(frame, clock_ns_); });
 }
 
 }  // namespace anabranch::bench

@@ -1,76 +1,90 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A worker with one path and one service, sealed, on ports whose far ends are rings: what the
-// stages cost when they are run as in a gateway.
+// A worker with a LAN port, an uplink for each path, one service and a peer, as in a gateway: what
+// the stages cost when they are run together. Its clock is the benchmark's: each poll is 16 µs
+// after the one before, so a burst each is 2 million packets a second, whatever the machine.
 #pragma once
 
-#include <rte_ring.h>
-
+#include <cstdint>
 #include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "dataplane/ports.h"
-#include "dataplane/traffic_key.h"
+#include "bench/peer.h"
+#include "bench/ring_port.h"
 #include "dataplane/worker.h"
 
 namespace anabranch::bench {
 
-inline dataplane::TrafficKey bench_key() {
-  const std::vector<uint8_t> key(16, 7);
-  return {dataplane::Cipher::aes_128_gcm, key, dataplane::Nonce{}};
-}
-
-// EAL of the benchmarks, with as many packet buffers as one worker needs.
-rte_mempool* start_bench_eal();
+struct Setup {
+  uint8_t paths = 3;
+  uint32_t flows = 0;  // known before anything is measured
+  uint32_t flows_max = 65536;
+  uint32_t rules = 1;  // the last is the service's
+  uint8_t protocol = 17;
+  uint16_t octets = 64;  // of the clients' IP packets
+  dataplane::Dispersion dispersion = dataplane::Dispersion::weighted;
+  bool recovery = false;
+  bool paced = false;  // to links that together carry a tenth more than a burst each poll
+};
 
 class OneWorker {
  public:
-  OneWorker();
+  static constexpr uint64_t kStepNs = 16'000;
+
+  explicit OneWorker(const Setup& setup);
   ~OneWorker();
   OneWorker(const OneWorker&) = delete;
   OneWorker& operator=(const OneWorker&) = delete;
 
-  // A burst of clients' packets, or of the peer's segments that carry such, waits to be polled.
-  void offer_packets(uint16_t ip_octets);
-  void offer_segments(uint16_t ip_octets);
-  // One genuine segment; what an attacker makes of the last one; false: the port's queue was full.
-  bool offer_genuine(uint16_t ip_octets);
-  enum class Attack : uint8_t { forged, replayed, truncated, random };
-  bool offer(Attack attack);
-  // Takes what was offered through, and frees what comes out. Ticks of the poll alone.
-  uint64_t poll();
-  // Frames that came out, beats included.
-  uint64_t to_lan() const { return to_lan_; }
-  uint64_t to_uplink() const { return to_uplink_; }
-  const dataplane::Counters& counters() const { return worker_->counters(); }
+  // What is polled next: a burst of clients' packets, of known flows at random, or of flows that
+  // are new; a burst of the peer's segments with one lane's next numbers, all on one path, each
+  // time another, or on all paths and shuffled, 64 at a time; or one of these.
+  void offer_packets();
+  void offer_new_flows();
+  void offer_segments();
+  void offer_shuffled();
+  bool offer_segment();  // false: the port's queue was full
+  bool offer(Peer::Attack attack);
+  // Beats and acknowledgements that are due. The offers of bursts do it too.
   void keep_alive();
 
- private:
-  struct Rings {
-    rte_ring *in = nullptr, *out = nullptr;
-    dataplane::Port port;
-  };
-  Rings make_port(const char* name);
-  rte_mbuf* make_packet(uint16_t octets);
-  bool offer_segment(dataplane::SegmentType type, uint32_t receiver,
-                     const std::vector<uint8_t>& content);
-  bool enqueue(rte_mbuf* frame);
-  void drain();
-  static uint64_t drain(rte_ring* ring);
+  // Takes what was offered through, and frees what comes out. Ticks of the poll alone.
+  uint64_t poll();
+  // Polls with nothing to do, a microsecond apart. Ticks of them all.
+  uint64_t poll_idly(uint32_t polls);
 
-  rte_mempool* pool_;
-  Rings lan_, uplink_;
+  // The floor: from the LAN port to the first uplink, MAC addresses swapped. Ticks.
+  uint64_t swap_macs();
+
+  // Frames that came out, beats included.
+  uint64_t to_lan() const { return to_lan_; }
+  uint64_t to_uplinks() const { return to_uplinks_; }
+  const dataplane::Counters& counters() const { return worker_->counters(); }
+
+ private:
+  dataplane::PathTable make_paths() const;
+  void publish_plans();
+  void publish_rules();
+  void publish_keys();
+  void learn_flows();
+  void offer_packet(uint32_t flow);
+  void drain();
+
+  const Setup setup_;
+  RingPort lan_{"lan"};
+  std::vector<std::unique_ptr<RingPort>> uplinks_;
   dataplane::PlanTable plans_;
   std::string meters_file_;
   std::unique_ptr<dataplane::Meters> meters_;
   std::unique_ptr<dataplane::Worker> worker_;
-  std::shared_ptr<const dataplane::TrafficKey> key_;
-  uint64_t number_ = 0, to_lan_ = 0, to_uplink_ = 0;
-  uint32_t sn_ = 0;
-  uint64_t beat_at_ = 0;
-  std::vector<uint8_t> last_;  // frame of the last genuine segment
-  std::mt19937_64 random_{1};
+  std::unique_ptr<Peer> peer_;
+  uint64_t clock_ns_ = 1'000'000'000;
+  uint64_t beat_at_ns_ = 0;
+  uint64_t to_lan_ = 0, to_uplinks_ = 0;
+  uint32_t sn_ = 0, bursts_ = 0, new_flow_ = 0;
+  std::vector<uint32_t> shuffled_;
+  std::mt19937 random_{1};
 };
 
 }  // namespace anabranch::bench

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What a packet pays to know its plan: an acquire load and an index.
+// What a packet pays to know its plan: an acquire load and an index; and what control pays to
+// publish one, while a worker polls.
 #include <array>
 #include <random>
 
@@ -28,7 +29,19 @@ void read_plans(benchmark::State& state) {
     benchmark::DoNotOptimize(table.plan(slots[i++ % slots.size()])->generation);
   }
 }
-BENCHMARK(read_plans)->Arg(1)->Arg(100)->Arg(1000);
+BENCHMARK(read_plans)->ArgName("services")->Arg(1)->Arg(100)->Arg(1000);
+
+void publish_plan(benchmark::State& state) {
+  PlanTable table;
+  table.worker_online(0);
+  CyclesPer cycles("plan", state, 1);
+  for (auto _ : state) {
+    table.publish(1, std::make_unique<Plan>());
+    table.quiescent(0);
+  }
+  if (table.retired() > 2) state.SkipWithError("old plans are not freed");
+}
+BENCHMARK(publish_plan);
 
 }  // namespace
 }  // namespace anabranch::bench

@@ -27,7 +27,7 @@ void lane_in_order(benchmark::State& state) {
   }
   if (out != static_cast<uint64_t>(state.iterations())) state.SkipWithError("segments got lost");
 }
-BENCHMARK(lane_in_order)->Arg(1)->Arg(256);
+BENCHMARK(lane_in_order)->ArgName("lanes")->Arg(1)->Arg(256);
 
 // Of each `run` segments the first comes last, so that all others have to wait for it.
 void lane_with_holes(benchmark::State& state) {
@@ -49,7 +49,7 @@ void lane_with_holes(benchmark::State& state) {
     state.SkipWithError("segments got lost");
   }
 }
-BENCHMARK(lane_with_holes)->Arg(2)->Arg(16)->Arg(1000);
+BENCHMARK(lane_with_holes)->ArgName("run")->Arg(2)->Arg(16)->Arg(1000);
 
 // One segment of each `run` is lost for good and given up at its deadline.
 void lane_with_losses(benchmark::State& state) {
@@ -72,7 +72,7 @@ void lane_with_losses(benchmark::State& state) {
     state.SkipWithError("segments got lost");
   }
 }
-BENCHMARK(lane_with_losses)->Arg(100);
+BENCHMARK(lane_with_losses)->ArgName("run")->Arg(100);
 
 }  // namespace
 }  // namespace anabranch::bench

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sealing and opening with everything that belongs to it, beside a bare loop of the cipher over the
-// same octets: how much of its rate is left.
+// Sealing and opening alone, by cipher and by the octets of the client's packet.
 #include <memory>
 #include <vector>
 
 #include "bench/cycles.h"
-#include "bench/one_worker.h"
+#include "dataplane/bounds.h"
 #include "dataplane/seal.h"
 
 namespace anabranch::bench {
@@ -13,70 +12,62 @@ namespace {
 
 using namespace dataplane;
 
-// The cipher alone, over as many buffers as a burst has.
-void bare_seal(benchmark::State& state) {
-  const std::unique_ptr<TrafficKey> made(new TrafficKey(bench_key()));
-  const TrafficKey& key = *made;
-  const auto size = static_cast<size_t>(state.range(0));
-  std::vector<uint8_t> clear(size * kBurst, 0x5a), out((size + kTag) * kBurst);
-  uint8_t header[kOuterHeader] = {};
-  Nonce nonce{};
+TrafficKey* make_key(Cipher cipher) {
+  const std::vector<uint8_t> key(key_length(cipher), 7);
+  return new TrafficKey(cipher, key, Nonce{});
+}
+
+// As many segments as a burst has, in buffers of their own.
+struct Burst {
+  explicit Burst(size_t octets)
+      : content(kInnerHeader + octets),
+        segment(kOuterHeader + content + kTag),
+        clear(content * kBurst, 0x5a),
+        segments(segment * kBurst) {}
+  size_t content, segment;  // octets of one
+  std::vector<uint8_t> clear, segments;
+
+  std::span<const uint8_t> clear_of(size_t i) const { return {&clear[i * content], content}; }
+  std::span<uint8_t> segment_of(size_t i) { return {&segments[i * segment], segment}; }
+};
+
+void seal(benchmark::State& state, Cipher cipher) {
+  const std::unique_ptr<const TrafficKey> key(make_key(cipher));
+  Burst burst(static_cast<size_t>(state.range(0)));
+  Outer outer;
   CyclesPerPacket cycles(state, kBurst);
   for (auto _ : state) {
     for (size_t i = 0; i < kBurst; ++i) {
-      ++nonce[11];
-      key.seal(&out[i * (size + kTag)], {&clear[i * size], size}, header, nonce);
+      ++outer.packet_number;
+      dataplane::seal(*key, outer, burst.clear_of(i), burst.segment_of(i).data());
     }
     benchmark::ClobberMemory();
   }
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations()) * kBurst * state.range(0));
-}
-
-void bare_open(benchmark::State& state) {
-  const std::unique_ptr<TrafficKey> made(new TrafficKey(bench_key()));
-  const TrafficKey& key = *made;
-  const auto size = static_cast<size_t>(state.range(0));
-  std::vector<uint8_t> sealed((size + kTag) * kBurst);
-  uint8_t header[kOuterHeader] = {};
-  CyclesPerPacket cycles(state, kBurst);
-  bool any = false;
-  for (auto _ : state) {
-    for (size_t i = 0; i < kBurst; ++i)
-      any |= key.open({&sealed[i * (size + kTag)], size + kTag}, header, Nonce{});
-  }
-  if (any) state.SkipWithError("garbage was opened");
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations()) * kBurst * state.range(0));
-}
-
-// What a gateway does with a burst, from the port to the port: parse, classify, choose a path,
-// segment, seal; or check, open, put in order, find the next hop.
-void through(benchmark::State& state, void (OneWorker::*offer)(uint16_t)) {
-  OneWorker worker;
-  uint64_t ticks = 0;
-  const auto octets = static_cast<uint16_t>(state.range(0));
-  for (auto _ : state) {
-    (worker.*offer)(octets);
-    const uint64_t taken = worker.poll();
-    ticks += taken;
-    state.SetIterationTime(static_cast<double>(taken) / static_cast<double>(rte_get_tsc_hz()));
-  }
-  const auto packets = static_cast<double>(state.iterations() * kBurst);
-  if (static_cast<double>(worker.to_lan() + worker.to_uplink()) < packets)
-    state.SkipWithError("packets were lost");
-  state.counters["cycles_per_packet"] = static_cast<double>(ticks) / packets;
   state.SetBytesProcessed(state.iterations() * kBurst * state.range(0));
 }
-void segment_and_seal(benchmark::State& state) {
-  through(state, &OneWorker::offer_packets);
-}
-void open_and_assemble(benchmark::State& state) {
-  through(state, &OneWorker::offer_segments);
+
+// It costs the same whether they are authentic.
+void open(benchmark::State& state, Cipher cipher) {
+  const std::unique_ptr<const TrafficKey> key(make_key(cipher));
+  Burst burst(static_cast<size_t>(state.range(0)));
+  bool any = false;
+  CyclesPerPacket cycles(state, kBurst);
+  for (auto _ : state) {
+    for (size_t i = 0; i < kBurst; ++i) any |= dataplane::open(*key, Outer{}, burst.segment_of(i));
+  }
+  if (any) state.SkipWithError("garbage was opened");
+  state.SetBytesProcessed(state.iterations() * kBurst * state.range(0));
 }
 
-BENCHMARK(bare_seal)->Arg(64)->Arg(1408);
-BENCHMARK(segment_and_seal)->Arg(64)->Arg(1408)->UseManualTime();
-BENCHMARK(bare_open)->Arg(64)->Arg(1408);
-BENCHMARK(open_and_assemble)->Arg(64)->Arg(1408)->UseManualTime();
+void by_octets(benchmark::internal::Benchmark* b) {
+  b->ArgName("octets")->Arg(64)->Arg(1408);
+}
+BENCHMARK_CAPTURE(seal, aes_128_gcm, Cipher::aes_128_gcm)->Apply(by_octets);
+BENCHMARK_CAPTURE(seal, aes_256_gcm, Cipher::aes_256_gcm)->Apply(by_octets);
+BENCHMARK_CAPTURE(seal, chacha20_poly1305, Cipher::chacha20_poly1305)->Apply(by_octets);
+BENCHMARK_CAPTURE(open, aes_128_gcm, Cipher::aes_128_gcm)->Apply(by_octets);
+BENCHMARK_CAPTURE(open, aes_256_gcm, Cipher::aes_256_gcm)->Apply(by_octets);
+BENCHMARK_CAPTURE(open, chacha20_poly1305, Cipher::chacha20_poly1305)->Apply(by_octets);
 
 }  // namespace
 }  // namespace anabranch::bench

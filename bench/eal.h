@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// EAL of the benchmarks: on hugepages where enough are free (bench/run reserves them), else on
+// ordinary pages; without devices.
+#pragma once
+
+#include <rte_mempool.h>
+
+#include <cstdint>
+
+namespace anabranch::bench {
+
+// What EAL gets. Ten million flows need kLargeMb.
+inline constexpr uint32_t kSmallMb = 1024, kLargeMb = 4096;
+struct Memory {
+  bool hugepages = false;
+  uint32_t mb = kSmallMb;
+};
+Memory memory();
+
+// Once a process; ends it when EAL does not start.
+void start_bench_eal();
+// Packet buffers for one worker and all it keeps.
+rte_mempool* bench_pool();
+
+}  // namespace anabranch::bench
