@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bench/one_worker.h"
 
-#include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include <cstdlib>
 #include <numeric>
 
+#include "bench/cycles.h"
 #include "bench/packets.h"
 
 namespace anabranch::bench {
@@ -199,24 +199,24 @@ void OneWorker::keep_alive() {
 
 uint64_t OneWorker::poll() {
   clock_ns_ += kStepNs;
-  const uint64_t start = rte_rdtsc();
+  const uint64_t start = ticks_now();
   worker_->poll(clock_ns_);
-  const uint64_t ticks = rte_rdtsc() - start;
+  const uint64_t ticks = ticks_now() - start;
   drain();
   return ticks;
 }
 
 uint64_t OneWorker::poll_idly(uint32_t polls) {
   keep_alive();
-  const uint64_t start = rte_rdtsc();
+  const uint64_t start = ticks_now();
   for (uint32_t i = 0; i < polls; ++i) worker_->poll(clock_ns_ += 1000);
-  const uint64_t ticks = rte_rdtsc() - start;
+  const uint64_t ticks = ticks_now() - start;
   drain();
   return ticks;
 }
 
 uint64_t OneWorker::swap_macs() {
-  const uint64_t start = rte_rdtsc();
+  const uint64_t start = ticks_now();
   rte_mbuf* burst[kBurst];
   const uint16_t count = rte_eth_rx_burst(lan_.id(), 0, burst, kBurst);
   for (uint16_t i = 0; i < count; ++i) {
@@ -224,7 +224,7 @@ uint64_t OneWorker::swap_macs() {
     std::swap(ethernet->dst_addr, ethernet->src_addr);
   }
   rte_eth_tx_burst(uplinks_[0]->id(), 0, burst, count);
-  const uint64_t ticks = rte_rdtsc() - start;
+  const uint64_t ticks = ticks_now() - start;
   to_uplinks_ += uplinks_[0]->drain([](rte_mbuf*) {});
   return ticks;
 }
