@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "dataplane/eal.h"
+#include "dataplane/worker.h"
 
 namespace anabranch::bench {
 namespace {
@@ -32,6 +33,15 @@ uint64_t available_mb() {
     if (name == "MemAvailable:" && file >> kb) return kb / 1024;
   }
   return 0;
+}
+
+constexpr uint32_t kUplinks = 3;
+
+rte_mempool* make_pool(uint32_t packets, const char* name) {
+  const auto made = dataplane::create_pool(packets, name);
+  if (made) return *made;
+  std::fprintf(stderr, "bench: %s\n", made.error().c_str());
+  std::exit(1);
 }
 
 }  // namespace
@@ -67,12 +77,12 @@ void start_bench_eal() {
 }
 
 rte_mempool* bench_pool() {
-  static rte_mempool* const pool = [] {
-    const auto made = dataplane::create_pool(32767);
-    if (made) return *made;
-    std::fprintf(stderr, "bench: %s\n", made.error().c_str());
-    std::exit(1);
-  }();
+  static rte_mempool* const pool = make_pool(32767, "packets");
+  return pool;
+}
+
+rte_mempool* bench_frames() {
+  static rte_mempool* const pool = make_pool(dataplane::frames_for(kUplinks), "frames");
   return pool;
 }
 

@@ -19,7 +19,8 @@ Memory memory();
 
 // Once a process; ends it when EAL does not start.
 void start_bench_eal();
-// Packet buffers for one worker and all it keeps.
+// Packet buffers for one worker and all it keeps; and for the frames it makes.
 rte_mempool* bench_pool();
+rte_mempool* bench_frames();
 
 }  // namespace anabranch::bench

@@ -45,7 +45,10 @@ Rule other_rule(uint32_t n) {
 OneWorker::OneWorker(const Setup& setup) : setup_(setup) {
   meters_file_ = "/dev/shm/anabranch-bench-" + std::to_string(getpid());
   meters_ = std::make_unique<Meters>(value_of(Meters::open(meters_file_)));
-  WorkerOptions options{.lan_port = lan_.id(), .uplinks = setup_.paths, .pool = bench_pool()};
+  WorkerOptions options{.lan_port = lan_.id(),
+                        .uplinks = setup_.paths,
+                        .pool = bench_pool(),
+                        .frames = bench_frames()};
   for (uint8_t u = 0; u < setup_.paths; ++u) {
     uplinks_.push_back(std::make_unique<RingPort>("uplink"));
     options.uplink_port[u] = uplinks_.back()->id();

@@ -198,6 +198,10 @@ Gateway::Status Gateway::open_ports() {
   const auto pool = dataplane::create_pool(kPackets);
   if (!pool) return tl::unexpected(pool.error());
   pool_ = *pool;
+  const auto frames = dataplane::create_pool(
+      dataplane::frames_for(static_cast<uint32_t>(config_.uplinks.size())), "frames");
+  if (!frames) return tl::unexpected(frames.error());
+  frames_ = *frames;
   if (auto witness = open_witness(); !witness) return witness;
   uplinks_.resize(config_.uplinks.size());
   if (auto lan = open_port(config_.lan, lan_); !lan) return lan;
@@ -234,6 +238,7 @@ Gateway::Status Gateway::open_worker() {
   dataplane::WorkerOptions options{.lan_port = ports_[0].id,
                                    .uplinks = static_cast<uint8_t>(uplinks_.size()),
                                    .pool = pool_,
+                                   .frames = frames_,
                                    .tsc_hz = rte_get_tsc_hz(),
                                    .flows_max = config_.flows_max,
                                    .flow_idle_s = config_.flow_idle_s,

@@ -57,6 +57,7 @@ class Gateway {
   std::unique_ptr<Books> books_;
 
   rte_mempool* pool_ = nullptr;
+  rte_mempool* frames_ = nullptr;
   std::vector<dataplane::Port> ports_;  // the LAN's first
   PortFacts lan_;
   std::vector<PortFacts> uplinks_;

@@ -39,6 +39,9 @@ struct WorkerOptions {
   std::array<uint16_t, kUplinksMax> uplink_port{};
   uint8_t uplinks = 0;
   rte_mempool* pool = nullptr;
+  // Of what is sent to the peer; `pool` when it is not given. Frames are free again as soon as they
+  // have left: in few buffers of their own they are written to warm memory, whatever is retained.
+  rte_mempool* frames = nullptr;
   uint64_t tsc_hz = 0;  // ticks of `now` a second
   uint32_t flows_max = 65536;
   uint32_t flow_idle_s = 60;
@@ -146,8 +149,11 @@ struct Context {
   uint64_t challenges = 0;
   uint32_t house_session = 0;  // receiver index the measures belong to
   uint16_t alive = 0;          // bit p: path p
+  uint16_t sendable = 0;       // … of these, those whose next hop is known
+  uint16_t sound = 0;          // … of these, those that are not suspected
   uint64_t now_ns = 0;         // `now` of this poll
   uint64_t keep_at_ns = 0;     // when paths are looked at next
+  uint64_t age_at_ns = 0;      // when flows are
   std::array<DelayLine, kPathsMax> delay_lines;
   uint32_t equalising = 0;  // segments in the delay lines
   uint64_t hole_wait = 0;   // ticks

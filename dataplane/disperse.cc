@@ -39,11 +39,8 @@ uint16_t those(uint16_t mask, Predicate predicate) {
 
 // Those a packet can be sent on; suspected ones only when there are no others.
 uint16_t usable_paths(const Context& context, uint16_t mask) {
-  const PathTable& table = context.plans->paths();
-  const uint16_t alive = those(static_cast<uint16_t>(mask & context.alive),
-                               [&](uint8_t p) { return table.paths[p].reachable; });
-  const uint16_t sound = those(alive, [&](uint8_t p) { return !context.measures[p].suspected(); });
-  return sound != 0 ? sound : alive;
+  const auto sound = static_cast<uint16_t>(mask & context.sound);
+  return sound != 0 ? sound : static_cast<uint16_t>(mask & context.sendable);
 }
 
 int64_t delay_of(const Context& context, uint8_t p) {
@@ -115,6 +112,13 @@ Choice choose_by_order(const Context& context, const Plan& plan, uint16_t usable
 }
 
 }  // namespace
+
+void find_sound_paths(Context& context) {
+  const PathTable& table = context.plans->paths();
+  context.sendable = those(context.alive, [&](uint8_t p) { return table.paths[p].reachable; });
+  context.sound =
+      those(context.sendable, [&](uint8_t p) { return !context.measures[p].suspected(); });
+}
 
 uint8_t earliest_path(const Context& context, uint16_t mask) {
   return earliest_of(context, usable_paths(context, mask));

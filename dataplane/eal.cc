@@ -56,9 +56,9 @@ tl::expected<void, std::string> start_eal(const EalOptions& options) {
   return {};
 }
 
-tl::expected<rte_mempool*, std::string> create_pool(uint32_t packets) {
+tl::expected<rte_mempool*, std::string> create_pool(uint32_t packets, const char* name) {
   constexpr unsigned kCache = 256;
-  rte_mempool* pool = rte_pktmbuf_pool_create("packets", packets, kCache, sizeof(Waiting),
+  rte_mempool* pool = rte_pktmbuf_pool_create(name, packets, kCache, sizeof(Waiting),
                                               RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   if (pool == nullptr) {
     return tl::unexpected("no memory for " + std::to_string(packets) + " packet buffers (" +

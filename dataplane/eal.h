@@ -24,6 +24,6 @@ inline constexpr unsigned kWorkerLcore = 1;
 tl::expected<void, std::string> start_eal(const EalOptions& options);
 
 // Packet buffers of one frame each. The error says how much memory would be needed.
-tl::expected<rte_mempool*, std::string> create_pool(uint32_t packets);
+tl::expected<rte_mempool*, std::string> create_pool(uint32_t packets, const char* name = "packets");
 
 }  // namespace anabranch::dataplane

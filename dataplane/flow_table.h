@@ -21,7 +21,7 @@
 
 namespace anabranch::dataplane {
 
-struct Flow {
+struct alignas(32) Flow {  // two in a cache line, none across
   FlowKey key;
   uint64_t seen = 0;       // ticks; 0: entry is free
   uint32_t epoch = 0;      // of the ruleset it was classified by

@@ -26,7 +26,7 @@ uint64_t pace_on(const Context& context, uint8_t p) {
 
 rte_mbuf* make_frame(Context& context, uint8_t p, const Path& path, SegmentType type,
                      uint32_t receiver_index, std::span<const uint8_t> content) {
-  rte_mbuf* frame = rte_pktmbuf_alloc(context.options.pool);
+  rte_mbuf* frame = rte_pktmbuf_alloc(context.options.frames);
   if (frame == nullptr) return nullptr;
   const auto outer_length = static_cast<uint16_t>(kOuterIp + kOuterHeader + content.size() + kTag);
   auto* out = reinterpret_cast<uint8_t*>(

@@ -95,6 +95,7 @@ void keep_paths(Context& context) {
       keep_flight(context, p, false);
     }
   }
+  find_sound_paths(context);
   update_hole_wait(context);
   update_codel(context);
   update_retention(context);

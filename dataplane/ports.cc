@@ -12,7 +12,6 @@ namespace {
 
 // Ring of 4096 frames each way: 50 ms of 1 Gbit/s at full size while the worker is not scheduled.
 constexpr const char* kSharedRing = ",blocksz=4096,framesz=2048,framecnt=4096,qpairs=1";
-constexpr uint16_t kDescriptors = 1024;
 
 std::string reason(int error) {
   return std::strerror(error < 0 ? -error : error);

@@ -12,6 +12,8 @@
 
 namespace anabranch::dataplane {
 
+inline constexpr uint16_t kDescriptors = 1024;  // of a port's queue, where it has as many
+
 // Exactly one of the two is given.
 struct PortSpec {
   std::string interface;  // shared with the kernel, through AF_PACKET

@@ -71,6 +71,8 @@ uint8_t path_for_copy(const Context& context, const Plan& plan, uint8_t path);
 // The fragments as which a packet of `length` octets, that nothing waits before, is there sooner.
 Cuts choose_cuts(const Context& context, const Plan& plan, uint16_t length);
 
+// Which paths can be sent on; at each poll, and when that may have changed.
+void find_sound_paths(Context& context);
 // … of the paths in `mask`, the one that delivers first; 0 when none is alive.
 uint8_t earliest_path(const Context& context, uint16_t mask);
 // … the fastest of those that can send now.

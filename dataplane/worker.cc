@@ -15,12 +15,20 @@ namespace anabranch::dataplane {
 namespace {
 
 constexpr uint32_t kWantedRing = 256;
-constexpr uint32_t kAgedPerPoll = 32;
+constexpr uint64_t kAgeNs = 1'000'000;
 constexpr uint32_t kIdlePollsBeforeSleep = 8;
 
 std::string unique_name(const char* what, uint8_t id) {
   static std::atomic<uint32_t> count{0};
   return std::string(what) + std::to_string(id) + "_" + std::to_string(count.fetch_add(1));
+}
+
+// Each flow is looked at four times while it may be idle.
+void age_flows(Context& c, uint64_t now) {
+  if (c.now_ns < c.age_at_ns) return;
+  c.age_at_ns = c.now_ns + kAgeNs;
+  const uint32_t entries = c.options.flows_max / (c.options.flow_idle_s * 250) + 1;
+  c.counters.flows_aged.add(c.flows->age(now, entries));
 }
 
 }  // namespace
@@ -31,6 +39,7 @@ tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(const WorkerOp
   std::unique_ptr<Worker> worker(new Worker);
   Context& c = worker->context_;
   c.options = options;
+  if (c.options.frames == nullptr) c.options.frames = options.pool;
   c.meters = &meters;
   auto flows = FlowTable::create(unique_name("flows", options.id), options.flows_max,
                                  options.flow_idle_s * options.tsc_hz);
@@ -83,6 +92,7 @@ uint32_t Worker::poll(uint64_t now) {
   Context& c = context_;
   c.now_ns = c.nanoseconds(now);
   uint32_t packets = 0;
+  find_sound_paths(c);
   for (uint8_t u = 0; u < c.options.uplinks; ++u) packets += rx_uplink(c, u, now);
   release_equalised(c, now);
   expire_holes(c, now);
@@ -94,7 +104,7 @@ uint32_t Worker::poll(uint64_t now) {
   packets += rx_lan(c, now);
   send_acks(c);
   flush_all(c);
-  c.counters.flows_aged.add(c.flows->age(now, kAgedPerPoll));
+  age_flows(c, now);
   c.counters.flows.set(c.flows->size());
   c.counters.held.set(c.resequencer.held() + c.reassembler.held() + c.equalising +
                       c.unresolved_count + c.queues.size());

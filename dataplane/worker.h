@@ -9,6 +9,7 @@
 #include <tl/expected.hpp>
 
 #include "dataplane/context.h"
+#include "dataplane/ports.h"
 
 namespace anabranch::dataplane {
 
@@ -37,6 +38,12 @@ class Worker {
   Worker() = default;
   Context context_;
 };
+
+// Frames for the peer that may be under way in the worker and in as many ports at once.
+constexpr uint32_t frames_for(uint32_t uplinks) {
+  constexpr uint32_t kCached = 512;
+  return uplinks * (kDescriptors + TxQueue::kSize) + kCached;
+}
 
 inline constexpr uint64_t kIdleSleepNs = 100'000;
 
