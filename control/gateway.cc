@@ -304,6 +304,7 @@ void Gateway::tick() {
 
 void Gateway::second() {
   monitor_->measure();
+  carrier_->set_path_mtu(monitor_->fitting(topology_->path_mtu()));
   services_->recompute();
   keep_keys();
   if (++told_ % kTellEvery == 0) peering_->tell(count_paths());

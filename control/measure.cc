@@ -14,6 +14,7 @@ PathSample sample(const dataplane::PathTelemetry& t) {
           .rtt_ms = ms(t.rtt_ns),
           .rtt_variation_ms = ms(t.rtt_variation_ns),
           .rtt_min_ms = ms(t.rtt_min_ns),
+          .pto_ms = ms(t.pto_ns),
           .received = t.received.get(),
           .expected = t.expected.get(),
           .peer_received = t.peer_received.get(),
@@ -94,6 +95,7 @@ void PathMeter::write(const PathSample& now, PathState& state) const {
   state.rtt_ms = now.rtt_ms;
   state.rtt_min_ms = now.rtt_min_ms;
   state.rtt_variation_ms = now.rtt_variation_ms;
+  state.pto_ms = now.pto_ms;
   state.loss_up = up_.loss();
   state.loss_down = down_.loss();
   state.availability = availability_;

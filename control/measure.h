@@ -14,7 +14,7 @@ namespace anabranch::control {
 struct PathSample {
   bool alive = false;
   bool suspected = false;
-  double rtt_ms = 0, rtt_variation_ms = 0, rtt_min_ms = 0;
+  double rtt_ms = 0, rtt_variation_ms = 0, rtt_min_ms = 0, pto_ms = 0;
   uint64_t received = 0, expected = 0;
   uint64_t peer_received = 0, peer_expected = 0;
   uint64_t capacity_bps = 0, peer_capacity_bps = 0;  // 0: not known

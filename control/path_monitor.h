@@ -2,6 +2,7 @@
 // The state of all paths, from the worker's telemetry. Control thread.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -39,8 +40,20 @@ class PathMonitor {
     return remotes;
   }
 
+  // `mtu` of each path, or less where large packets are seen not to arrive.
+  std::array<uint16_t, dataplane::kPathsMax> fitting(
+      std::array<uint16_t, dataplane::kPathsMax> mtu) const {
+    for (const PathConfig& path : config_.peer.paths) {
+      const uint64_t fits = worker_.telemetry(path.id).fits_octets.get();
+      if (fits != 0) mtu[path.id] = static_cast<uint16_t>(std::min<uint64_t>(mtu[path.id], fits));
+    }
+    return mtu;
+  }
+
   // All paths as they are now, without prices: those are each client's.
-  std::vector<PathState> states(const std::array<uint16_t, dataplane::kPathsMax>& mtu) const {
+  std::vector<PathState> states(
+      const std::array<uint16_t, dataplane::kPathsMax>& configured_mtu) const {
+    const auto mtu = fitting(configured_mtu);
     std::vector<PathState> states;
     for (const PathConfig& path : config_.peer.paths) {
       const UplinkConfig& uplink = *config_.find_uplink(path.uplink);

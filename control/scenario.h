@@ -39,12 +39,13 @@ struct PathState {
   double rtt_ms = 0;  // smoothed; 0 when not yet measured
   double rtt_min_ms = 0;
   double rtt_variation_ms = 0;
-  double loss_up = 0, loss_down = 0;            // 0..1
-  double availability = 0;                      // 0..1, share of the last minute alive
+  double pto_ms = 0;                  // after which what is not acknowledged is sent again
+  double loss_up = 0, loss_down = 0;  // 0..1
+  double availability = 0;            // 0..1, share of the last minute alive
   uint64_t rate_up_bps = 0, rate_down_bps = 0;  // contracted, or found
   uint64_t delivered_bps = 0;                   // in the last second, to the peer
   double queue_up_ms = 0, queue_down_ms = 0;    // one-way delay above its least: what queues add
-  uint32_t mtu = 1500;
+  uint32_t mtu = 1500;  // what arrives, where that was found to be less than configured
   // What the client pays for an octet on this path, in 10^-18 currency units, by its tariff.
   Uint128 price_attos_per_octet = 0;
 };

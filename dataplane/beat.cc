@@ -91,6 +91,7 @@ void PathMeasure::write(PathTelemetry& telemetry, bool alive) const {
   telemetry.alive.set(alive ? 1 : 0);
   telemetry.suspected.set(suspected() ? 1 : 0);
   telemetry.rtt_ns.set(rtt_ns_);
+  telemetry.pto_ns.set(pto_ns());
   telemetry.rtt_variation_ns.set(rtt_variation_ns_);
   telemetry.rtt_min_ns.set(rtt_min_.any() ? rtt_min_.get() : 0);
   telemetry.received.set(received_);

@@ -51,6 +51,8 @@ struct PathTelemetry {
   Counter rtt_ns;     // smoothed, RFC 9002 5.3; 0: not measured
   Counter rtt_variation_ns;
   Counter rtt_min_ns;     // of the last ten seconds
+  Counter pto_ns;         // RFC 9002 6.2.1
+  Counter fits_octets;    // the largest outer packet that is believed to arrive
   Counter received;       // segments and beats accepted from the path in this session
   Counter expected;       // how many were sent meanwhile, by their packet numbers
   Counter peer_received;  // the same as the peer sees it

@@ -62,6 +62,7 @@ void keep_path(Context& context, uint8_t p, const Path& path) {
   const bool alive = path.reachable && measure.alive(context.now_ns);
   context.alive = static_cast<uint16_t>(alive ? context.alive | bit : context.alive & ~bit);
   measure.write(context.telemetry[p], alive);
+  context.telemetry[p].fits_octets.set(std::min(path.mtu, context.fits[p].limit(context.now_ns)));
   context.telemetry[p].capacity_bps.set(context.capacities[p].found());
   keep_flight(context, p, alive);
   if (path.in_use) measure.hurry(context.now_ns, kBeatInUseNs);

@@ -5,6 +5,7 @@
 
 #include "control/compile.h"
 #include "dataplane/pace.h"
+#include "dataplane/wire.h"
 #include "tests/control/paths.h"
 
 namespace anabranch::control {
@@ -335,6 +336,15 @@ TEST(Preference, ReplacesAPlanForAWeightThatChangedByMoreThanATwentieth) {
   EXPECT_TRUE(worth_replacing(Scenario{}, now)) << "nothing is in force yet";
   next = *prefer(three_links(), {.treatment = {.urgent = dscp_set(46)}}, {}, "EUR").preferred;
   EXPECT_TRUE(worth_replacing(now, next)) << "the profile has changed";
+}
+
+TEST(APlan, TakesWhatFitsItsWidestPathAndMakesConnectionsFitTheNarrowest) {
+  Carriage carriage;
+  carriage.weights = {0, 1, 0, 1, 1};
+  const auto plan = compile(carriage, 1, 2, {0, 1500, 576, 1400, 1492});
+  EXPECT_EQ(plan->inner_mtu, 1500 - dataplane::kSegmentOverhead);
+  EXPECT_EQ(plan->whole_mtu, 1400 - dataplane::kSegmentOverhead);
+  EXPECT_EQ(compile(Carriage{}, 1, 2, {})->inner_mtu, 0) << "the house's sends nothing";
 }
 
 }  // namespace

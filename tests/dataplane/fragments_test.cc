@@ -89,6 +89,7 @@ TEST_F(Fragments, AreTheOnlyWayForLargePacketsOverABlackHoleThatWasFoundOut) {
     a().host_sends(datagram(n, 1200).ip());
     run_for(300 * kMillisecond);
   }
+  EXPECT_LE(a().worker->telemetry(2).fits_octets.get(), Fit::kAlways);
   b().hosts_received();
   a().host_sends(datagram(0, 1200).ip());
   run_for(100 * kMillisecond);
