@@ -8,7 +8,8 @@ namespace {
 
 constexpr double kLeastPace = 100e3;
 constexpr double kMostPace = 100e9;
-constexpr double kHeld = 0.985;  // of the capacity, while nothing is tried
+constexpr double kHeld = 0.985;    // of the capacity, while nothing is tried
+constexpr double kOverflow = 0.1;  // of a round is lost: more than a bad link loses twice in a row
 constexpr double kLeastGain = 1.0 / 16;
 constexpr uint64_t kProbeEveryNs = 1'000'000'000;
 constexpr uint64_t kDelayWindowNs = 10'000'000'000;
@@ -38,11 +39,22 @@ bool Capacity::loses(const Finding& f) {
 }
 
 // The link was busy with what we sent: it has a queue, or drops.
-bool Capacity::is_full(const Finding& f) {
-  const double before = std::exchange(arrived_with_queue_, has_queue(f) ? f.arrived : 0);
+bool Capacity::is_full(Finding& f) {
+  // What comes in bursts at a pace that was never used up may overflow a link all the same; it
+  // carries the most that ever arrived in a round.
+  overflows_ = f.lost_share > kOverflow ? overflows_ + 1 : 0;
+  if (!found_ && overflows_ > 1) {
+    f.arrived = std::max(f.arrived, capacity_);
+    return true;
+  }
+  const double before = std::exchange(arrived_with_queue_, has_queue(f) ? f.arrived_late : 0);
   if (!has_queue(f)) return loses(f);
-  // Who is not held back sends no two rounds alike; a busy link does.
-  if (!f.used_up) return f.arrived > 0.98 * before && f.arrived < 1.02 * before;
+  // Who is not held back sends no two rounds alike; a link that was busy while its queue stood, in
+  // the second half, does.
+  if (!f.used_up) {
+    f.arrived = f.arrived_late;
+    return f.arrived > 0.97 * before && f.arrived < 1.03 * before;
+  }
   if (f.arrived < 0.98 * pace_ * passes_) return true;
   // All came that we sent; but the queue may be growing slowly.
   if (mode_ != Mode::drain) return f.queue_ns > 4 * kQueueNs;
@@ -63,7 +75,7 @@ void Capacity::hold(const Finding& f) {
   pace_ = capacity_ * std::clamp(1 - f.queue_ns / f.expected_ns, 0.5, 0.95);
 }
 
-void Capacity::decide(const Finding& f, uint64_t now_ns) {
+void Capacity::decide(Finding f, uint64_t now_ns) {
   if (is_full(f)) {
     hold(f);
   } else if (mode_ == Mode::drain) {
@@ -99,20 +111,33 @@ void Capacity::reported(const Report& report) {
   if (!round_.counts) {
     round_.counts = true;
     round_.since_ns = report.received_ns;
-    arrived_octets_ = 0;
+    arrived_octets_ = lost_octets_ = 0;
     return;
   }
   const uint64_t enough_ns = round_ns(report.rtt_ns);
   const uint64_t counted_ns = report.received_ns - round_.since_ns;
-  if (counted_ns >= enough_ns / 2) round_.least_late = std::min(round_.least_late, delay);
+  if (counted_ns >= enough_ns / 2) {
+    round_.least_late = std::min(round_.least_late, delay);
+    if (round_.late_ns == 0) {
+      round_.late_ns = report.received_ns;
+      round_.octets_before = arrived_octets_;
+    }
+  }
   if (counted_ns < enough_ns || static_cast<int64_t>(counted_ns) < 0) return;
   const double sent =
       static_cast<double>(sent_octets_) * 8e9 / static_cast<double>(report.now_ns - round_.from_ns);
+  const auto rate = [](uint64_t octets, uint64_t ns) {
+    return ns == 0 ? 0 : static_cast<double>(octets) * 8e9 / static_cast<double>(ns);
+  };
+  const auto all = static_cast<double>(std::max<uint64_t>(1, lost_octets_ + arrived_octets_));
   decide({.sent = sent,
-          .arrived = static_cast<double>(arrived_octets_) * 8e9 / static_cast<double>(counted_ns),
+          .arrived = rate(arrived_octets_, counted_ns),
+          .arrived_late =
+              rate(arrived_octets_ - round_.octets_before, report.received_ns - round_.late_ns),
           .queue_ns = static_cast<double>(round_.least_late - least_delay_.get()),
           .expected_ns = static_cast<double>(report.rtt_ns + enough_ns),
-          .used_up = sent > 0.97 * pace_},
+          .used_up = sent > 0.97 * pace_,
+          .lost_share = static_cast<double>(lost_octets_) / all},
          report.now_ns);
   begin_round(report);
 }

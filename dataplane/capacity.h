@@ -4,7 +4,8 @@
 // The pace is held for a round: until what was sent at it has arrived for long enough to count. A
 // queue that stands at the round's end shows that the link was busy all the while, so what arrived
 // in the round is what it carries; so does loss that came with a higher pace, where a policer keeps
-// no queue. Until either was met the pace stays at twice of what arrives. Then the capacity is
+// no queue; and two rounds of which a tenth was lost, where bursts overflow a link at a pace that
+// is never used up. Until any was met the pace stays at twice of what arrives. Then the capacity is
 // known and held a little below; every second a little more is tried, and as long as that is used
 // up and arrives, twice as much more. (Delivered rate by time of arrival as in BBR,
 // draft-cardwell-iccrg-bbr; delay as the brake as in Vegas, but a delay that does not fall when we
@@ -32,6 +33,7 @@ class Capacity {
 
   void sent(uint32_t octets) { sent_octets_ += octets; }
   void arrived(uint32_t octets) { arrived_octets_ += octets; }
+  void lost(uint32_t octets) { lost_octets_ += octets; }
 
   // An acknowledgement was worked in.
   struct Report {
@@ -51,22 +53,27 @@ class Capacity {
     uint64_t from_ns = 0;
     bool counts = false;  // one of those has arrived, at `since_ns` of the peer's clock
     uint64_t since_ns = 0;
-    int64_t least_late = INT64_MAX;  // in its second half
+    // Its second half.
+    uint64_t late_ns = 0;  // begins, by the peer's clock; 0: not yet
+    uint64_t octets_before = 0;
+    int64_t least_late = INT64_MAX;
   };
   // What a round showed.
   struct Finding {
     double sent = 0, arrived = 0;  // bits a second
+    double arrived_late = 0;       // … in the second half
     double queue_ns = 0;
     double expected_ns = 0;  // how long the next will take
     bool used_up = false;    // we sent all that the pace allowed
+    double lost_share = 0;
   };
 
   bool has_queue(const Finding& f) const { return f.queue_ns > kQueueNs + 2 * packet_ns(); }
   double packet_ns() const { return kPacketBits / pace_ * 1e9; }
   uint64_t round_ns(uint64_t rtt_ns) const;
   bool loses(const Finding& f);
-  void decide(const Finding& f, uint64_t now_ns);
-  bool is_full(const Finding& f);
+  void decide(Finding f, uint64_t now_ns);
+  bool is_full(Finding& f);
   void hold(const Finding& f);
   void begin_round(const Report& report);
 
@@ -81,6 +88,8 @@ class Capacity {
   double passes_ = 1;  // the part of what we send that arrives when the link is not full
   bool found_ = false;
   bool lost_before_ = false;
+  uint64_t lost_octets_ = 0;       // in this round
+  uint32_t overflows_ = 0;         // rounds in a row of which much was lost
   double arrived_with_queue_ = 0;  // in the round before; 0: it had none
   Mode mode_ = Mode::probe;
   Round round_;

@@ -54,6 +54,7 @@ void repair(Context& context, uint8_t p, Sent& sent) {
   sent.fate = Fate::lost;
   flight.octets -= sent.octets;
   context.fits[p].lost(sent.octets, context.now_ns);
+  context.capacities[p].lost(sent.octets + context.plans->paths().paths[p].link_overhead);
   Segment segment = sent.segment;
   sent.segment.clear = nullptr;
   if (segment.clear == nullptr || is_too_late(context, segment) || !context.repairs.put(segment)) {
