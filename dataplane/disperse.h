@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "dataplane/plan.h"
+#include "dataplane/serial.h"
 
 namespace anabranch::dataplane {
 
@@ -22,10 +23,6 @@ struct Shares {
   uint16_t usable = 0;      // the paths that took part last time
   std::array<uint64_t, kPathsMax> time{};
 };
-
-inline bool is_before(uint64_t a, uint64_t b) {
-  return static_cast<int64_t>(a - b) < 0;
-}
 
 // The path for a segment of `octets` on the wire; 0 when no path of the plan is in `alive`.
 // Cost: 12 cycles with 3 paths, 45 with 8 (bench/disperse_bench).

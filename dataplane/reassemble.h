@@ -16,6 +16,7 @@
 #include <span>
 
 #include "dataplane/bounds.h"
+#include "dataplane/serial.h"
 
 namespace anabranch::dataplane {
 
@@ -88,8 +89,7 @@ class Reassembler {
     if (held_ == 0) return;
     for (uint16_t n = 0; n < kPackets / 16; ++n, cursor_ = (cursor_ + 1) % kPackets) {
       Partial& partial = partials_[cursor_];
-      if (partial.packet != nullptr && static_cast<int64_t>(now - partial.deadline) >= 0)
-        drop(take(partial));
+      if (partial.packet != nullptr && !is_before(now, partial.deadline)) drop(take(partial));
     }
   }
   template <typename Drop>
@@ -105,7 +105,7 @@ class Reassembler {
   static bool is_sooner_free(const Partial& a, const Partial& b) {
     if (a.packet == nullptr || b.packet == nullptr)
       return a.packet == nullptr && b.packet != nullptr;
-    return static_cast<int64_t>(a.deadline - b.deadline) < 0;
+    return is_before(a.deadline, b.deadline);
   }
   std::span<Partial> set_of(const Name& name) {
     const uint32_t set = (name.sn + 31u * name.lane + name.receiver_index) % (kPackets / kWays);

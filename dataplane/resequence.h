@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "dataplane/bounds.h"
+#include "dataplane/serial.h"
 
 namespace anabranch::dataplane {
 
@@ -130,7 +131,6 @@ class Resequencer {
     std::array<uint16_t, kWindowSize / kPageSize> pages{};  // 1-based; 0: nothing is there
   };
 
-  static bool is_before(uint64_t a, uint64_t b) { return static_cast<int64_t>(a - b) < 0; }
   Window& window(const Lane& lane) { return windows_[lane.window - 1u]; }
   static uint16_t& page_of(Window& w, uint32_t sn) { return w.pages[(sn & kMask) / kPageSize]; }
   bool has(const Window& w, uint32_t sn) const {
