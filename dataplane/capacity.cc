@@ -38,46 +38,43 @@ bool Capacity::loses(const Finding& f) {
   return mode_ == Mode::probe || std::exchange(lost_before_, true);
 }
 
-// The link was busy with what we sent: it has a queue, or drops.
-bool Capacity::is_full(Finding& f) {
+// What the link carried if it was busy with what we sent: it has a queue, or drops. 0: it was not.
+double Capacity::full_at(const Finding& f) {
   // What comes in bursts at a pace that was never used up may overflow a link all the same; it
   // carries the most that ever arrived in a round.
   overflows_ = f.lost_share > kOverflow ? overflows_ + 1 : 0;
-  if (!found_ && overflows_ > 1) {
-    f.arrived = std::max(f.arrived, capacity_);
-    return true;
-  }
+  if (!found_ && overflows_ > 1) return std::max(f.arrived, capacity_);
   const double before = std::exchange(arrived_with_queue_, has_queue(f) ? f.arrived_late : 0);
-  if (!has_queue(f)) return loses(f);
+  if (!has_queue(f)) return loses(f) ? f.arrived : 0;
   // Who is not held back sends no two rounds alike; a link that was busy while its queue stood, in
   // the second half, does.
   if (!f.used_up) {
-    f.arrived = f.arrived_late;
-    return f.arrived > 0.97 * before && f.arrived < 1.03 * before;
+    const bool alike = f.arrived_late > 0.97 * before && f.arrived_late < 1.03 * before;
+    return alike ? f.arrived_late : 0;
   }
-  if (f.arrived < 0.98 * pace_ * passes_) return true;
+  if (f.arrived < 0.98 * pace_ * passes_) return f.arrived;
   // All came that we sent; but the queue may be growing slowly.
-  if (mode_ != Mode::drain) return f.queue_ns > 4 * kQueueNs;
+  if (mode_ != Mode::drain) return f.queue_ns > 4 * kQueueNs ? f.arrived : 0;
   // A busy link carries more than we send while its queue gets shorter; if this one does not, it is
   // the path that has become longer.
-  const bool longer = f.arrived < 1.03 * pace_;
-  if (longer) least_delay_ = {};
-  return !longer;
+  if (f.arrived >= 1.03 * pace_) return f.arrived;
+  least_delay_ = {};
+  return 0;
 }
 
-void Capacity::hold(const Finding& f) {
+void Capacity::hold(double carried, const Finding& f) {
   // Two rounds of a busy link differ by little more than their ends.
-  const bool confirms = found_ && f.arrived > 0.95 * capacity_ && f.arrived < 1.05 * capacity_;
-  capacity_ = confirms ? (capacity_ + f.arrived) / 2 : f.arrived;
+  const bool confirms = found_ && carried > 0.95 * capacity_ && carried < 1.05 * capacity_;
+  capacity_ = confirms ? (capacity_ + carried) / 2 : carried;
   found_ = true;
   gain_ = kLeastGain;
   mode_ = Mode::drain;
   pace_ = capacity_ * std::clamp(1 - f.queue_ns / f.expected_ns, 0.5, 0.95);
 }
 
-void Capacity::decide(Finding f, uint64_t now_ns) {
-  if (is_full(f)) {
-    hold(f);
+void Capacity::decide(const Finding& f, uint64_t now_ns) {
+  if (const double carried = full_at(f); carried > 0) {
+    hold(carried, f);
   } else if (mode_ == Mode::drain) {
     mode_ = Mode::cruise;
     probe_at_ns_ = now_ns + kProbeEveryNs;

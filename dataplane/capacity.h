@@ -72,9 +72,9 @@ class Capacity {
   double packet_ns() const { return kPacketBits / pace_ * 1e9; }
   uint64_t round_ns(uint64_t rtt_ns) const;
   bool loses(const Finding& f);
-  void decide(Finding f, uint64_t now_ns);
-  bool is_full(Finding& f);
-  void hold(const Finding& f);
+  void decide(const Finding& f, uint64_t now_ns);
+  double full_at(const Finding& f);
+  void hold(double carried, const Finding& f);
   void begin_round(const Report& report);
 
   static constexpr double kPacketBits = 1538 * 8;

@@ -19,7 +19,8 @@ class ALink : public ::testing::Test {
   double rate = 50e6;
   uint64_t delay = 20 * kMs, jitter = 0, queue = 80 * kMs;
   double loss = 0;
-  double offered = 1e12;  // bits a second
+  double offered = 1e12;          // bits a second
+  uint64_t every = 1, burst = 0;  // it comes in bursts of so long, so often; 0: steadily
 
   void run_for(uint64_t ns) {
     for (const uint64_t end = now_ + ns; now_ < end; now_ += kMs / 4) {
@@ -44,13 +45,17 @@ class ALink : public ::testing::Test {
   uint64_t bits_ns(double bps) const { return static_cast<uint64_t>(kOctets * 8e9 / bps); }
 
   void send() {
+    if (burst != 0 && now_ % every >= burst) return;
     while (pace_.is_free(now_) && offered_at_ <= now_) {
       pace_.take(kOctets, capacity_.pace(), now_);
       capacity_.sent(kOctets);
       offered_at_ = std::max(offered_at_, now_ - std::min(now_, kMs)) + bits_ns(offered);
       const Packet packet{next_++, now_, 0};
       free_at_ = std::max(free_at_, now_);
-      if (free_at_ - now_ > queue || chance_(random_) < loss) continue;
+      if (free_at_ - now_ > queue || chance_(random_) < loss) {
+        missing_.push_back(packet.number);
+        continue;
+      }
       free_at_ += bits_ns(rate);
       const auto more = static_cast<uint64_t>(chance_(random_) * static_cast<double>(jitter));
       last_arrival_ = std::max(last_arrival_, free_at_ + delay + more);
@@ -66,6 +71,9 @@ class ALink : public ::testing::Test {
       capacity_.arrived(kOctets);
     }
     if (largest.arrives_ns == 0) return;
+    for (; !missing_.empty() && missing_.front() < largest.number; missing_.pop_front()) {
+      capacity_.lost(kOctets);
+    }
     constexpr uint64_t kOtherClock = 77 * kSecond;
     capacity_.reported({.largest = largest.number,
                         .sent_ns = largest.sent_ns,
@@ -78,6 +86,7 @@ class ALink : public ::testing::Test {
   Capacity capacity_;
   Pace pace_;
   std::deque<Packet> under_way_;
+  std::deque<uint64_t> missing_;
   std::mt19937_64 random_{1};
   std::uniform_real_distribution<> chance_{0, 1};
   uint64_t now_ = kSecond, next_ = 0, free_at_ = 0, last_arrival_ = 0, offered_at_ = 0;
@@ -133,6 +142,22 @@ TEST_F(ALink, ThatLosesByChanceIsNotTakenForFull) {
   run_for(3 * kSecond);
   expect_found(0.93, 1.01);
   EXPECT_GE(sent_bps(10 * kSecond), 0.92 * rate);
+}
+
+// What a slow path gets when the fast ones are busy comes in bursts, which use up no round's pace.
+TEST_F(ALink, ThatBurstsOverflowIsFoundByWhatItDrops) {
+  every = 60 * kMs, burst = 36 * kMs;
+  queue = 5 * kMs;
+  run_for(3 * kSecond);
+  expect_found(0.93, 1.01);
+}
+
+// A burst's queue stands at the end of a round that was idle before it.
+TEST_F(ALink, ThatBurstsFillIsFoundByWhatItCarriesFromItsQueue) {
+  every = 60 * kMs, burst = 36 * kMs;
+  queue = 20 * kMs;
+  run_for(3 * kSecond);
+  expect_found(0.93, 1.01);
 }
 
 TEST_F(ALink, ThatVariesInDelayIsFound) {
