@@ -15,21 +15,25 @@ uint32_t next_generation() {
   return ++generation;
 }
 
-uint32_t mask_of(const Prefix& prefix) {
-  return prefix.length == 0 ? 0 : UINT32_MAX << (32 - prefix.length);
+// "icmp" is what its family calls so.
+uint8_t protocol_of(const TrafficRule& r) {
+  constexpr uint8_t kIcmp = 1, kIcmpv6 = 58;
+  return r.protocol == kIcmp && !r.source.is_ipv4() ? kIcmpv6 : r.protocol;
 }
 
-dataplane::Rule compile_rule(const TrafficRule& r, uint16_t slot) {
-  dataplane::Rule rule;
-  rule.source_mask = mask_of(r.source);
-  rule.source = r.source.address.value & rule.source_mask;
-  rule.destination_mask = mask_of(r.destination);
-  rule.destination = r.destination.address.value & rule.destination_mask;
+// `Number`: as long as an address of the family.
+template <typename Key, typename Number>
+dataplane::RuleOf<Key, Number> compile_rule(const TrafficRule& r, uint16_t slot) {
+  dataplane::RuleOf<Key, Number> rule;
+  rule.source_mask = dataplane::mask_of<Number>(r.source.length);
+  rule.source = static_cast<Number>(r.source.address.value) & rule.source_mask;
+  rule.destination_mask = dataplane::mask_of<Number>(r.destination.length);
+  rule.destination = static_cast<Number>(r.destination.address.value) & rule.destination_mask;
   rule.source_port_from = r.source_port_from;
   rule.source_port_to = r.source_port_to;
   rule.destination_port_from = r.destination_port_from;
   rule.destination_port_to = r.destination_port_to;
-  rule.protocol = r.protocol;
+  rule.protocol = protocol_of(r);
   rule.dscp = r.dscp ? static_cast<int8_t>(*r.dscp) : int8_t{-1};
   rule.slot = slot;
   return rule;
@@ -137,17 +141,27 @@ std::vector<TrafficRule> mirrored(const std::vector<TrafficRule>& rules) {
 }
 
 std::unique_ptr<const dataplane::Ruleset> compile(const std::vector<SlotRules>& services) {
-  std::vector<std::pair<uint64_t, dataplane::Rule>> ranked;
+  struct Ranked {
+    uint64_t speciality;
+    const TrafficRule* rule;
+    uint16_t slot;
+  };
+  std::vector<Ranked> ranked;
   for (const SlotRules& service : services) {
-    for (const TrafficRule& rule : service.rules) {
-      ranked.emplace_back(speciality(rule), compile_rule(rule, service.slot));
-    }
+    for (const TrafficRule& rule : service.rules)
+      ranked.push_back({speciality(rule), &rule, service.slot});
   }
   std::stable_sort(ranked.begin(), ranked.end(),
-                   [](const auto& a, const auto& b) { return a.first > b.first; });
+                   [](const Ranked& a, const Ranked& b) { return a.speciality > b.speciality; });
   auto ruleset = std::make_unique<dataplane::Ruleset>();
   ruleset->epoch = next_generation();
-  for (const auto& [rank, rule] : ranked) ruleset->rules.push_back(rule);
+  for (const auto& [rank, rule, slot] : ranked) {
+    if (rule->source.is_ipv4()) {
+      ruleset->rules.push_back(compile_rule<dataplane::FlowKey, uint32_t>(*rule, slot));
+    } else {
+      ruleset->rules6.push_back(compile_rule<dataplane::FlowKey6, dataplane::Uint128>(*rule, slot));
+    }
+  }
   return ruleset;
 }
 

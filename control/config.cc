@@ -15,6 +15,7 @@ namespace anabranch::control {
 namespace {
 
 constexpr const char* kAddress = "an IPv4 address such as \"10.1.1.1\"";
+constexpr const char* kAddress6 = "an IPv6 address such as \"2001:db8:1::1\"";
 constexpr const char* kPrefixes = "a list of prefixes such as [\"10.10.0.0/24\"], host bits zero";
 constexpr const char* kRate = "a rate such as \"100 Mbit/s\", or \"auto\"";
 constexpr const char* kName = "a name of 1 to 32 characters out of a-z, 0-9 and -";
@@ -68,19 +69,32 @@ bool is_mac(const std::string& text) {
   return right;
 }
 
-// "10.1.1.1/30": our address and the network it is in.
+struct InNetwork {
+  Ip address;
+  Prefix network;
+};
+
+// "10.1.1.1/30": an address and the network it is in. `any`: all addresses of its family.
+template <typename Parse>
+auto in_network(Parse parse, const char* any) {
+  return [parse, any](std::string_view text) -> std::optional<InNetwork> {
+    const size_t slash = text.find('/');
+    if (slash == std::string_view::npos) return std::nullopt;
+    const auto address = parse(text.substr(0, slash));
+    const auto length = parse_prefix(any + std::string(text.substr(slash)));
+    if (!address || !length || length->length == 0) return std::nullopt;
+    const Prefix network{*address, length->length};
+    return InNetwork{*address, {{address->value & network.mask()}, network.length}};
+  };
+}
+
 void read_device_address(TableReader& t, PortConfig& port) {
-  constexpr const char* kExpected = "our address and the network's length, such as \"10.1.1.1/30\"";
-  const std::string text = t.text("network_address", kExpected);
-  if (text.empty()) return;
-  const size_t slash = text.find('/');
-  const auto address = parse_ipv4(text.substr(0, slash));
-  const auto any =
-      slash == std::string::npos ? std::nullopt : parse_prefix("0.0.0.0" + text.substr(slash));
-  if (!address || !any || any->length == 0)
-    return t.wrong("network_address", "\"" + text + "\"", kExpected);
-  port.address = *address;
-  port.network = Prefix{{address->value & (UINT32_MAX << (32 - any->length))}, any->length};
+  const auto read =
+      t.parsed("network_address", "our address and the network's length, such as \"10.1.1.1/30\"",
+               in_network(parse_ipv4, "0.0.0.0"));
+  if (!read) return;
+  port.address = read->address;
+  port.network = read->network;
 }
 
 PortConfig read_port(TableReader& t) {
@@ -117,10 +131,23 @@ void read_dataplane(TableReader t, Config& c) {
   t.finish();
 }
 
+// Hosts are answered from it.
+void read_device_address6(TableReader& t, Config& c) {
+  const auto read =
+      t.parsed("network_address_ipv6",
+               "our IPv6 address and the network's length, such as \"2001:db8:1::1/64\"",
+               in_network(parse_ipv6, "::"), c.has_ipv6_hosts());
+  if (!read) return;
+  c.lan.address6 = read->address;
+  c.lan.network6 = read->network;
+}
+
 void read_lan(TableReader t, Config& c) {
   c.lan = read_port(t);
   c.lan_prefixes = read_prefixes(t, "prefixes");
   c.lan_gateway = t.parsed("gateway", kAddress, parse_ipv4, false);
+  c.lan_gateway6 = t.parsed("gateway_ipv6", kAddress6, parse_ipv6, false);
+  if (!c.lan.device.empty()) read_device_address6(t, c);
   t.finish();
 }
 
@@ -191,7 +218,7 @@ void read_paths(TableReader& peer, Config& c) {
     // Learnt from what comes, where there is a way to send to any address.
     const UplinkConfig* over = c.find_uplink(path.uplink);
     const bool learnt = c.peer.role == SessionRole::listen && over != nullptr && over->gateway;
-    path.peer_address = t.parsed("address", kAddress, parse_ipv4, !learnt).value_or(Ipv4{});
+    path.peer_address = t.parsed("address", kAddress, parse_ipv4, !learnt).value_or(Ip{});
     const auto clash = [&](auto same) {
       return std::any_of(c.peer.paths.begin(), c.peer.paths.end(), same);
     };
@@ -269,7 +296,7 @@ void read_api(TableReader t, Config& c) {
       t.parsed("listen", "an address and port such as \"127.0.0.1:8080\"", parse_endpoint, false);
   c.api_listen = listen.value_or(c.api_listen);
   c.api_insecure_cleartext = read_consent(t, "insecure_cleartext");
-  if (c.api_listen.address.value >> 24 != 127 && !c.api_insecure_cleartext) {
+  if (!c.api_listen.address.is_loopback() && !c.api_insecure_cleartext) {
     t.wrong("listen",
             to_string(c.api_listen) + " can be reached by others, without encryption or password",
             "an address in 127.0.0.0/8, or insecure_cleartext = true");
@@ -299,6 +326,11 @@ void read_billing(TableReader t, Config& c) {
 }
 
 }  // namespace
+
+bool Config::has_ipv6_hosts() const {
+  return std::any_of(lan_prefixes.begin(), lan_prefixes.end(),
+                     [](const Prefix& prefix) { return !prefix.is_ipv4(); });
+}
 
 const UplinkConfig* Config::find_uplink(std::string_view wanted) const {
   const auto found = std::find_if(uplinks.begin(), uplinks.end(),

@@ -14,37 +14,10 @@
 
 #include <tl/expected.hpp>
 
+#include "control/addresses.h"
 #include "dataplane/cipher.h"
 
 namespace anabranch::control {
-
-// An IPv4 address in host byte order, and a prefix of such.
-struct Ipv4 {
-  uint32_t value = 0;
-  auto operator<=>(const Ipv4&) const = default;
-};
-struct Prefix {
-  Ipv4 address;
-  uint8_t length = 0;
-  bool contains(Ipv4 a) const {
-    return length == 0 || ((a.value ^ address.value) >> (32 - length)) == 0;
-  }
-  bool contains(const Prefix& p) const { return p.length >= length && contains(p.address); }
-  auto operator<=>(const Prefix&) const = default;
-};
-struct Endpoint {
-  Ipv4 address;
-  uint16_t port = 0;
-  auto operator<=>(const Endpoint&) const = default;
-};
-std::optional<Ipv4> parse_ipv4(std::string_view text);
-// "10.10.0.0/24"; host bits must be zero.
-std::optional<Prefix> parse_prefix(std::string_view text);
-// "10.10.0.1:8080"
-std::optional<Endpoint> parse_endpoint(std::string_view text);
-std::string to_string(Ipv4 address);
-std::string to_string(const Prefix& prefix);
-std::string to_string(const Endpoint& endpoint);
 
 // A port: either a kernel interface that is shared with the kernel (AF_PACKET), or a DPDK device
 // that DPDK alone owns (virtual device arguments such as "net_ring0", or a PCI address).
@@ -52,10 +25,12 @@ struct PortConfig {
   std::string interface;  // shared port; empty when `device` is given
   std::string device;     // DPDK device
   // Only with `device`: what the kernel would otherwise tell.
-  std::optional<Prefix> network;  // address/length as written, host bits kept in `address`
-  std::optional<Ipv4> address;    // our address on the port
-  std::string next_hop_mac;       // "02:00:00:00:00:01", where everything is sent
-  uint16_t mtu = 1500;            // IP MTU, 576..1500 (shared: read from the kernel)
+  std::optional<Prefix> network;   // that `address` is in
+  std::optional<Ip> address;       // our address on the port
+  std::optional<Prefix> network6;  // the same of IPv6; the LAN's only
+  std::optional<Ip> address6;
+  std::string next_hop_mac;  // "02:00:00:00:00:01", where everything is sent
+  uint16_t mtu = 1500;       // IP MTU, 576..1500 (shared: read from the kernel)
 };
 
 struct UplinkConfig {
@@ -70,14 +45,14 @@ struct UplinkConfig {
   // What a packet takes of the rate besides itself; by default Ethernet's header, FCS, preamble and
   // gap.
   uint16_t link_overhead = 38;
-  std::optional<Ipv4> gateway;  // next hop when the peer is not on the link
+  std::optional<Ip> gateway;  // next hop when the peer is not on the link
 };
 
 // One uplink to one peer. `id` is the number on the wire, the same at both gateways.
 struct PathConfig {
   uint8_t id = 0;  // 1..15
   std::string uplink;
-  Ipv4 peer_address;  // 0.0.0.0: learnt from what comes (listening side only)
+  Ip peer_address;  // none: learnt from what comes (listening side only)
 };
 
 enum class SessionRole : uint8_t { connect, listen };
@@ -116,13 +91,14 @@ struct Config {
   // [lan]
   PortConfig lan;
   std::vector<Prefix> lan_prefixes;  // clients (or servers) behind this gateway
-  std::optional<Ipv4> lan_gateway;   // next hop for prefixes not on the LAN itself
+  std::optional<Ip> lan_gateway;     // next hop for prefixes not on the LAN itself
+  std::optional<Ip> lan_gateway6;    // … of IPv6
 
   std::vector<UplinkConfig> uplinks;  // 1..8
   PeerConfig peer;
 
   // [api]
-  Endpoint api_listen{Ipv4{0x7f000001}, 8080};
+  Endpoint api_listen{Ip::v4(0x7f000001), 8080};
   bool api_insecure_cleartext = false;  // needed for any address but 127.0.0.0/8
 
   // [billing]
@@ -130,6 +106,7 @@ struct Config {
 
   std::string documents_dir;  // profiles/, tariffs/ and clients/ as *.json
 
+  bool has_ipv6_hosts() const;  // behind this gateway
   const UplinkConfig* find_uplink(std::string_view name) const;
 };
 

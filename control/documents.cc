@@ -17,6 +17,8 @@ using nlohmann::json;
 
 constexpr const char* kId = "1 to 64 characters out of a-z, 0-9 and -";
 constexpr const char* kPrefix = "a prefix such as \"10.10.0.0/24\", host bits zero";
+constexpr const char* kPrefix6 =
+    "a prefix such as \"2001:db8:1::/48\", host bits zero, as source is IPv6";
 constexpr const char* kRate = "a rate such as \"50 Mbit/s\"";
 constexpr const char* kPorts = "a port or a range such as \"80\" or \"1000-2000\"";
 constexpr const char* kStandings = "\"prefer\", \"allow\", \"avoid\" or \"never\" by name";
@@ -207,8 +209,15 @@ Parsed<Profile> parse_profile(const json& document) {
 
 TrafficRule read_rule(JsonReader& r) {
   TrafficRule rule;
-  rule.source = r.parsed("source", kPrefix, parse_prefix).value_or(Prefix{});
-  rule.destination = r.parsed("destination", kPrefix, parse_prefix, false).value_or(Prefix{});
+  const auto given = r.parsed("source", kPrefix, parse_prefix);
+  rule.source = given.value_or(Prefix{Ip::v4(0), 0});
+  const bool ipv4 = rule.source.is_ipv4();
+  const auto of_its_family = [&](const std::string& text) {
+    const auto prefix = parse_prefix(text);
+    return !given || (prefix && prefix->is_ipv4() == ipv4) ? prefix : std::nullopt;
+  };
+  rule.destination = r.parsed("destination", ipv4 ? kPrefix : kPrefix6, of_its_family, false)
+                         .value_or(Prefix{ipv4 ? Ip::v4(0) : Ip{}, 0});
   rule.protocol = r.parsed(
                        "protocol", "\"tcp\", \"udp\" or \"icmp\"",
                        [](const std::string& text) { return by_name(kProtocols, text); }, false)

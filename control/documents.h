@@ -63,8 +63,8 @@ struct Profile {
 // Which packets: all given fields must match. Source is the client's side.
 struct TrafficRule {
   Prefix source;         // must lie within the client's prefixes
-  Prefix destination;    // default 0.0.0.0/0
-  uint8_t protocol = 0;  // 0 any, 6 "tcp", 17 "udp", 1 "icmp"
+  Prefix destination;    // of the same family; default: everything
+  uint8_t protocol = 0;  // 0 any, 6 "tcp", 17 "udp", 1 "icmp", of its family
   uint16_t source_port_from = 0, source_port_to = 65535;
   uint16_t destination_port_from = 0, destination_port_to = 65535;
   std::optional<uint8_t> dscp;  // 0..63

@@ -100,7 +100,14 @@ Gateway::Status Gateway::check_interfaces() {
   for (const UplinkConfig& uplink : config_.uplinks) all.push_back(&uplink.port);
   for (const PortConfig* port : all) {
     if (port->interface.empty()) continue;
-    if (auto facts = interface_facts(port->interface); !facts) return tl::unexpected(facts.error());
+    const auto facts = interface_facts(port->interface);
+    if (!facts) return tl::unexpected(facts.error());
+    if (port == &config_.lan && config_.has_ipv6_hosts() && !facts->address6.is_given()) {
+      return tl::unexpected("interface " + port->interface +
+                            " has no IPv6 address, but lan.prefixes has IPv6 ones (ip address add "
+                            "… dev " +
+                            port->interface + ")");
+    }
   }
   return {};
 }
@@ -172,8 +179,8 @@ Gateway::Status Gateway::open_port(const PortConfig& config, PortFacts& facts) {
     const auto interface = interface_facts(config.interface);
     if (!interface) return tl::unexpected(interface.error());
     if (auto forbidden = forbid_merging(config.interface); !forbidden) return forbidden;
-    facts = {interface->index,   interface->mac, interface->address,
-             interface->network, interface->mtu, {}};
+    facts = {interface->index, interface->mac,      interface->address,  interface->network,
+             interface->mtu,   interface->address6, interface->network6, {}};
   }
   const auto port = dataplane::open_port({config.interface, config.device, config.mtu}, pool_);
   if (!port)
@@ -181,8 +188,14 @@ Gateway::Status Gateway::open_port(const PortConfig& config, PortFacts& facts) {
                           ": " + port.error());
   ports_.push_back(*port);
   if (config.interface.empty()) {
-    facts = {
-        0, port->mac, *config.address, *config.network, config.mtu, parse_mac(config.next_hop_mac)};
+    facts = {0,
+             port->mac,
+             *config.address,
+             *config.network,
+             config.mtu,
+             config.address6.value_or(Ip{}),
+             config.network6.value_or(Prefix{}),
+             parse_mac(config.next_hop_mac)};
   }
   return {};
 }
@@ -241,6 +254,7 @@ Gateway::Status Gateway::open_worker() {
                                    .frames = frames_,
                                    .tsc_hz = rte_get_tsc_hz(),
                                    .flows_max = config_.flows_max,
+                                   .flows6_max = config_.flows_max,
                                    .flow_idle_s = config_.flow_idle_s,
                                    .hole_wait_ms_max = config_.hole_wait_ms_max,
                                    .held_max = kHeldMax,
@@ -296,7 +310,7 @@ void Gateway::flush(std::function<void(Books::Status)> done) {
 }
 
 void Gateway::tick() {
-  while (const uint32_t address = worker_->wanted_neighbour()) topology_->want({address});
+  while (const dataplane::Address address = worker_->wanted_neighbour()) topology_->want({address});
   topology_->tick(carrier_->paths_in_use(), monitor_->remotes());
   services_->tick();
   carrier_->tick();

@@ -36,7 +36,7 @@ Hello read_hello(JsonReader& r) {
   for (JsonReader& path : r.objects("paths", dataplane::kPathsMax)) {
     const auto id = static_cast<uint8_t>(path.integer("id", 1, 15));
     const auto address = path.parsed("address", "an IPv4 address", parse_ipv4);
-    hello.paths.push_back({id, address.value_or(Ipv4{})});
+    hello.paths.push_back({id, address.value_or(Ip{})});
     path.finish();
   }
   hello.phase = static_cast<uint8_t>(r.integer("phase", 0, 255));

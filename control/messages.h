@@ -33,7 +33,7 @@ struct Hello {
   uint64_t instance = 0;
   struct Path {
     uint8_t id = 0;
-    Ipv4 address;  // the sender's own on it, which a NAT may change on the way
+    Ip address;  // the sender's own on it, which a NAT may change on the way
   };
   std::vector<Path> paths;
   uint8_t phase = 0;

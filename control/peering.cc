@@ -79,7 +79,7 @@ void Peering::greet(const Hello& hello, bool anew) const {
     if (path == ours.end()) {
       spdlog::warn("{} has a path {} that this gateway does not have: nothing will arrive on it",
                    hello.gateway, theirs.id);
-    } else if (path->peer_address != Ipv4{} && path->peer_address != theirs.address) {
+    } else if (path->peer_address.is_given() && path->peer_address != theirs.address) {
       spdlog::info("path {}: {} has the address {} there; configured is {}", theirs.id,
                    hello.gateway, to_string(theirs.address), to_string(path->peer_address));
     }

@@ -26,6 +26,7 @@ void expand_destinations(std::vector<TrafficRule>& rules, const std::vector<Pref
       continue;
     }
     for (const Prefix& prefix : behind_peer) {
+      if (prefix.is_ipv4() != rule.source.is_ipv4()) continue;
       expanded.push_back(rule);
       expanded.back().destination = prefix;
     }
@@ -82,6 +83,13 @@ tl::expected<ServiceRequest, Answer> Services::check(const json& document) const
     }
     if (!lies_within(rule.source, config_.lan_prefixes)) {
       errors.push_back({at + "/source", to_string(rule.source) + " is not behind this gateway"});
+    }
+    const auto of_its_family = [&](const Prefix& p) {
+      return p.is_ipv4() == rule.source.is_ipv4();
+    };
+    if (rule.destination.length == 0 &&
+        std::none_of(config_.peer.prefixes.begin(), config_.peer.prefixes.end(), of_its_family)) {
+      errors.push_back({at + "/source", "nothing of its family is behind " + config_.peer.name});
     }
     if (rule.destination.length != 0 && !lies_within(rule.destination, config_.peer.prefixes)) {
       errors.push_back({at + "/destination",

@@ -25,11 +25,11 @@ constexpr int kBacklog = 64;
 constexpr double kAdmissionsPerSecond = 5, kAdmissionsMax = 10;
 constexpr auto kReportEvery = std::chrono::seconds(1);
 
-sockaddr_in address_of(Ipv4 ip, uint16_t port) {
+sockaddr_in address_of(Ip ip, uint16_t port) {
   sockaddr_in a{};
   a.sin_family = AF_INET;
   a.sin_port = htons(port);
-  a.sin_addr.s_addr = htonl(ip.value);
+  a.sin_addr.s_addr = htonl(ip.ipv4());
   return a;
 }
 
@@ -69,7 +69,7 @@ tl::expected<void, std::string> Session::start() {
     connect_next();
     return {};
   }
-  std::vector<Ipv4> done;
+  std::vector<Ip> done;
   for (const Ends& ends : paths_) {
     if (std::find(done.begin(), done.end(), ends.local) != done.end()) continue;
     done.push_back(ends.local);
@@ -126,7 +126,7 @@ void Session::accept_from(int listener) {
   const int fd =
       accept4(listener, reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) return;
-  const Ipv4 address{ntohl(from.sin_addr.s_addr)};
+  const Ip address = ip_of_ipv4(&from.sin_addr);
   if (!(is_known(address) ? peers_ : strangers_).take()) {
     close(fd);
     return report(to_string(address) + " and others want too many handshakes a second");
@@ -138,7 +138,7 @@ void Session::accept_from(int listener) {
   add(fd, address);
 }
 
-bool Session::is_known(Ipv4 address) const {
+bool Session::is_known(Ip address) const {
   return to_string(address) == known_ ||
          std::any_of(paths_.begin(), paths_.end(),
                      [&](const Ends& ends) { return ends.remote == address; });
@@ -154,7 +154,7 @@ bool Session::Admissions::take() {
   return true;
 }
 
-void Session::add(int fd, Ipv4 remote) {
+void Session::add(int fd, Ip remote) {
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const auto side =

@@ -24,7 +24,7 @@ namespace anabranch::control {
 class Session {
  public:
   struct Ends {
-    Ipv4 local, remote;  // remote 0.0.0.0: not known (listening side only)
+    Ip local, remote;  // no remote: not known (listening side only)
   };
   struct Events {
     // A connection has taken over: the peer's hello, and the keys of its phase.
@@ -56,8 +56,8 @@ class Session {
   void connect_next();
   void connected(int fd);
   void accept_from(int listener);
-  bool is_known(Ipv4 address) const;
-  void add(int fd, Ipv4 remote);
+  bool is_known(Ip address) const;
+  void add(int fd, Ip remote);
   void authenticated(Connection& connection);
   void receive(Connection& connection, const Message& message);
   void receive_hello(Connection& connection, const Hello& hello);

@@ -11,9 +11,9 @@ namespace {
 constexpr size_t kWantedMax = 4096;  // more hosts than a LAN segment should have
 constexpr auto kRefresh = std::chrono::seconds(5);
 
-dataplane::Ipv4Prefix plain(const Prefix& prefix) {
-  const uint32_t mask = prefix.length == 0 ? 0 : UINT32_MAX << (32 - prefix.length);
-  return {prefix.address.value & mask, mask};
+template <typename Number>
+dataplane::PrefixOf<Number> plain(const Prefix& prefix) {
+  return {static_cast<Number>(prefix.address.value), dataplane::mask_of<Number>(prefix.length)};
 }
 
 }  // namespace
@@ -31,18 +31,19 @@ Topology::Topology(const Config& config, PortFacts lan, std::vector<PortFacts> u
   }
 }
 
-bool Topology::is_lan_neighbour(Ipv4 address) const {
-  return lan_.network.contains(address) || config_.lan_gateway == address;
+bool Topology::is_lan_neighbour(Ip address) const {
+  return lan_.network.contains(address) || lan_.network6.contains(address) ||
+         config_.lan_gateway == address || config_.lan_gateway6 == address;
 }
 
-void Topology::want(Ipv4 address) {
+void Topology::want(Ip address) {
   if (lan_.ifindex == 0 || !is_lan_neighbour(address) || wanted_.size() >= kWantedMax) return;
   wanted_.insert(address);
   neighbours_.kick(lan_.ifindex, address);
   changed_ = true;
 }
 
-std::optional<dataplane::Mac> Topology::next_hop_mac(const PortFacts& port, Ipv4 next_hop) {
+std::optional<dataplane::Mac> Topology::next_hop_mac(const PortFacts& port, Ip next_hop) {
   if (port.ifindex == 0) return port.next_hop;
   if (!neighbours_.carrier(port.ifindex)) return std::nullopt;
   return neighbours_.lookup(port.ifindex, next_hop);
@@ -62,7 +63,7 @@ void Topology::tick(uint16_t in_use, const Remotes& proved) {
 
 void Topology::refresh() {
   refreshed_ = std::chrono::steady_clock::now();
-  for (const Ipv4 address : wanted_) neighbours_.kick(lan_.ifindex, address);
+  for (const Ip address : wanted_) neighbours_.kick(lan_.ifindex, address);
   for (const PathConfig& path : config_.peer.paths) {
     const UplinkConfig& uplink = *config_.find_uplink(path.uplink);
     const PortFacts& port = uplinks_[static_cast<size_t>(&uplink - config_.uplinks.data())];
@@ -75,7 +76,7 @@ void Topology::tell_who_moved(const Remotes& proved) const {
   for (const PathConfig& path : config_.peer.paths) {
     const uint64_t remote = proved[path.id];
     if (remote == proved_[path.id]) continue;
-    const Endpoint now{{static_cast<uint32_t>(remote >> 16)}, static_cast<uint16_t>(remote)};
+    const Endpoint now{Ip::v4(static_cast<uint32_t>(remote >> 16)), static_cast<uint16_t>(remote)};
     spdlog::info("path {} ({}): {} is at {} now", path.id, path.uplink, config_.peer.name,
                  to_string(now));
   }
@@ -84,18 +85,20 @@ void Topology::tell_who_moved(const Remotes& proved) const {
 // Where its segments come from, when that is proved; else as configured, which may be nowhere.
 void Topology::set_remote(const PathConfig& configured, dataplane::Path& path) const {
   const uint64_t proved = proved_[configured.id];
-  path.remote = proved == 0 ? configured.peer_address.value : static_cast<uint32_t>(proved >> 16);
+  path.remote = proved == 0 ? configured.peer_address.ipv4() : static_cast<uint32_t>(proved >> 16);
   path.remote_port = proved == 0 ? config_.peer.port : static_cast<uint16_t>(proved);
 }
 
 void Topology::publish_paths() {
   auto table = std::make_unique<dataplane::PathTable>();
   table->udp_port = config_.peer.port;
-  table->lan_address = lan_.address.value;
+  table->lan_address = lan_.address.ipv4();
+  table->lan_address6 = lan_.address6.value;
   table->lan_mac = lan_.mac;
   table->lan_mtu = lan_.mtu;
   table->uplinks = static_cast<uint8_t>(uplinks_.size());
-  for (size_t u = 0; u < uplinks_.size(); ++u) table->uplink_address[u] = uplinks_[u].address.value;
+  for (size_t u = 0; u < uplinks_.size(); ++u)
+    table->uplink_address[u] = uplinks_[u].address.ipv4();
   for (const PathConfig& configured : config_.peer.paths) {
     const UplinkConfig& uplink = *config_.find_uplink(configured.uplink);
     const auto index = static_cast<size_t>(&uplink - config_.uplinks.data());
@@ -104,7 +107,7 @@ void Topology::publish_paths() {
     path.configured = true;
     path.uplink = static_cast<uint8_t>(index);
     path.in_use = (in_use_ >> configured.id & 1) != 0;
-    path.local = port.address.value;
+    path.local = port.address.ipv4();
     set_remote(configured, path);
     path.mtu = port.mtu;
     path.pace = dataplane::pace_of(uplink.rate_up_bps);
@@ -119,14 +122,29 @@ void Topology::publish_paths() {
 
 void Topology::publish_neighbours() {
   std::vector<std::pair<uint32_t, dataplane::Mac>> resolved;
-  for (const Ipv4 address : wanted_) {
-    if (const auto mac = neighbours_.lookup(lan_.ifindex, address))
-      resolved.emplace_back(address.value, *mac);
+  std::vector<std::pair<dataplane::Uint128, dataplane::Mac>> resolved6;
+  for (const Ip address : wanted_) {
+    const auto mac = neighbours_.lookup(lan_.ifindex, address);
+    if (!mac) continue;
+    if (address.is_ipv4()) {
+      resolved.emplace_back(address.ipv4(), *mac);
+    } else {
+      resolved6.emplace_back(address.value, *mac);
+    }
   }
   auto table = std::make_unique<dataplane::NeighbourTable>(resolved);
-  for (const Prefix& prefix : config_.lan_prefixes) table->behind.push_back(plain(prefix));
-  table->on_link = plain(lan_.network);
-  table->gateway = config_.lan_gateway.value_or(Ipv4{}).value;
+  table->ipv6 = dataplane::NextHops<dataplane::Uint128>(resolved6);
+  for (const Prefix& prefix : config_.lan_prefixes) {
+    if (prefix.is_ipv4()) {
+      table->behind.push_back(plain<uint32_t>(prefix));
+    } else {
+      table->ipv6.behind.push_back(plain<dataplane::Uint128>(prefix));
+    }
+  }
+  table->on_link = plain<uint32_t>(lan_.network);
+  table->gateway = config_.lan_gateway.value_or(Ip{}).ipv4();
+  table->ipv6.on_link = plain<dataplane::Uint128>(lan_.network6);
+  table->ipv6.gateway = config_.lan_gateway6.value_or(Ip{}).value;
   table->everything = lan_.next_hop;
   plans_.publish(std::unique_ptr<const dataplane::NeighbourTable>(std::move(table)));
 }

@@ -20,9 +20,11 @@ namespace anabranch::control {
 struct PortFacts {
   int ifindex = 0;  // 0: a device port
   dataplane::Mac mac{};
-  Ipv4 address;
+  Ip address;
   Prefix network;
   uint16_t mtu = 1500;
+  Ip address6;  // the LAN's only
+  Prefix network6;
   std::optional<dataplane::Mac> next_hop;  // device ports: all there is
 };
 
@@ -32,7 +34,7 @@ class Topology {
            Neighbours& neighbours, dataplane::PlanTable& plans);
 
   // A LAN address the data plane could not resolve.
-  void want(Ipv4 address);
+  void want(Ip address);
   // Reads the kernel's events and publishes tables when they changed. `in_use`: bit p: path p.
   // Keeps the entries in use alive in the kernel, whose own traffic does not. `proved`: where each
   // path's segments come from, by path (PathTelemetry::remote).
@@ -42,8 +44,8 @@ class Topology {
   const std::array<uint16_t, dataplane::kPathsMax>& path_mtu() const { return path_mtu_; }
 
  private:
-  bool is_lan_neighbour(Ipv4 address) const;
-  std::optional<dataplane::Mac> next_hop_mac(const PortFacts& port, Ipv4 next_hop);
+  bool is_lan_neighbour(Ip address) const;
+  std::optional<dataplane::Mac> next_hop_mac(const PortFacts& port, Ip next_hop);
   void publish_paths();
   void tell_who_moved(const Remotes& proved) const;
   void set_remote(const PathConfig& configured, dataplane::Path& path) const;
@@ -56,7 +58,7 @@ class Topology {
   Neighbours& neighbours_;
   dataplane::PlanTable& plans_;
   std::array<uint16_t, dataplane::kPathsMax> path_mtu_{};
-  std::set<Ipv4> wanted_;
+  std::set<Ip> wanted_;
   std::chrono::steady_clock::time_point refreshed_{};
   bool changed_ = true;
   uint16_t in_use_ = 0;

@@ -11,16 +11,17 @@ namespace anabranch::dataplane {
 
 // Matches when every field does. Source is the LAN side of this gateway: the gateway at the
 // client's end has the client's rules, the one at the far end has them mirrored.
-struct Rule {
-  uint32_t source = 0, source_mask = 0;
-  uint32_t destination = 0, destination_mask = 0;
+template <typename Key, typename Number>
+struct RuleOf {
+  Number source = 0, source_mask = 0;
+  Number destination = 0, destination_mask = 0;
   uint16_t source_port_from = 0, source_port_to = 65535;
   uint16_t destination_port_from = 0, destination_port_to = 65535;
   uint8_t protocol = 0;  // 0: any
   int8_t dscp = -1;      // -1: any
   uint16_t slot = 0;     // of the service
 
-  bool matches(const FlowKey& k) const {
+  bool matches(const Key& k) const {
     return (k.source & source_mask) == source &&
            (k.destination & destination_mask) == destination &&
            (protocol == 0 || protocol == k.protocol) && (dscp < 0 || dscp == k.dscp) &&
@@ -29,16 +30,25 @@ struct Rule {
   }
 };
 
+using Rule = RuleOf<FlowKey, uint32_t>;
+using Rule6 = RuleOf<FlowKey6, Uint128>;
+
 // Immutable once published. The first rule that matches decides, so more special rules come first.
 struct Ruleset {
   uint32_t epoch =
       1;  // differs from every earlier ruleset's; flows are classified anew when it does
   std::vector<Rule> rules;
+  std::vector<Rule6> rules6;  // of IPv6
 
   // The service's slot; kHouseSlot (0) when no service wants the flow. Cost: linear in rules, paid
   // for a flow's first packet only.
-  uint16_t classify(const FlowKey& key) const {
-    for (const Rule& rule : rules) {
+  uint16_t classify(const FlowKey& key) const { return first_of(rules, key); }
+  uint16_t classify(const FlowKey6& key) const { return first_of(rules6, key); }
+
+ private:
+  template <typename Rules, typename Key>
+  static uint16_t first_of(const Rules& rules, const Key& key) {
+    for (const auto& rule : rules) {
       if (rule.matches(key)) return rule.slot;
     }
     return 0;

@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "dataplane/ack.h"
+#include "dataplane/address.h"
 #include "dataplane/beat.h"
 #include "dataplane/bytes.h"
 #include "dataplane/capacity.h"
@@ -22,6 +23,7 @@
 #include "dataplane/fit.h"
 #include "dataplane/flight.h"
 #include "dataplane/flow_table.h"
+#include "dataplane/flow_table6.h"
 #include "dataplane/keys.h"
 #include "dataplane/meter.h"
 #include "dataplane/pace.h"
@@ -44,6 +46,7 @@ struct WorkerOptions {
   rte_mempool* frames = nullptr;
   uint64_t tsc_hz = 0;  // ticks of `now` a second
   uint32_t flows_max = 65536;
+  uint32_t flows6_max = 65536;  // of IPv6
   uint32_t flow_idle_s = 60;
   uint32_t hole_wait_ms_max = 1000;
   uint32_t held_max = 16384;   // packets that may wait in lanes at once
@@ -117,6 +120,7 @@ struct Context {
   std::array<PathTelemetry, kPathsMax> telemetry;
 
   std::unique_ptr<FlowTable> flows;
+  std::unique_ptr<FlowTable6> flows6;
   std::unique_ptr<ServiceState, FreeDelete> services;  // [kServicesMax]
   Resequencer<rte_mbuf*> resequencer;
   Reassembler reassembler;
@@ -175,7 +179,7 @@ struct Context {
 
   // LAN addresses the worker would like resolved; control takes them out.
   std::unique_ptr<rte_ring, RingDelete> wanted;
-  std::array<uint32_t, 64> asked{};
+  std::array<Address, 64> asked{};
   std::array<uint64_t, 64> asked_at{};
 
   ServiceState& service(uint16_t slot) { return services.get()[slot]; }

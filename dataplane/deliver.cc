@@ -8,11 +8,10 @@ namespace anabranch::dataplane {
 namespace {
 
 // Asks control to resolve an address; at most once a second for each.
-void want(Context& context, uint32_t address, uint64_t now) {
-  const size_t i = address % context.asked.size();
+void want(Context& context, Address address, uint64_t now) {
+  const size_t i = static_cast<uint64_t>(address) % context.asked.size();
   if (context.asked[i] == address && now - context.asked_at[i] < context.options.tsc_hz) return;
-  if (rte_ring_sp_enqueue(context.wanted.get(), reinterpret_cast<void*>(uintptr_t{address})) != 0)
-    return;
+  if (rte_ring_sp_enqueue_elem(context.wanted.get(), &address, sizeof address) != 0) return;
   context.asked[i] = address;
   context.asked_at[i] = now;
 }
@@ -24,10 +23,10 @@ void wait_for_neighbour(Context& context, rte_mbuf* packet, uint64_t now) {
   context.unresolved_in = &context.plans->neighbours();
 }
 
-void write_ethernet(uint8_t* frame, const Mac& destination, const Mac& source) {
+void write_ethernet(uint8_t* frame, const Mac& destination, const Mac& source, uint16_t type) {
   std::memcpy(frame, destination.data(), destination.size());
   std::memcpy(frame + 6, source.data(), source.size());
-  store_be16(frame + 12, 0x0800);
+  store_be16(frame + 12, type);
 }
 
 // RFC 791: the sender allows it.
@@ -46,16 +45,37 @@ void deliver_fragments(Context& context, rte_mbuf* packet, uint16_t mtu, uint64_
   }
 }
 
+// Whom a packet goes to next on the LAN.
+struct Hop {
+  bool is_behind = false;
+  Address address = 0;
+  const Mac* mac = nullptr;
+};
+
+Hop hop_towards(const NeighbourTable& neighbours, uint32_t destination) {
+  const uint32_t next = neighbours.next_hop(destination);
+  return {neighbours.is_behind(destination), next == 0 ? 0 : address_of(next),
+          neighbours.everything ? &*neighbours.everything : neighbours.find(next)};
+}
+
+Hop hop_towards(const NeighbourTable& neighbours, Uint128 destination) {
+  const Uint128 next = neighbours.ipv6.next_hop(destination);
+  return {neighbours.ipv6.is_behind(destination), next,
+          neighbours.everything ? &*neighbours.everything : neighbours.ipv6.find(next)};
+}
+
 }  // namespace
 
 void deliver(Context& context, rte_mbuf* packet, uint64_t now) {
-  const PacketView view = parse_ipv4(contents(packet));
-  if (view.result != Parsed::ipv4 || view.total_length != rte_pktmbuf_data_len(packet)) {
+  const PacketView view = parse_ip(contents(packet));
+  if (view.result == Parsed::invalid || view.total_length != rte_pktmbuf_data_len(packet)) {
     return context.drop(packet, Drop::bad_inner);
   }
+  const bool ipv6 = view.result == Parsed::ipv6;
   const NeighbourTable& neighbours = context.plans->neighbours();
-  const uint32_t destination = load_be32(octets(packet) + 16);
-  if (!neighbours.is_behind(destination)) return context.drop(packet, Drop::not_for_lan);
+  const Hop hop = ipv6 ? hop_towards(neighbours, load_be128(octets(packet) + kDestination6))
+                       : hop_towards(neighbours, load_be32(octets(packet) + 16));
+  if (!hop.is_behind) return context.drop(packet, Drop::not_for_lan);
   if (view.ttl <= 1) {
     answer_icmp(context, packet, view, IcmpError::time_exceeded, 0, false, now);
     return context.drop(packet, Drop::ttl_exceeded);
@@ -67,17 +87,15 @@ void deliver(Context& context, rte_mbuf* packet, uint64_t now) {
     answer_icmp(context, packet, view, IcmpError::too_big, paths.lan_mtu, false, now);
     return context.drop(packet, Drop::too_big);
   }
-  const uint32_t next_hop = neighbours.next_hop(destination);
-  const Mac* mac = neighbours.everything ? &*neighbours.everything : neighbours.find(next_hop);
-  if (mac == nullptr) {
-    if (next_hop == 0) return context.drop(packet, Drop::no_neighbour);
-    want(context, next_hop, now);
+  if (hop.mac == nullptr) {
+    if (hop.address == 0) return context.drop(packet, Drop::no_neighbour);
+    want(context, hop.address, now);
     return wait_for_neighbour(context, packet, now);
   }
   decrement_ttl(octets(packet));
   auto* frame = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(packet, kEthernetHeader));
   if (frame == nullptr) return context.drop(packet, Drop::no_buffer);
-  write_ethernet(frame, *mac, paths.lan_mac);
+  write_ethernet(frame, *hop.mac, paths.lan_mac, ipv6 ? kEtherTypeIpv6 : kEtherTypeIpv4);
   enqueue(context, context.lan_tx, packet, {});
 }
 

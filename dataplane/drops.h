@@ -12,7 +12,8 @@ enum class Drop : uint8_t {
   // LAN side, towards the peer
   bad_length,       // headers contradict the frame's length, or the kernel merged packets (GRO)
   bad_checksum,     // IPv4 header checksum wrong
-  not_ipv4,         // IPv6 or another protocol that is not carried
+  bad_extension,    // IPv6 extension headers or a fragment contradict the packet or each other
+  bad_scope,        // an IPv6 source that no router forwards (RFC 4291 2.5.6)
   ttl_exceeded,     // answered with ICMP time exceeded
   no_service,       // no admitted service wants it; answered with ICMP administratively prohibited
   flow_table_full,  // more flows at once than configured
@@ -33,7 +34,7 @@ enum class Drop : uint8_t {
   bad_tag,           // authentication tag wrong
   incomplete,        // fragments whose packet did not become whole in time
   not_ect,           // the way marked congestion on a packet that knows no marks (RFC 6040 4.2)
-  bad_inner,         // what was inside is not an IPv4 packet of the stated length
+  bad_inner,         // what was inside is not an IP packet of the stated length
   duplicate,         // its number was delivered before
   not_for_lan,       // addressed to something that is not behind this gateway
   no_neighbour,      // next hop on the LAN not resolved within a second
@@ -44,12 +45,12 @@ enum class Drop : uint8_t {
 inline constexpr size_t kDropCount = static_cast<size_t>(Drop::count_);
 
 inline constexpr std::array<std::string_view, kDropCount> kDropNames{
-    "bad_length",       "bad_checksum", "not_ipv4",    "ttl_exceeded", "no_service",
-    "flow_table_full",  "path_down",    "too_big",     "no_buffer",    "tx_full",
-    "no_session",       "queue_full",   "codel",       "key_worn",     "bad_segment",
-    "unknown_receiver", "bad_path",     "unknown_key", "replayed",     "bad_tag",
-    "incomplete",       "not_ect",      "bad_inner",   "duplicate",    "not_for_lan",
-    "no_neighbour",     "lan_tx_full",  "icmp_limited"};
+    "bad_length",  "bad_checksum",     "bad_extension", "bad_scope",   "ttl_exceeded",
+    "no_service",  "flow_table_full",  "path_down",     "too_big",     "no_buffer",
+    "tx_full",     "no_session",       "queue_full",    "codel",       "key_worn",
+    "bad_segment", "unknown_receiver", "bad_path",      "unknown_key", "replayed",
+    "bad_tag",     "incomplete",       "not_ect",       "bad_inner",   "duplicate",
+    "not_for_lan", "no_neighbour",     "lan_tx_full",   "icmp_limited"};
 static_assert(!kDropNames.back().empty());
 
 }  // namespace anabranch::dataplane

@@ -75,7 +75,7 @@ uint8_t ecn_of(const Segment& segment) {
   Inner inner;
   const bool begins =
       load_inner(clear, inner) && inner.offset == 0 && clear.size() > size_t{inner.length()} + 1;
-  return begins ? clear[inner.length() + 1u] & kEcnMask : uint8_t{0};
+  return begins ? ecn_in(&clear[inner.length()]) : uint8_t{0};
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ constexpr TypeAndCode type_and_code(IcmpError error) {
 
 // RFC 1812 4.3.2.7: never about an ICMP error, a later fragment, or a packet without a single
 // sender.
-bool may_answer(const uint8_t* ip, const PacketView& view) {
+bool may_answer(const PathTable& paths, const uint8_t* ip, const PacketView& view) {
+  if (paths.lan_address == 0) return false;
   const uint32_t source = load_be32(ip + 12);
   const uint32_t destination = load_be32(ip + 16);
   const bool later_fragment = (load_be16(ip + 6) & 0x1fff) != 0;
@@ -55,7 +56,7 @@ void write_error(uint8_t* ip, uint16_t length, uint32_t source, uint32_t destina
   ip[0] = 0x45;
   ip[1] = 0xc0;  // RFC 1812 4.3.2.5: internetwork control
   store_be16(ip + 2, length);
-  ip[8] = 64;
+  ip[8] = 65;  // one is taken off as of packets that are forwarded
   ip[9] = 1;
   store_be32(ip + 12, source);
   store_be32(ip + 16, destination);
@@ -67,33 +68,39 @@ void write_error(uint8_t* ip, uint16_t length, uint32_t source, uint32_t destina
   store_be16(icmp + 2, internet_checksum({icmp, static_cast<size_t>(length - 20)}));
 }
 
+rte_mbuf* make_icmp(Context& context, const uint8_t* about, const PacketView& view, IcmpError error,
+                    uint16_t mtu) {
+  rte_mbuf* answer = rte_pktmbuf_alloc(context.options.pool);
+  if (answer == nullptr) return nullptr;
+  const uint16_t quoted = std::min(view.total_length, kQuoteMax);
+  const auto length = static_cast<uint16_t>(28 + quoted);
+  auto* ip = reinterpret_cast<uint8_t*>(rte_pktmbuf_append(answer, length));
+  std::memset(ip, 0, 28);
+  std::memcpy(ip + 28, about, quoted);
+  write_error(ip, length, context.plans->paths().lan_address, load_be32(about + 12), error, mtu);
+  return answer;
+}
+
 }  // namespace
 
 void answer_icmp(Context& context, rte_mbuf* packet, const PacketView& view, IcmpError error,
                  uint16_t mtu, bool to_lan, uint64_t now) {
   const uint8_t* about = octets(packet);
   const PathTable& paths = context.plans->paths();
-  if (paths.lan_address == 0 || !may_answer(about, view)) return;
+  const bool ipv6 = view.result == Parsed::ipv6;
+  if (!(ipv6 ? may_answer_icmp6(paths, about, view) : may_answer(paths, about, view))) return;
   if (!take_token(context, now)) {
     context.counters.made.add(1);
     return context.counters.drop(Drop::icmp_limited);
   }
-  rte_mbuf* answer = rte_pktmbuf_alloc(context.options.pool);
+  rte_mbuf* answer = ipv6 ? make_icmp6(context, about, view, error, mtu)
+                          : make_icmp(context, about, view, error, mtu);
   if (answer == nullptr) return;
-  const uint16_t quoted = std::min(view.total_length, kQuoteMax);
-  const auto length = static_cast<uint16_t>(28 + quoted);
-  auto* ip = reinterpret_cast<uint8_t*>(rte_pktmbuf_append(answer, length));
-  std::memset(ip, 0, 28);
-  std::memcpy(ip + 28, about, quoted);
-  write_error(ip, length, paths.lan_address, load_be32(about + 12), error, mtu);
   context.counters.made.add(1);
   if (to_lan) {
-    ip[8] = static_cast<uint8_t>(ip[8] + 1);  // deliver() takes one off, as for packets it forwards
-    store_be16(ip + 10, 0);
-    store_be16(ip + 10, internet_checksum({ip, 20}));
     deliver(context, answer, now);
   } else {
-    const PacketView answer_view = parse_ipv4(contents(answer));
+    const PacketView answer_view = parse_ip(contents(answer));
     segment_burst(context, {&answer, 1}, {&answer_view, 1}, now);
   }
 }

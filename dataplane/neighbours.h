@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Next hops on the LAN: IPv4 address → MAC address, and which address to ask for.
+// Next hops on the LAN: IP address → MAC address, and which address to ask for.
 #pragma once
 
 #include <array>
@@ -10,21 +10,27 @@
 #include <utility>
 #include <vector>
 
+#include "dataplane/address.h"
+
 namespace anabranch::dataplane {
 
 using Mac = std::array<uint8_t, 6>;
 
-struct Ipv4Prefix {
-  uint32_t address = 0;
-  uint32_t mask = 0;
-  bool contains(uint32_t a) const { return (a & mask) == address; }
+template <typename Number>
+struct PrefixOf {
+  Number address = 0;
+  Number mask = 0;
+  bool contains(Number a) const { return (a & mask) == address; }
 };
+using Ipv4Prefix = PrefixOf<uint32_t>;
+using Ipv6Prefix = PrefixOf<Uint128>;
 
-// Immutable once published. Open addressing, at most half full; a lookup touches one line mostly.
-class NeighbourTable {
+// Of one family. Open addressing, at most half full; a lookup touches one line mostly.
+template <typename Number>
+class NextHops {
  public:
-  NeighbourTable() : entries_(2) {}
-  explicit NeighbourTable(std::span<const std::pair<uint32_t, Mac>> neighbours)
+  NextHops() : entries_(2) {}
+  explicit NextHops(std::span<const std::pair<Number, Mac>> neighbours)
       : entries_(std::bit_ceil(neighbours.size() * 2 + 2)) {
     for (const auto& [address, mac] : neighbours) {
       size_t i = place(address);
@@ -33,7 +39,7 @@ class NeighbourTable {
     }
   }
 
-  const Mac* find(uint32_t address) const {
+  const Mac* find(Number address) const {
     for (size_t i = place(address); entries_[i].address != 0; i = (i + 1) & mask()) {
       if (entries_[i].address == address) return &entries_[i].mac;
     }
@@ -41,29 +47,39 @@ class NeighbourTable {
   }
 
   // What is behind this gateway, and how to reach what is not on the LAN itself.
-  std::vector<Ipv4Prefix> behind;
-  Ipv4Prefix on_link;
-  uint32_t gateway = 0;           // next hop for the rest; 0: none
-  std::optional<Mac> everything;  // a device port has one next hop for all
+  std::vector<PrefixOf<Number>> behind;
+  PrefixOf<Number> on_link;
+  Number gateway = 0;  // next hop for the rest; 0: none
 
-  bool is_behind(uint32_t address) const {
-    for (const Ipv4Prefix& p : behind) {
+  bool is_behind(Number address) const {
+    for (const PrefixOf<Number>& p : behind) {
       if (p.contains(address)) return true;
     }
     return false;
   }
-  uint32_t next_hop(uint32_t address) const {
-    return on_link.contains(address) ? address : gateway;
-  }
+  Number next_hop(Number address) const { return on_link.contains(address) ? address : gateway; }
 
  private:
   struct Entry {
-    uint32_t address = 0;  // 0.0.0.0: free
+    Number address = 0;  // 0.0.0.0 or ::: free
     Mac mac{};
   };
   size_t mask() const { return entries_.size() - 1; }
-  size_t place(uint32_t address) const { return (address * 0x9e3779b1u >> 7) & mask(); }
+  size_t place(Number address) const {
+    if constexpr (sizeof(Number) == sizeof(uint32_t)) {
+      return (address * 0x9e3779b1u >> 7) & mask();
+    } else {
+      return (static_cast<uint64_t>(address ^ address >> 64) * 0x9e3779b97f4a7c15u >> 32) & mask();
+    }
+  }
   std::vector<Entry> entries_;
+};
+
+// Immutable once published.
+struct NeighbourTable : NextHops<uint32_t> {
+  using NextHops::NextHops;
+  NextHops<Uint128> ipv6;
+  std::optional<Mac> everything;  // a device port has one next hop for all
 };
 
 }  // namespace anabranch::dataplane

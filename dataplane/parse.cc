@@ -7,8 +7,6 @@
 namespace anabranch::dataplane {
 namespace {
 
-constexpr uint16_t kEtherTypeIpv4 = 0x0800;
-constexpr uint16_t kEtherTypeIpv6 = 0x86dd;
 constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17;
 
 bool is_icmp_error(uint8_t type) {
@@ -38,11 +36,12 @@ void parse_quoted(std::span<const uint8_t> quoted, FlowKey& key) {
   }
 }
 
-void parse_icmp(std::span<const uint8_t> message, FlowKey& key) {
+void parse_icmp(std::span<const uint8_t> message, PacketView& view) {
   if (is_icmp_error(message[0])) {
-    parse_quoted(message.subspan(8), key);
+    view.quoted = static_cast<uint16_t>(view.header_length + 8);
+    parse_quoted(message.subspan(8), view.key);
   } else {
-    key.source_port = load_be16(&message[4]);
+    view.key.source_port = load_be16(&message[4]);
   }
 }
 
@@ -53,18 +52,19 @@ PacketView parse_frame(std::span<const uint8_t> frame) {
   if (frame.size() < kEthernetHeader) return view;
   const uint16_t type = load_be16(&frame[12]);
   if (type == kEtherTypeIpv4) return parse_ipv4(frame.subspan(kEthernetHeader));
-  if (type == kEtherTypeIpv6) {
-    view.drop = Drop::not_ipv4;
-  } else {
-    view.result = Parsed::other;
-  }
+  if (type == kEtherTypeIpv6) return parse_ipv6(frame.subspan(kEthernetHeader));
+  view.result = Parsed::other;
   return view;
+}
+
+PacketView parse_ip(std::span<const uint8_t> packet) {
+  return !packet.empty() && is_ipv6(packet.data()) ? parse_ipv6(packet) : parse_ipv4(packet);
 }
 
 PacketView parse_ipv4(std::span<const uint8_t> packet) {
   PacketView view;
   if (packet.size() < 20 || packet[0] >> 4 != 4) return view;
-  view.header_length = static_cast<uint8_t>((packet[0] & 0x0f) * 4);
+  view.header_length = static_cast<uint16_t>((packet[0] & 0x0f) * 4);
   view.total_length = load_be16(&packet[2]);
   if (view.header_length < 20 || view.total_length < view.header_length ||
       view.total_length > packet.size()) {
@@ -87,7 +87,7 @@ PacketView parse_ipv4(std::span<const uint8_t> packet) {
   const auto payload = packet.first(view.total_length).subspan(view.header_length);
   if (view.fragment || payload.size() < 8) return view;
   if (view.key.protocol == kTcp || view.key.protocol == kUdp) parse_ports(payload, view.key);
-  if (view.key.protocol == kIcmp) parse_icmp(payload, view.key);
+  if (view.key.protocol == kIcmp) parse_icmp(payload, view);
   return view;
 }
 
@@ -104,18 +104,26 @@ uint16_t internet_checksum(std::span<const uint8_t> bytes, uint32_t initial) {
 }
 
 void add_ecn(uint8_t* ip, uint8_t ecn) {
+  if (is_ipv6(ip)) {
+    ip[1] = static_cast<uint8_t>(ip[1] | ecn << 4);
+    return;
+  }
   const uint16_t before = load_be16(ip);
   ip[1] |= ecn;
   store_be16(ip + 10, adjust_checksum(load_be16(ip + 10), before, load_be16(ip)));
 }
 
 bool mark_congestion(uint8_t* ip) {
-  if ((ip[1] & kEcnMask) == 0) return false;
+  if (ecn_in(ip) == 0) return false;
   add_ecn(ip, kEcnMask);
   return true;
 }
 
 void decrement_ttl(uint8_t* ip) {
+  if (is_ipv6(ip)) {
+    ip[7] = static_cast<uint8_t>(ip[7] - 1);
+    return;
+  }
   const uint16_t before = load_be16(ip + 8);
   ip[8] = static_cast<uint8_t>(ip[8] - 1);
   store_be16(ip + 10, adjust_checksum(load_be16(ip + 10), before, load_be16(ip + 8)));

@@ -35,6 +35,7 @@ struct PathTable {
   std::array<uint32_t, kUplinksMax> uplink_address{};
   uint8_t uplinks = 0;
   uint32_t lan_address = 0;  // ours on the LAN: source of ICMP errors
+  Uint128 lan_address6 = 0;  // … of ICMPv6 errors; 0: none
   Mac lan_mac{};
   uint16_t lan_mtu = 1500;
 };

@@ -18,12 +18,24 @@ bool is_own_address(const PathTable& paths, uint32_t address) {
   return false;
 }
 
+// RFC 4291: link-local and multicast addresses, and what names nobody.
+bool is_local(Uint128 address) {
+  const auto first = static_cast<uint16_t>(address >> 112);
+  return first >> 6 == 0xfe80 >> 6 || first >> 8 == 0xff || address <= 1;
+}
+
 // What the packet's own header says: the flow key of an ICMP error is that of the packet it quotes.
 uint32_t destination_of(rte_mbuf* frame) {
   return load_be32(octets(frame) + kEthernetHeader + 16);
 }
 uint8_t protocol_of(rte_mbuf* frame) {
   return octets(frame)[kEthernetHeader + 9];
+}
+
+bool is_for_us(const PathTable& paths, rte_mbuf* frame, const PacketView& view) {
+  if (view.result == Parsed::ipv4) return is_own_address(paths, destination_of(frame));
+  const Uint128 destination = load_be128(octets(frame) + kEthernetHeader + kDestination6);
+  return destination == paths.lan_address6 || is_local(destination);
 }
 
 void leave_to_kernel(Context& context, rte_mbuf* packet) {
@@ -49,8 +61,13 @@ bool accept_from_lan(Context& context, const PathTable& paths, rte_mbuf* packet,
     context.drop(packet, view.drop);
     return false;
   }
-  if (view.result == Parsed::other || is_own_address(paths, destination_of(packet))) {
+  if (view.result == Parsed::other || is_for_us(paths, packet, view)) {
     leave_to_kernel(context, packet);
+    return false;
+  }
+  if (view.result == Parsed::ipv6 &&
+      is_local(load_be128(octets(packet) + kEthernetHeader + kSource6))) {
+    context.drop(packet, Drop::bad_scope);
     return false;
   }
   rte_pktmbuf_adj(packet, kEthernetHeader);

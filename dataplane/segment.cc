@@ -6,7 +6,9 @@
 namespace anabranch::dataplane {
 namespace {
 
-constexpr uint16_t kTcpIpHeaders = 40;
+constexpr uint16_t kTcpHeader = 20, kIpv4Header = 20;
+// RFC 8200 5: every IPv6 packet of this size gets through. What a path does not take is cut.
+constexpr uint16_t kIpv6MtuMin = 1280;
 constexpr uint8_t kTcp = 6;
 // CoDel takes a minute to tame a sender that does not slow down.
 constexpr uint64_t kWaitMaxNs = 1'000'000'000;
@@ -119,8 +121,10 @@ void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, 
   if (plan == nullptr || plan->peer_index == 0) return context.drop(packet, Drop::no_session);
   Drop unable;
   if (!may_seal(context, unable)) return context.drop(packet, unable);
-  if (view.total_length > plan->inner_mtu && view.dont_fragment) {
-    answer_icmp(context, packet, view, IcmpError::too_big, plan->inner_mtu, true, now);
+  const bool ipv6 = view.result == Parsed::ipv6;
+  const uint16_t mtu = ipv6 ? std::max(plan->inner_mtu, kIpv6MtuMin) : plan->inner_mtu;
+  if (view.total_length > mtu && view.dont_fragment) {
+    answer_icmp(context, packet, view, IcmpError::too_big, mtu, true, now);
     return context.drop(packet, Drop::too_big);
   }
   decrement_ttl(octets(packet));
@@ -134,8 +138,34 @@ void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, 
                      .bulk = is_bulk(view, *flow, with_data),
                      .young = flow->is_young(),
                      .traffic_class = plan->class_of(view.key.dscp)};
-  clamp_mss(contents(packet), view, static_cast<uint16_t>(plan->whole_mtu - kTcpIpHeaders));
+  clamp_mss(
+      contents(packet), view,
+      static_cast<uint16_t>(plan->whole_mtu - kTcpHeader - (ipv6 ? kIpv6Header : kIpv4Header)));
   send_or_wait(context, packet, *plan, note);
+}
+
+// IPv6 flows have a table of their own; most bursts are of one family.
+void find_flows_of_both(Context& context, std::span<rte_mbuf* const> packets,
+                        std::span<const PacketView> views, uint64_t now, std::span<Flow*> flows) {
+  const FlowKey* keys[kBurst];
+  FlowKey6 keys6[kBurst];
+  uint8_t places[kBurst], places6[kBurst];
+  Flow *found[kBurst], *found6[kBurst];
+  uint8_t count = 0, count6 = 0;
+  for (uint8_t i = 0; i < packets.size(); ++i) {
+    if (views[i].result == Parsed::ipv6) {
+      places6[count6] = i;
+      keys6[count6++] = flow_key6(contents(packets[i]), views[i]);
+    } else {
+      places[count] = i;
+      keys[count++] = &views[i].key;
+    }
+  }
+  const Ruleset& rules = context.plans->ruleset();
+  context.flows->find({keys, count}, rules, now, {found, count});
+  context.flows6->find({keys6, count6}, rules, now, {found6, count6});
+  for (uint8_t i = 0; i < count; ++i) flows[places[i]] = found[i];
+  for (uint8_t i = 0; i < count6; ++i) flows[places6[i]] = found6[i];
 }
 
 }  // namespace
@@ -176,9 +206,17 @@ void segment_burst(Context& context, std::span<rte_mbuf* const> packets,
                    std::span<const PacketView> views, uint64_t now) {
   const FlowKey* keys[kBurst];
   Flow* flows[kBurst];
-  for (size_t i = 0; i < packets.size(); ++i) keys[i] = &views[i].key;
-  context.flows->find({keys, packets.size()}, context.plans->ruleset(), now,
-                      {flows, packets.size()});
+  bool any_ipv6 = false;
+  for (size_t i = 0; i < packets.size(); ++i) {
+    keys[i] = &views[i].key;
+    any_ipv6 |= views[i].result == Parsed::ipv6;
+  }
+  if (any_ipv6) {
+    find_flows_of_both(context, packets, views, now, {flows, packets.size()});
+  } else {
+    context.flows->find({keys, packets.size()}, context.plans->ruleset(), now,
+                        {flows, packets.size()});
+  }
   for (size_t i = 0; i < packets.size(); ++i) {
     segment_packet(context, packets[i], views[i], flows[i], now);
   }

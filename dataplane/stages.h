@@ -12,7 +12,7 @@ namespace anabranch::dataplane {
 uint16_t rx_lan(Context& context, uint64_t now);
 uint16_t rx_uplink(Context& context, uint8_t uplink, uint64_t now);
 
-// segment.cc: IPv4 packets of the LAN side, from the IP header on, become segments of their
+// segment.cc: IP packets of the LAN side, from the IP header on, become segments of their
 // service on the paths of its plan. `views[i]` is of `packets[i]`. At most kBurst.
 void segment_burst(Context& context, std::span<rte_mbuf* const> packets,
                    std::span<const PacketView> views, uint64_t now);
@@ -111,11 +111,16 @@ const Plan* find_receiver(const Context& context, uint32_t receiver_index, uint1
 void deliver(Context& context, rte_mbuf* packet, uint64_t now);
 void deliver_resolved(Context& context, uint64_t now);
 
-// icmp.cc: answers `packet` (from its IPv4 header on, not consumed) with an ICMP error, when
-// RFC 1812 4.3.2 allows it: a new packet, or nullptr. `to_lan`: the packet came from the LAN.
+// icmp.cc, icmp6.cc: answers `packet` (from its IP header on, not consumed) with an ICMP error,
+// when RFC 1812 4.3.2, or RFC 4443 2.4, allows it. `to_lan`: the packet came from the LAN.
 enum class IcmpError : uint8_t { time_exceeded, too_big, prohibited };
 void answer_icmp(Context& context, rte_mbuf* packet, const PacketView& view, IcmpError error,
                  uint16_t mtu, bool to_lan, uint64_t now);
+// … its parts: whether it may be answered at all; the error, to be sent; nullptr when there is no
+// buffer.
+bool may_answer_icmp6(const PathTable& paths, const uint8_t* ip, const PacketView& view);
+rte_mbuf* make_icmp6(Context& context, const uint8_t* about, const PacketView& view,
+                     IcmpError error, uint16_t mtu);
 
 // keep_paths.cc: beats that are due or arrived, paths that died, how long holes may wait.
 void keep_paths(Context& context);

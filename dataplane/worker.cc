@@ -27,8 +27,9 @@ std::string unique_name(const char* what, uint8_t id) {
 void age_flows(Context& c, uint64_t now) {
   if (c.now_ns < c.age_at_ns) return;
   c.age_at_ns = c.now_ns + kAgeNs;
-  const uint32_t entries = c.options.flows_max / (c.options.flow_idle_s * 250) + 1;
-  c.counters.flows_aged.add(c.flows->age(now, entries));
+  const auto entries = [&](uint32_t of) { return of / (c.options.flow_idle_s * 250) + 1; };
+  c.counters.flows_aged.add(c.flows->age(now, entries(c.options.flows_max)) +
+                            c.flows6->age(now, entries(c.options.flows6_max)));
 }
 
 }  // namespace
@@ -45,11 +46,16 @@ tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(const WorkerOp
                                  options.flow_idle_s * options.tsc_hz);
   if (!flows) return tl::unexpected(flows.error());
   c.flows = std::move(*flows);
+  auto flows6 = FlowTable6::create(unique_name("flows6_", options.id), options.flows6_max,
+                                   options.flow_idle_s * options.tsc_hz);
+  if (!flows6) return tl::unexpected(flows6.error());
+  c.flows6 = std::move(*flows6);
   c.services.reset(static_cast<ServiceState*>(std::calloc(kServicesMax, sizeof(ServiceState))));
   c.replay.reset(static_cast<ReplayWindow*>(
       std::calloc(size_t{kWorkersMax} * kPathsMax, sizeof(ReplayWindow))));
-  c.wanted.reset(rte_ring_create(unique_name("wanted", options.id).c_str(), kWantedRing,
-                                 static_cast<int>(rte_socket_id()), RING_F_SP_ENQ | RING_F_SC_DEQ));
+  c.wanted.reset(rte_ring_create_elem(unique_name("wanted", options.id).c_str(), sizeof(Address),
+                                      kWantedRing, static_cast<int>(rte_socket_id()),
+                                      RING_F_SP_ENQ | RING_F_SC_DEQ));
   const bool mapped = std::all_of(c.flights.begin(), c.flights.end(),
                                   [](const Flight& flight) { return flight.is_mapped(); });
   if (c.services == nullptr || c.replay == nullptr || c.wanted == nullptr || !mapped) {
@@ -105,7 +111,7 @@ uint32_t Worker::poll(uint64_t now) {
   send_acks(c);
   flush_all(c);
   age_flows(c, now);
-  c.counters.flows.set(c.flows->size());
+  c.counters.flows.set(c.flows->size() + c.flows6->size());
   c.counters.held.set(c.resequencer.held() + c.reassembler.held() + c.equalising +
                       c.unresolved_count + c.queues.size());
   c.counters.retained.set(c.retained_octets);
@@ -133,10 +139,10 @@ void Worker::run(const std::atomic<bool>& stop, bool spin) {
   }
 }
 
-uint32_t Worker::wanted_neighbour() {
-  void* address = nullptr;
-  if (rte_ring_sc_dequeue(context_.wanted.get(), &address) != 0) return 0;
-  return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(address));
+Address Worker::wanted_neighbour() {
+  Address address = 0;
+  if (rte_ring_sc_dequeue_elem(context_.wanted.get(), &address, sizeof address) != 0) return 0;
+  return address;
 }
 
 }  // namespace anabranch::dataplane

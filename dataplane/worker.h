@@ -32,7 +32,7 @@ class Worker {
   const Counters& counters() const { return context_.counters; }
   const PathTelemetry& telemetry(uint8_t path) const { return context_.telemetry[path]; }
   // The next LAN address the worker would like resolved, or 0. Control thread.
-  uint32_t wanted_neighbour();
+  Address wanted_neighbour();
 
  private:
   Worker() = default;

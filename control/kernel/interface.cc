@@ -39,20 +39,39 @@ tl::unexpected<std::string> wrong(const std::string& name, const std::string& wh
   return tl::unexpected("interface " + name + " " + what);
 }
 
-bool find_address(const std::string& name, InterfaceFacts& facts) {
+void take_address(const ifaddrs& a, InterfaceFacts& facts) {
+  if (facts.address.is_given()) return;
+  const auto ip = [](const sockaddr* of) {
+    return ip_of_ipv4(&reinterpret_cast<const sockaddr_in*>(of)->sin_addr);
+  };
+  facts.address = ip(a.ifa_addr);
+  const uint32_t mask = ip(a.ifa_netmask).ipv4();
+  facts.network = {Ip::v4(facts.address.ipv4() & mask), static_cast<uint8_t>(std::popcount(mask))};
+}
+
+void take_address6(const ifaddrs& a, InterfaceFacts& facts) {
+  const auto ip = [](const sockaddr* of) {
+    return ip_of_ipv6(&reinterpret_cast<const sockaddr_in6*>(of)->sin6_addr);
+  };
+  const Ip address = ip(a.ifa_addr);
+  if (facts.address6.is_given() || address.is_link_local()) return;
+  facts.address6 = address;
+  const dataplane::Address mask = ip(a.ifa_netmask).value;
+  facts.network6 = {{address.value & mask},
+                    static_cast<uint8_t>(std::popcount(static_cast<uint64_t>(mask >> 64)) +
+                                         std::popcount(static_cast<uint64_t>(mask)))};
+}
+
+bool find_addresses(const std::string& name, InterfaceFacts& facts) {
   ifaddrs* list = nullptr;
   if (getifaddrs(&list) != 0) return false;
   const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(list, freeifaddrs);
   for (const ifaddrs* a = list; a != nullptr; a = a->ifa_next) {
-    if (name != a->ifa_name || a->ifa_addr == nullptr || a->ifa_addr->sa_family != AF_INET)
-      continue;
-    facts.address = {ntohl(reinterpret_cast<const sockaddr_in*>(a->ifa_addr)->sin_addr.s_addr)};
-    const uint32_t mask =
-        ntohl(reinterpret_cast<const sockaddr_in*>(a->ifa_netmask)->sin_addr.s_addr);
-    facts.network = {{facts.address.value & mask}, static_cast<uint8_t>(std::popcount(mask))};
-    return true;
+    if (name != a->ifa_name || a->ifa_addr == nullptr) continue;
+    if (a->ifa_addr->sa_family == AF_INET) take_address(*a, facts);
+    if (a->ifa_addr->sa_family == AF_INET6) take_address6(*a, facts);
   }
-  return false;
+  return facts.address.is_given();
 }
 
 }  // namespace
@@ -75,7 +94,7 @@ tl::expected<InterfaceFacts, std::string> interface_facts(const std::string& nam
                            "; expected 576 to 1500 (ip link set " + name + " mtu 1500)");
   }
   facts.mtu = static_cast<uint16_t>(mtu.ifr.ifr_mtu);
-  if (!find_address(name, facts))
+  if (!find_addresses(name, facts))
     return wrong(name, "has no IPv4 address (ip address add … dev " + name + ")");
   return facts;
 }

@@ -17,8 +17,10 @@ struct InterfaceFacts {
   int index = 0;
   MacAddress mac{};
   uint16_t mtu = 0;
-  Ipv4 address;    // the first one
+  Ip address;      // the first one
   Prefix network;  // that it is in
+  Ip address6;     // the first of IPv6 that is not link-local, if there is one
+  Prefix network6;
 };
 
 // Errors: it does not exist in this network namespace, is down, is no Ethernet, has no IPv4

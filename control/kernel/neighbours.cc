@@ -43,7 +43,7 @@ void Neighbours::dump(uint16_t type) {
   message->nlmsg_type = type;
   message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   auto* general = static_cast<rtgenmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(ndmsg)));
-  general->rtgen_family = type == RTM_GETNEIGH ? AF_INET : AF_UNSPEC;
+  general->rtgen_family = AF_UNSPEC;
   mnl_socket_sendto(socket_.get(), message, message->nlmsg_len);
   const int fd = mnl_socket_get_fd(socket_.get());
   const int flags = fcntl(fd, F_GETFL);
@@ -95,7 +95,7 @@ int Neighbours::received(const nlmsghdr* message, void* self) {
 
 void Neighbours::take_neighbour(const nlmsghdr* message) {
   const auto* nd = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(message));
-  if (nd->ndm_family != AF_INET) return;
+  if (nd->ndm_family != AF_INET && nd->ndm_family != AF_INET6) return;
   const nlattr* attributes[NDA_MAX + 1] = {};
   mnl_attr_parse(
       message, sizeof(*nd),
@@ -111,12 +111,11 @@ void Neighbours::take_neighbour(const nlmsghdr* message) {
                ? nullptr
                : mnl_attr_get_payload(attribute);
   };
-  const void* address = payload(NDA_DST, sizeof(uint32_t));
+  const bool ipv4 = nd->ndm_family == AF_INET;
+  const void* address = payload(NDA_DST, ipv4 ? sizeof(in_addr) : sizeof(in6_addr));
   const void* mac = payload(NDA_LLADDR, sizeof(MacAddress));
   if (address == nullptr) return;
-  uint32_t value;
-  std::memcpy(&value, address, sizeof value);
-  const std::pair key(nd->ndm_ifindex, Ipv4{ntohl(value)});
+  const std::pair key(nd->ndm_ifindex, ipv4 ? ip_of_ipv4(address) : ip_of_ipv6(address));
   if (message->nlmsg_type == RTM_DELNEIGH || mac == nullptr || (nd->ndm_state & kUsable) == 0) {
     changed_ |= macs_.erase(key) != 0;
     return;
@@ -137,7 +136,7 @@ void Neighbours::take_link(const nlmsghdr* message) {
   known->second = up;
 }
 
-std::optional<MacAddress> Neighbours::lookup(int ifindex, Ipv4 address) const {
+std::optional<MacAddress> Neighbours::lookup(int ifindex, Ip address) const {
   const auto found = macs_.find({ifindex, address});
   if (found == macs_.end()) return std::nullopt;
   return found->second;
@@ -148,17 +147,18 @@ bool Neighbours::carrier(int ifindex) const {
   return found != carriers_.end() && found->second;
 }
 
-void Neighbours::kick(int ifindex, Ipv4 address) {
+void Neighbours::kick(int ifindex, Ip address) {
   char buffer[256] = {};
   nlmsghdr* message = mnl_nlmsg_put_header(buffer);
   message->nlmsg_type = RTM_NEWNEIGH;
   message->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE;
   auto* nd = static_cast<ndmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(ndmsg)));
-  nd->ndm_family = AF_INET;
+  nd->ndm_family = address.is_ipv4() ? AF_INET : AF_INET6;
   nd->ndm_ifindex = ifindex;
   nd->ndm_flags = NTF_USE;  // as if a packet had just been sent there
   nd->ndm_state = NUD_NONE;
-  mnl_attr_put_u32(message, NDA_DST, htonl(address.value));
+  const Octets octets = octets_of(address);
+  mnl_attr_put(message, NDA_DST, octets.count, octets.octets.data());
   mnl_socket_sendto(socket_.get(), message, message->nlmsg_len);
 }
 

@@ -23,11 +23,11 @@ class Neighbours {
 
   // Takes in what the kernel has told since; true when something changed. Never waits.
   bool poll();
-  std::optional<MacAddress> lookup(int ifindex, Ipv4 address) const;
+  std::optional<MacAddress> lookup(int ifindex, Ip address) const;
   bool carrier(int ifindex) const;
   // Makes the kernel resolve the address, or confirm it when it is known: packets that bypass the
   // kernel do not do that by themselves.
-  void kick(int ifindex, Ipv4 address);
+  void kick(int ifindex, Ip address);
 
  private:
   struct Close {
@@ -41,7 +41,7 @@ class Neighbours {
   void take_link(const nlmsghdr* message);
 
   std::unique_ptr<mnl_socket, Close> socket_;
-  std::map<std::pair<int, Ipv4>, MacAddress> macs_;
+  std::map<std::pair<int, Ip>, MacAddress> macs_;
   std::map<int, bool> carriers_;
   bool changed_ = false;
 };

@@ -18,7 +18,7 @@ std::string counter_name(const char* direction, size_t uplink) {
 // on tables that could be read back everywhere.
 std::string mark(uint16_t udp_port, const std::vector<std::string>& uplinks,
                  const std::string& lan) {
-  std::string text = "for_" + std::to_string(udp_port) + "_" + lan;
+  std::string text = "for2_" + std::to_string(udp_port) + "_" + lan;
   for (const std::string& uplink : uplinks) text += "_" + uplink;
   std::replace_if(
       text.begin(), text.end(),
@@ -49,6 +49,10 @@ std::string set_up(const std::string& table, const std::string& mark, uint16_t u
        " forward { type filter hook forward priority 0; }\n";
   t += "add rule inet " + table + " forward iifname { " + devices + " } oifname { " + devices +
        " } drop\n";
+  if (lan.empty()) return t;
+  t += "add chain inet " + table + " prerouting { type filter hook prerouting priority -300; }\n";
+  t += "add rule inet " + table + " prerouting iifname \"" + lan +
+       "\" fib daddr type != { local, broadcast, multicast, anycast } drop\n";
   return t;
 }
 

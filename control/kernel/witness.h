@@ -4,7 +4,10 @@
 //   - drop it on the way in, after DPDK's socket has its copy: the kernel has no use for it and
 //   would
 //     answer "port unreachable";
-//   - not forward between the ports: what the gateway carries must not cross twice.
+//   - not forward between the ports: what the gateway carries must not cross twice;
+//   - take from the LAN only what is addressed to this machine: of the rest it would say that it
+//   has
+//     no route.
 // The table stays when the gateway ends, in order or not: what the peer sends meanwhile is charged
 // by the provider all the same, and the next start books it.
 #pragma once

@@ -13,28 +13,51 @@ namespace {
 
 using namespace std::string_literals;
 
+// Of either family, now with many zeros.
+Ip any_ip(std::mt19937_64& random) {
+  if (random() % 2 == 0) return Ip::v4(static_cast<uint32_t>(random()));
+  const dataplane::Address high = random() % 4 == 0 ? 0 : random();
+  const Ip ip{high << 64 | (random() % 4 == 0 ? 0 : random())};
+  return ip.is_ipv4() ? Ip{1} : ip;
+}
+
+Prefix any_prefix(std::mt19937_64& random) {
+  const Ip ip = any_ip(random);
+  Prefix prefix{ip, static_cast<uint8_t>(random() % (ip.is_ipv4() ? 33 : 129))};
+  prefix.address.value &= prefix.mask();
+  return prefix;
+}
+
 TEST(Addresses, AreReadBackAsTheyAreWritten) {
-  std::mt19937 random(1);
-  for (int i = 0; i < 1000; ++i) {
-    const Ipv4 address{static_cast<uint32_t>(random())};
-    EXPECT_EQ(parse_ipv4(to_string(address)), address);
-    const auto length = static_cast<uint8_t>(random() % 33);
-    const Prefix prefix{{length == 0 ? 0 : address.value & UINT32_MAX << (32 - length)}, length};
-    EXPECT_EQ(parse_prefix(to_string(prefix)), prefix);
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 2000; ++i) {
+    const Ip address = any_ip(random);
+    EXPECT_EQ(parse_ip(to_string(address)), address) << to_string(address);
+    EXPECT_EQ(parse_ipv4(to_string(address)).has_value(), address.is_ipv4());
+    EXPECT_EQ(parse_ipv6(to_string(address)).has_value(), !address.is_ipv4());
+    const Prefix prefix = any_prefix(random);
+    if (prefix.is_ipv4() || !prefix.contains(Ip{dataplane::address_of(0)})) {
+      EXPECT_EQ(parse_prefix(to_string(prefix)), prefix) << to_string(prefix);
+    }
     const Endpoint endpoint{address, static_cast<uint16_t>(1 + random() % 65535)};
-    EXPECT_EQ(parse_endpoint(to_string(endpoint)), endpoint);
+    EXPECT_EQ(parse_endpoint(to_string(endpoint)), endpoint) << to_string(endpoint);
   }
+  EXPECT_EQ(to_string(*parse_prefix("2001:DB8::/32")), "2001:db8::/32");
+  EXPECT_EQ(to_string(*parse_endpoint("[::1]:80")), "[::1]:80");
 }
 
 TEST(Addresses, ThatAreNoneAreRefused) {
   for (const std::string& wrong :
-       {""s, "10.1.1"s, "10.1.1.256"s, "10.1.1.1 "s, "::1"s, "localhost"s, "10.1.1.1\0.example"s})
-    EXPECT_FALSE(parse_ipv4(wrong)) << wrong;
-  for (const std::string& wrong : {"10.1.1.0"s, "10.1.1.0/"s, "10.1.1.0/33"s, "10.1.1.0/-1"s,
-                                   "10.1.1.1/24"s, "/24"s, "10.1.1.0/24/24"s, "10.1.1.0\0/24"s})
+       {""s, "10.1.1"s, "10.1.1.256"s, "10.1.1.1 "s, ":::"s, "localhost"s, "10.1.1.1\0.example"s,
+        "::1\0"s, "fe80::1%eth0"s, "1:2:3:4:5:6:7"s, "::ffff:10.1.1.1"s, "2001:db8::10000"s})
+    EXPECT_FALSE(parse_ip(wrong)) << wrong;
+  for (const std::string& wrong :
+       {"10.1.1.0"s, "10.1.1.0/"s, "10.1.1.0/33"s, "10.1.1.0/-1"s, "10.1.1.1/24"s, "/24"s,
+        "10.1.1.0/24/24"s, "10.1.1.0\0/24"s, "2001:db8::/129"s, "2001:db8::1/64"s, "::/"s})
     EXPECT_FALSE(parse_prefix(wrong)) << wrong;
-  for (const std::string& wrong : {"10.1.1.1"s, "10.1.1.1:"s, "10.1.1.1:0"s, "10.1.1.1:65536"s,
-                                   ":80"s, "10.1.1.1:80:80"s, "10.1.1.1:http"s})
+  for (const std::string& wrong :
+       {"10.1.1.1"s, "10.1.1.1:"s, "10.1.1.1:0"s, "10.1.1.1:65536"s, ":80"s, "10.1.1.1:80:80"s,
+        "10.1.1.1:http"s, "::1:80"s, "[::1]"s, "[]:80"s, "[10.1.1.1]:80"s, "[::1]80"s})
     EXPECT_FALSE(parse_endpoint(wrong)) << wrong;
 }
 
@@ -44,13 +67,36 @@ TEST(Addresses, APrefixHoldsExactlyItsAddresses) {
     const auto length = static_cast<uint8_t>(random() % 33);
     const uint64_t size = uint64_t{1} << (32 - length);
     const auto first = static_cast<uint32_t>(random() / size * size);
-    const Prefix prefix{{first}, length};
-    const Ipv4 any{static_cast<uint32_t>(random() % 2 == 0 ? random() : first + random() % size)};
-    EXPECT_EQ(prefix.contains(any), any.value >= first && any.value - first < size)
-        << to_string(any) << " in " << to_string(prefix);
+    const Prefix prefix{Ip::v4(first), length};
+    const auto any = static_cast<uint32_t>(random() % 2 == 0 ? random() : first + random() % size);
+    EXPECT_EQ(prefix.contains(Ip::v4(any)), any >= first && any - first < size)
+        << to_string(Ip::v4(any)) << " in " << to_string(prefix);
     const auto longer = static_cast<uint8_t>(length + random() % (33u - length));
-    EXPECT_TRUE(prefix.contains(Prefix{{first}, longer}));
-    EXPECT_EQ((Prefix{{first}, longer}).contains(prefix), longer == length);
+    EXPECT_TRUE(prefix.contains(Prefix{Ip::v4(first), longer}));
+    EXPECT_EQ((Prefix{Ip::v4(first), longer}).contains(prefix), longer == length);
+  }
+}
+
+TEST(Addresses, APrefixHoldsNothingOfTheOtherFamily) {
+  const Ip ipv4 = *parse_ip("10.1.1.1"), ipv6 = *parse_ip("2001:db8::1");
+  EXPECT_TRUE(parse_prefix("0.0.0.0/0")->contains(ipv4));
+  EXPECT_FALSE(parse_prefix("0.0.0.0/0")->contains(ipv6));
+  EXPECT_TRUE(parse_prefix("::/0")->contains(ipv6));
+  EXPECT_FALSE(parse_prefix("::/0")->contains(ipv4));
+  EXPECT_FALSE(parse_prefix("::/0")->contains(*parse_prefix("0.0.0.0/0")));
+}
+
+TEST(Addresses, AnIpv6PrefixHoldsExactlyItsAddresses) {
+  std::mt19937_64 random(3);
+  for (int i = 0; i < 10000; ++i) {
+    Prefix prefix = any_prefix(random);
+    const auto bits = static_cast<uint8_t>(prefix.is_ipv4() ? 32 : 128);
+    // One bit changed: still within if it is one of the host's.
+    const auto bit = static_cast<uint8_t>(random() % bits);
+    const Ip other{prefix.address.value ^ dataplane::Address{1} << bit};
+    if (other.is_ipv4() != prefix.is_ipv4()) continue;
+    EXPECT_EQ(prefix.contains(other), bit < bits - prefix.length)
+        << to_string(other) << " in " << to_string(prefix);
   }
 }
 

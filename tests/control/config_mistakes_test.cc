@@ -75,6 +75,26 @@ constexpr Mistake kMistakes[] = {
     {"BadPrefix", "\"10.10.0.0/24\"", "\"10.10.0.0/33\"",
      "16:12: lan.prefixes: \"10.10.0.0/33\"; expected a list of prefixes such as "
      "[\"10.10.0.0/24\"], host bits zero"},
+    {"Ipv6PrefixWithHostBits", "\"10.10.0.0/24\"", "\"10.10.0.0/24\", \"2001:db8::1/64\"",
+     "16:12: lan.prefixes: \"2001:db8::1/64\"; expected a list of prefixes such as "
+     "[\"10.10.0.0/24\"], host bits zero"},
+    {"Ipv4ForIpv6Gateway", "prefixes = [\"10.10.0.0/24\"]",
+     "prefixes = [\"10.10.0.0/24\"]\ngateway_ipv6 = \"10.10.0.9\"",
+     "17:16: lan.gateway_ipv6: \"10.10.0.9\"; expected an IPv6 address such as \"2001:db8:1::1\""},
+    {"Ipv6ForIpv4Gateway", "prefixes = [\"10.10.0.0/24\"]",
+     "prefixes = [\"10.10.0.0/24\"]\ngateway = \"fe80::1\"",
+     "17:11: lan.gateway: \"fe80::1\"; expected an IPv4 address such as \"10.1.1.1\""},
+    {"DeviceWithoutItsIpv6Address", "interface = \"lan\"\nprefixes = [\"10.10.0.0/24\"]",
+     "device = \"net_ring0\"\nnetwork_address = \"10.10.0.1/24\"\nnext_hop_mac = "
+     "\"02:00:00:00:00:01\"\nprefixes = [\"2001:db8:1::/64\"]",
+     "14:1: lan.network_address_ipv6: is missing; expected our IPv6 address and the network's "
+     "length, such as \"2001:db8:1::1/64\""},
+    {"DeviceWithAnIpv4AddressForIpv6", "interface = \"lan\"",
+     "device = \"net_ring0\"\nnetwork_address = \"10.10.0.1/24\"\nnetwork_address_ipv6 = "
+     "\"10.10.0.1/24\"\nnext_hop_mac = \"02:00:00:00:00:01\"",
+     "17:24: lan.network_address_ipv6: \"10.10.0.1/24\"; expected our IPv6 address and the "
+     "network's "
+     "length, such as \"2001:db8:1::1/64\""},
     {"PrefixWithHostBits", "\"10.20.0.0/24\"", "\"10.20.0.1/24\"",
      "46:12: peer.prefixes: \"10.20.0.1/24\"; expected a list of prefixes such as "
      "[\"10.10.0.0/24\"], host bits zero"},

@@ -38,6 +38,22 @@ TEST(Config, OfTheQuickstartsGatewaysIsInOrder) {
   EXPECT_EQ(b->peer.prefixes, a->lan_prefixes) << "each knows what lies behind the other";
 }
 
+TEST(Config, HasHostsOfBothFamiliesBehindAGateway) {
+  EXPECT_FALSE(read_config(example("site-a.toml"))->has_ipv6_hosts());
+  const std::string text =
+      replaced(site_a(), "interface = \"lan\"\nprefixes = [\"10.10.0.0/24\"]",
+               "device = \"net_ring0\"\nnetwork_address = \"10.10.0.1/24\"\nnetwork_address_ipv6 = "
+               "\"2001:db8:1::1/64\"\nnext_hop_mac = \"02:00:00:00:00:01\"\nprefixes = "
+               "[\"10.10.0.0/24\", \"2001:db8:1::/48\"]\ngateway_ipv6 = \"fe80::1\"");
+  const auto config = parse_config(text, "gateway.toml");
+  ASSERT_TRUE(config) << config.error();
+  EXPECT_TRUE(config->has_ipv6_hosts());
+  EXPECT_EQ(to_string(config->lan_prefixes[1]), "2001:db8:1::/48");
+  EXPECT_EQ(to_string(*config->lan.address6), "2001:db8:1::1");
+  EXPECT_EQ(to_string(*config->lan.network6), "2001:db8:1::/64");
+  EXPECT_EQ(to_string(*config->lan_gateway6), "fe80::1");
+}
+
 TEST(Config, MistakesAreToldAllAtOnceInTheOrderOfTheFile) {
   std::string text = replaced(site_a(), "\"50 Mbit/s\"", "50");
   text = replaced(text, "cpu = 0", "cpus = 0");
@@ -100,7 +116,7 @@ TEST(Config, TheAddressOfAPathMayBeLearntWhereAGatewayLeadsEverywhere) {
   text = replaced(text, "interface = \"fibre\"", "interface = \"fibre\"\ngateway = \"10.1.1.2\"");
   const auto config = parse_config(text, "gateway.toml");
   ASSERT_TRUE(config) << config.error();
-  EXPECT_EQ(config->peer.paths[0].peer_address, Ipv4{});
+  EXPECT_FALSE(config->peer.paths[0].peer_address.is_given());
 }
 
 TEST(Config, ADevicePortNeedsWhatTheKernelWouldTell) {

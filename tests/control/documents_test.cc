@@ -184,6 +184,13 @@ TEST(Documents, MistakesInARequestAreNamedByTheirField) {
   EXPECT_EQ(of("/traffic/0/source", nullptr),
             "/traffic/0/source: is missing; expected a prefix such as \"10.10.0.0/24\", host bits "
             "zero");
+  EXPECT_EQ(
+      of("/traffic/0/destination", "2001:db8::/32"),
+      "/traffic/0/destination: \"2001:db8::/32\"; expected a prefix such as \"10.10.0.0/24\", "
+      "host bits zero");
+  EXPECT_EQ(of("/traffic/0/source", "2001:db8:1::/64"),
+            "/traffic/0/destination: \"10.20.0.0/25\"; expected a prefix such as "
+            "\"2001:db8:1::/48\", host bits zero, as source is IPv6");
   EXPECT_EQ(of("/traffic", json::array()), "/traffic: []; expected a list of 1 to 16 objects");
   EXPECT_EQ(of("/traffic/0", "all"), "/traffic/0: \"all\" is no JSON object");
   EXPECT_EQ(of("/rate_up", 5000000), "/rate_up: 5000000; expected a rate such as \"50 Mbit/s\"");

@@ -20,7 +20,8 @@ inline std::vector<Message> one_of_each() {
   Announce announce{.service = 7,
                     .client = "acme",
                     .receiver = 4096,
-                    .rules = {rule("10.20.0.0/24", "10.10.0.0/24"), special},
+                    .rules = {rule("10.20.0.0/24", "10.10.0.0/24"), special,
+                              rule("2001:db8:2::/48", "2001:db8:1::/64")},
                     .towards_us = {.dispersion = Dispersion::standby, .resequence = false}};
   announce.towards_us.weights[1] = 65535;
   announce.towards_us.weights[15] = 1;

@@ -48,7 +48,9 @@ TEST(Messages, AreUnderstoodAsTheyWereMeant) {
   EXPECT_EQ(a.service, 7u);
   EXPECT_EQ(a.client, "acme");
   EXPECT_EQ(a.receiver, 4096u);
-  ASSERT_EQ(a.rules.size(), 2u);
+  ASSERT_EQ(a.rules.size(), 3u);
+  EXPECT_EQ(to_string(a.rules[2].source), "2001:db8:2::/48");
+  EXPECT_EQ(to_string(a.rules[2].destination), "2001:db8:1::/64");
   EXPECT_EQ(to_string(a.rules[1].destination), "10.10.0.0/25");
   EXPECT_EQ(a.rules[1].protocol, 17);
   EXPECT_EQ(a.rules[1].destination_port_to, 5010);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/classify.h"
 
+#include "dataplane/address.h"
+
 #include <gtest/gtest.h>
 
 #include "tests/dataplane/packet_builder.h"
@@ -17,6 +19,30 @@ uint16_t classify(std::vector<Rule> rules, const FlowKey& key) {
 TEST(Classify, GivesTheHouseWhatNoRuleWants) {
   EXPECT_EQ(classify({}, kWeb), 0);
   EXPECT_EQ(classify({{.protocol = 17, .slot = 5}}, kWeb), 0);
+}
+
+TEST(Classify, KeepsIpv6ApartFromIpv4) {
+  const FlowKey6 web{address6("2001:db8:1::2"), address6("2001:db8:2::2"), 40000, 443, 6, 10};
+  const auto mask = mask_of<Uint128>(64);
+  const Ruleset rules{
+      .rules = {{.slot = 1}},
+      .rules6 = {{.source = address6("2001:db8:1:1::"), .source_mask = mask, .slot = 2},
+                 {.source = address6("2001:db8:1::"),
+                  .source_mask = mask,
+                  .destination = web.destination,
+                  .destination_mask = ~Uint128{0},
+                  .destination_port_from = 443,
+                  .destination_port_to = 443,
+                  .protocol = 6,
+                  .slot = 3}}};
+  EXPECT_EQ(rules.classify(web), 3);
+  FlowKey6 other = web;
+  other.destination += 1;
+  EXPECT_EQ(rules.classify(other), 0);
+  other = web;
+  other.source = address6("2001:db8:1:1::2");
+  EXPECT_EQ(rules.classify(other), 2);
+  EXPECT_EQ(rules.classify(kWeb), 1);
 }
 
 TEST(Classify, LetsTheFirstRuleThatMatchesDecide) {

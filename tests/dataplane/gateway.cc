@@ -74,7 +74,7 @@ Gateway::Gateway(int which, rte_mempool* pool, uint32_t uplink_ring_size,
   options.uplinks = kPaths;
   options.pool = pool;
   options.tsc_hz = kSecond;
-  options.flows_max = 4096;
+  options.flows_max = options.flows6_max = 4096;
   worker = value_of(Worker::create(options, plans, meters.region()));
   plans.publish(std::make_unique<const PathTable>(paths()));
   plans.publish(std::make_unique<const NeighbourTable>(neighbours()));
@@ -115,6 +115,12 @@ void Gateway::classify_all(uint16_t slot) {
                    .destination = there,
                    .destination_mask = 0xffff0000,
                    .slot = slot}};
+  const auto mask = mask_of<Uint128>(48);
+  rules->rules6 = {{.source = network6(site),
+                    .source_mask = mask,
+                    .destination = network6(3 - site),
+                    .destination_mask = mask,
+                    .slot = slot}};
   plans.publish(std::move(rules));
 }
 
@@ -129,6 +135,7 @@ PathTable Gateway::paths() const {
   PathTable table;
   table.uplinks = kPaths;
   table.lan_address = lan_address();
+  table.lan_address6 = lan_address6();
   table.lan_mac = lan_mac;
   for (uint8_t p = 1; p <= kPaths; ++p) {
     Path& path = table.paths[p];
@@ -148,7 +155,12 @@ PathTable Gateway::paths() const {
 NeighbourTable Gateway::neighbours() const {
   std::vector<std::pair<uint32_t, Mac>> known;
   for (uint32_t host = 1; host <= 8; ++host) known.emplace_back(lan_address() + host, host_mac);
+  std::vector<std::pair<Uint128, Mac>> known6;
+  for (uint32_t host = 1; host <= 8; ++host) known6.emplace_back(lan_address6() + host, host_mac);
   NeighbourTable table(known);
+  table.ipv6 = NextHops<Uint128>(known6);
+  table.ipv6.on_link = {network6(site), mask_of<Uint128>(48)};
+  table.ipv6.behind = {table.ipv6.on_link};
   table.on_link = {lan_address() & 0xffff0000, 0xffff0000};
   table.behind = {table.on_link};
   return table;
@@ -166,9 +178,9 @@ std::vector<Bytes> Gateway::hosts_received() {
   while (rte_ring_dequeue(lan.out, &taken) == 0) {
     const Bytes frame = bytes_of(static_cast<rte_mbuf*>(taken));
     rte_pktmbuf_free(static_cast<rte_mbuf*>(taken));
-    const Bytes header = frame_of({}, host_mac, lan_mac);
-    if (!std::equal(header.begin(), header.end(), frame.begin())) std::abort();
-    packets.emplace_back(frame.begin() + kEthernetHeader, frame.end());
+    const Bytes ip(frame.begin() + kEthernetHeader, frame.end());
+    if (frame != frame_of(ip, host_mac, lan_mac)) std::abort();
+    packets.push_back(ip);
   }
   return packets;
 }

@@ -40,7 +40,7 @@ class RingPort {
 class Gateway {
  public:
   // `site` 1 or 2: its LAN is 10.10.0.0/16 or 10.20.0.0/16, the gateway itself .0.1, and the hosts
-  // .0.2 to .0.9 are resolved.
+  // .0.2 to .0.9 are resolved. The same of 2001:db8:1::/48 and 2001:db8:2::/48.
   // `limits`: of what may be held.
   Gateway(int site, rte_mempool* pool, uint32_t uplink_ring_size, const WorkerOptions& limits = {});
 
@@ -72,6 +72,10 @@ class Gateway {
   const uint8_t site;
   const Mac lan_mac, host_mac;
   uint32_t lan_address() const { return 0x0a000001u + site * 0xa0000u; }
+  Uint128 lan_address6() const { return network6(site) + 1; }
+  static Uint128 network6(int site) {
+    return Uint128{0x20010db800000000u | static_cast<uint64_t>(site) << 16} << 64;
+  }
   uint32_t address_on(uint8_t path) const { return 0xc6330001u + site * 256u + path * 65536u; }
 
   RingPort lan;

@@ -62,6 +62,28 @@ TEST(Mss, OfASegmentThatIsNoSynIsLeftAlone) {
   EXPECT_FALSE(clamp(fragment));
 }
 
+TEST(Mss, OfAConnectionThatAnIcmpErrorQuotesIsLeftAlone) {
+  // The quoted packet's header, taken for TCP's, has SYN set and the option among its addresses.
+  Bytes quoted = packet().from("2.4.255.255").tcp(1234, 80).syn().identification(0x7002).ip();
+  Bytes error = packet().icmp_error(3, 4, quoted).ip();
+  const Bytes before = error;
+  EXPECT_FALSE(clamp(error));
+  EXPECT_EQ(error, before);
+}
+
+TEST(Mss, OfIpv6IsLoweredBehindItsExtensionHeaders) {
+  for (const bool extended : {false, true}) {
+    auto builder = packet6().tcp(1234, 80).syn().tcp_options({2, 4, 0x05, 0xb4});
+    if (extended) builder.extension(60, Bytes(7, 0));
+    Bytes ip = builder.ip();
+    ASSERT_TRUE(clamp_mss(ip, parse_ipv6(ip), kMax));
+    EXPECT_EQ(load_be16(&ip[extended ? 70 : 62]), kMax);
+    if (!extended) {
+      EXPECT_TRUE(checksums_are_right(ip));
+    }
+  }
+}
+
 TEST(Mss, OfMalformedOptionsIsLeftAlone) {
   for (const Bytes& options : {Bytes{0, 2, 4, 0x05, 0xb4},            // after the end of options
                                Bytes{2, 0, 0x05, 0xb4},               // length 0

@@ -36,6 +36,22 @@ TEST(Neighbours, AreFoundWhereverTheyCollideAndOnlyThey) {
   }
 }
 
+TEST(Neighbours, OfIpv6AreFoundWhereverTheyCollideAndOnlyThey) {
+  for (const int shift : {0, 16, 64, 100}) {
+    std::vector<std::pair<Uint128, Mac>> known;
+    const Uint128 network = address6("2001:db8::1");
+    for (uint32_t i = 0; i < 1000; ++i)
+      known.emplace_back(network + (Uint128{i} << shift), mac_of(i));
+    const NextHops<Uint128> table(known);
+    for (const auto& [ip, mac] : known) {
+      ASSERT_NE(table.find(ip), nullptr);
+      EXPECT_EQ(*table.find(ip), mac);
+    }
+    EXPECT_EQ(table.find(address6("2001:db7:ffff::")), nullptr);
+    EXPECT_EQ(table.find(0), nullptr);
+  }
+}
+
 TEST(Neighbours, OfAnEmptyTableAreNone) {
   const NeighbourTable table;
   EXPECT_EQ(table.find(address("10.10.0.1")), nullptr);

@@ -11,7 +11,7 @@
 namespace anabranch::dataplane {
 namespace {
 
-constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17;
+constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kFragment = 44, kIcmpv6 = 58;
 
 uint16_t ones_complement_sum(std::span<const uint8_t> octets) {
   uint64_t sum = 0;
@@ -34,6 +34,22 @@ Bytes pseudo_header(uint32_t source, uint32_t destination, uint8_t protocol, siz
   return header;
 }
 
+Bytes pseudo_header6(Uint128 source, Uint128 destination, uint8_t protocol, size_t length) {
+  Bytes header(40, 0);
+  store_be128(&header[0], source);
+  store_be128(&header[16], destination);
+  store_be32(&header[32], static_cast<uint32_t>(length));
+  header[39] = protocol;
+  return header;
+}
+
+// Of a packet without extension headers.
+bool checksum_is_right6(const Bytes& ip) {
+  const auto body = std::span(ip).subspan(40);
+  return checksum_is_right(
+      pseudo_header6(load_be128(&ip[8]), load_be128(&ip[24]), ip[6], body.size()) + body);
+}
+
 }  // namespace
 
 uint32_t address(std::string_view dotted) {
@@ -42,11 +58,18 @@ uint32_t address(std::string_view dotted) {
   return ntohl(parsed.s_addr);
 }
 
+Uint128 address6(std::string_view text) {
+  in6_addr parsed{};
+  if (inet_pton(AF_INET6, std::string(text).c_str(), &parsed) != 1) std::abort();
+  return load_be128(parsed.s6_addr);
+}
+
 bool checksum_is_right(std::span<const uint8_t> octets) {
   return ones_complement_sum(octets) == 0xffff;
 }
 
 bool checksums_are_right(const Bytes& ip) {
+  if (ip[0] >> 4 == 6) return checksum_is_right6(ip);
   const size_t header = (ip[0] & 0x0f) * 4u;
   if (!checksum_is_right(std::span(ip).first(header))) return false;
   const auto body = std::span(ip).subspan(header);
@@ -60,7 +83,25 @@ Bytes operator+(Bytes head, std::span<const uint8_t> tail) {
   return head;
 }
 
+PacketBuilder& PacketBuilder::from(std::string_view text) {
+  is_ipv6_ = text.find(':') != std::string_view::npos;
+  if (is_ipv6_) return source6_ = address6(text), *this;
+  return source_ = address(text), *this;
+}
+
+PacketBuilder& PacketBuilder::to(std::string_view text) {
+  is_ipv6_ = text.find(':') != std::string_view::npos;
+  if (is_ipv6_) return destination6_ = address6(text), *this;
+  return destination_ = address(text), *this;
+}
+
+PacketBuilder& PacketBuilder::extension(uint8_t type, const Bytes& rest) {
+  extensions_.emplace_back(type, rest);
+  return *this;
+}
+
 PacketBuilder& PacketBuilder::fragment(uint16_t offset_octets, bool more) {
+  is_fragment_ = true;
   fragment_word_ = static_cast<uint16_t>(offset_octets / 8 | (more ? 0x2000 : 0));
   return *this;
 }
@@ -81,7 +122,7 @@ PacketBuilder& PacketBuilder::udp(uint16_t source_port, uint16_t destination_por
 PacketBuilder& PacketBuilder::echo_request(uint16_t identifier, uint16_t sequence) {
   protocol_ = kIcmp;
   icmp_.assign(8, 0);
-  icmp_[0] = 8;
+  icmp_[0] = is_ipv6_ ? 128 : 8;
   store_be16(&icmp_[4], identifier);
   store_be16(&icmp_[6], sequence);
   return *this;
@@ -103,10 +144,18 @@ PacketBuilder& PacketBuilder::payload(size_t size, uint32_t seed) {
   return *this;
 }
 
+uint8_t PacketBuilder::protocol() const {
+  return is_ipv6_ && protocol_ == kIcmp ? kIcmpv6 : protocol_;
+}
+
 Bytes PacketBuilder::transport() const {
+  const auto pseudo = [this](size_t length) {
+    return is_ipv6_ ? pseudo_header6(source6_, destination6_, protocol(), length)
+                    : pseudo_header(source_, destination_, protocol_, length);
+  };
   if (protocol_ == kIcmp) {
     Bytes message = icmp_ + payload_;
-    put_checksum(message, 2, message);
+    put_checksum(message, 2, (is_ipv6_ ? pseudo(message.size()) : Bytes{}) + message);
     return message;
   }
   Bytes message(protocol_ == kTcp ? 20 : 8, 0);
@@ -120,17 +169,43 @@ Bytes PacketBuilder::transport() const {
     store_be16(&message[4], static_cast<uint16_t>(8 + payload_.size()));
   }
   message = message + payload_;
-  put_checksum(message, protocol_ == kTcp ? 16 : 6,
-               pseudo_header(source_, destination_, protocol_, message.size()) + message);
+  put_checksum(message, protocol_ == kTcp ? 16 : 6, pseudo(message.size()) + message);
   return message;
 }
 
+Bytes PacketBuilder::ipv6() const {
+  auto extensions = extensions_;
+  if (is_fragment_) {
+    const auto word = static_cast<uint16_t>((fragment_word_ & 0x1fff) * 8 |
+                                            ((fragment_word_ & 0x2000) != 0 ? 1 : 0));
+    Bytes rest(7, 0);
+    store_be16(&rest[1], word);
+    store_be16(&rest[5], identification_);
+    extensions.emplace_back(kFragment, rest);
+  }
+  Bytes body = (fragment_word_ & 0x1fff) != 0 ? payload_ : transport();
+  uint8_t next = protocol();
+  for (auto e = extensions.rbegin(); e != extensions.rend(); ++e) {
+    body = Bytes{next} + e->second + body;
+    next = e->first;
+  }
+  Bytes header(40, 0);
+  store_be32(&header[0], 6u << 28 | uint32_t{dscp_} << 22 | uint32_t{ecn_} << 20 | flow_label_);
+  store_be16(&header[4], static_cast<uint16_t>(body.size()));
+  header[6] = next;
+  header[7] = ttl_;
+  store_be128(&header[8], source6_);
+  store_be128(&header[24], destination6_);
+  return header + body;
+}
+
 Bytes PacketBuilder::ip() const {
+  if (is_ipv6_) return ipv6();
   // A later fragment carries octets from the middle of a datagram, not a transport header.
   const Bytes body = (fragment_word_ & 0x1fff) != 0 ? payload_ : transport();
   Bytes header = Bytes(20, 0) + ip_options_;
   header[0] = static_cast<uint8_t>(0x40 | header.size() / 4);
-  header[1] = static_cast<uint8_t>(dscp_ << 2);
+  header[1] = static_cast<uint8_t>(dscp_ << 2 | ecn_);
   store_be16(&header[2], static_cast<uint16_t>(header.size() + body.size()));
   store_be16(&header[4], identification_);
   store_be16(&header[6], fragment_word_);
@@ -147,7 +222,8 @@ Bytes PacketBuilder::frame(const Mac& destination, const Mac& source) const {
 }
 
 Bytes frame_of(const Bytes& ip, const Mac& destination, const Mac& source) {
-  return Bytes(destination.begin(), destination.end()) + source + Bytes{0x08, 0x00} + ip;
+  const Bytes type = !ip.empty() && ip[0] >> 4 == 6 ? Bytes{0x86, 0xdd} : Bytes{0x08, 0x00};
+  return Bytes(destination.begin(), destination.end()) + source + type + ip;
 }
 
 }  // namespace anabranch::dataplane

@@ -75,13 +75,17 @@ TEST(Parse, PutsAnIcmpErrorIntoTheFlowItQuotes) {
   }
 }
 
-TEST(Parse, LeavesOtherProtocolsToTheKernelAndNamesIpv6) {
+TEST(Parse, LeavesOtherProtocolsToTheKernel) {
   Bytes frame = packet().udp(1, 2).frame(kTo, kFrom);
   store_be16(&frame[12], 0x0806);
   EXPECT_EQ(parse_frame(frame).result, Parsed::other);
+}
+
+TEST(Parse, RefusesAFrameWhoseTypeContradictsItsPacket) {
+  Bytes frame = packet().udp(1, 2).payload(40).frame(kTo, kFrom);
   store_be16(&frame[12], 0x86dd);
   EXPECT_EQ(parse_frame(frame).result, Parsed::invalid);
-  EXPECT_EQ(parse_frame(frame).drop, Drop::not_ipv4);
+  EXPECT_EQ(parse_frame(frame).drop, Drop::bad_length);
 }
 
 TEST(Parse, RefusesHeadersThatContradictTheFrame) {

@@ -17,7 +17,7 @@ std::unique_ptr<const Plan> plan_of(uint32_t generation) {
 TEST(PlanTable, HasNoPlansAndUsableDefaultsAtFirst) {
   const PlanTable table;
   for (uint16_t slot = 0; slot < kServicesMax; ++slot) EXPECT_EQ(table.plan(slot), nullptr);
-  EXPECT_EQ(table.ruleset().classify({}), kHouseSlot);
+  EXPECT_EQ(table.ruleset().classify(FlowKey{}), kHouseSlot);
   EXPECT_FALSE(table.paths().paths[1].configured);
   EXPECT_EQ(table.neighbours().find(1), nullptr);
 }

@@ -35,6 +35,10 @@ PacketBuilder datagram(uint32_t number, size_t size) {
   return packet().from("10.10.0.2").to("10.20.0.2").udp(5000, 6000).payload(size, number);
 }
 
+PacketBuilder datagram6(uint32_t number, size_t size) {
+  return packet6().udp(5000, 6000).payload(size, number);
+}
+
 std::vector<Bytes> datagrams_two_hops_on(uint32_t count, size_t size) {
   std::vector<Bytes> packets;
   for (uint32_t n = 0; n < count; ++n) packets.push_back(datagram(n, size).ttl(62).ip());

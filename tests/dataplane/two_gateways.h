@@ -24,6 +24,7 @@ std::array<uint16_t, kPathsMax> only(uint8_t path);
 
 // A packet of the flow most tests use; `number` makes its content differ from the others'.
 PacketBuilder datagram(uint32_t number, size_t size = 1000);
+PacketBuilder datagram6(uint32_t number, size_t size = 1000);
 // The packets 0 .. `count` - 1 of that flow as host 10.20.0.2 should get them.
 std::vector<Bytes> datagrams_two_hops_on(uint32_t count, size_t size = 1000);
 

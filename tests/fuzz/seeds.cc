@@ -30,13 +30,20 @@ std::vector<dataplane::Bytes> contents() {
               {.flags = kInnerFragment | kInnerMore, .lane = 3, .sn = 1, .offset = 20});
   store_beat(beat.data(), {.sent_ns = 1, .echo_ns = 1, .interval_us = 40'000, .hears = true});
   const auto to_host = [] { return packet().from("10.10.0.2").to("10.20.0.2"); };
-  return {Bytes{0, 1} + inner + to_host().udp(1, 2).payload(100).ip(),
-          Bytes{0, 1} + inner + to_host().tcp(1, 2).syn().tcp_options({2, 4, 5, 180}).ip(),
-          Bytes{0, 1} + inner + to_host().echo_request(1, 1).ip(),
-          Bytes{0, 1} + fragment + Bytes(40),
-          Bytes{1, 0} + beat,
-          Bytes{2, 0} + token,
-          Bytes{3, 0} + token};
+  return {
+      Bytes{0, 1} + inner + to_host().udp(1, 2).payload(100).ip(),
+      Bytes{0, 1} + inner + to_host().tcp(1, 2).syn().tcp_options({2, 4, 5, 180}).ip(),
+      Bytes{0, 1} + inner + to_host().echo_request(1, 1).ip(),
+      Bytes{0, 1} + inner + packet6().udp(1, 2).payload(100).ip(),
+      Bytes{0, 1} + inner + packet6().tcp(1, 2).syn().tcp_options({2, 4, 5, 180}).ip(),
+      Bytes{0, 1} + inner +
+          packet6().extension(0, Bytes(7)).extension(60, Bytes(7)).echo_request(1, 1).ttl(1).ip(),
+      Bytes{0, 1} + inner + packet6().udp(1, 2).payload(64).fragment(8, true).ip(),
+      Bytes{0, 1} + inner + packet6().icmp_error(2, 0, packet6().udp(1, 2).ip()).ip(),
+      Bytes{0, 1} + fragment + Bytes(40),
+      Bytes{1, 0} + beat,
+      Bytes{2, 0} + token,
+      Bytes{3, 0} + token};
 }
 
 }  // namespace

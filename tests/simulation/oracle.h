@@ -21,12 +21,14 @@ struct FlowId {
   // Every third flow is urgent, every third background, where classes count.
   static constexpr uint8_t kUrgent = 46, kBackground = 8;
   uint8_t dscp() const { return port % 3 == 0 ? kUrgent : port % 3 == 1 ? kBackground : 0; }
+  // Every fifth is of IPv6.
+  bool is_ipv6() const { return port % 5 == 2; }
   auto operator<=>(const FlowId&) const = default;
 };
 
 class Oracle {
  public:
-  // `up`: from host 10.10.0.2 to host 10.20.0.2, else back.
+  // `up`: from host 10.10.0.2 or 2001:db8:1::2 to host 10.20.0.2 or 2001:db8:2::2, else back.
   explicit Oracle(bool up) : up_(up) {}
 
   // The next packet of a flow, of `size` octets of payload; its number is told.

@@ -155,13 +155,14 @@ void World::hear(bool up, const Bytes& ip) {
     planted_ = true;
     heard.back() ^= 1;
   } else if (now && plant_ == Plant::reorder) {
-    if (kept_.empty()) {
+    const bool ipv4 = ip[0] >> 4 == 4;
+    if (kept_.empty() && ipv4) {
       kept_ = ip;
       return;
     }
     constexpr int kProtocol = 9, kPorts = 20;
     hosts_->received(up, ip, now_);
-    if (ip[kProtocol] != kept_[kProtocol] ||
+    if (!ipv4 || ip[kProtocol] != kept_[kProtocol] ||
         !std::equal(ip.begin() + kPorts, ip.begin() + kPorts + 4, kept_.begin() + kPorts))
       return;
     planted_ = true;

@@ -114,8 +114,11 @@ class Configuration(unittest.TestCase):
 class World(unittest.TestCase):
     """The quickstart's namespaces and links; each test starts the gateways it needs."""
 
+    ipv6 = False
+
     def setUp(self):
         self.sites = sites.Sites(BUILD)
+        self.sites.ipv6 = self.ipv6
         self.addCleanup(self.close)
         self.sites.open()
 
@@ -354,6 +357,73 @@ class Running(World):
         self.assertEqual(differences, [])
         packets = sum(line["packets"] for section in client["sections"] for line in section["lines"] if line["kind"] == "first")
         self.assertEqual(packets, 40, "twenty echoes and their answers")
+
+
+class Ipv6Clients(World):
+    """Hosts of both families behind both gateways, links of IPv4 between them."""
+    ipv6 = True
+
+    def setUp(self):
+        super().setUp()
+        self.sites.edits = [(f'"10.{n}0.0.0/24"', f'"10.{n}0.0.0/24", "2001:db8:{n}::/64"') for n in (1, 2)]
+        client = json.loads((EXAMPLES / "site-a/clients/acme.json").read_text())
+        client["prefixes"].append("2001:db8:1::/64")
+        self.sites.documents = {"site-a/clients/acme.json": json.dumps(client)}
+
+    def request(self, *sources):
+        traffic = [{"source": source} for source in sources]
+        document = self.sites.state / "request.json"
+        document.write_text(json.dumps({"client": "acme", "traffic": traffic}))
+        return self.sites.cli_json("request", "--file", document)["id"]
+
+    def test_a_lan_without_an_ipv6_address_is_refused(self):
+        self.sites.run("a", "ip", "-6", "address", "flush", "dev", "lan")
+        done = gateway(self.sites.state, self.sites.write_config("a"), ns=self.sites.command("a"))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("interface lan has no IPv6 address, but lan.prefixes has IPv6 ones", done.stderr)
+
+    def test_both_families_are_carried_and_charged_to_the_octet(self):
+        self.start()
+        identity = self.request("10.10.0.0/24", "2001:db8:1::/64")
+        for family, server in (("-4", "10.20.0.2"), ("-6", "2001:db8:2::2")):
+            said = self.sites.run("client", "ping", family, "-c", "20", "-i", "0.02", "-W", "2", server)
+            self.assertIn(" 0% packet loss", said)
+        for hops, hop in ((1, "2001:db8:1::1"), (2, "2001:db8:2::1")):
+            said = self.sites.run("client", "ping", "-6", "-c", "1", "-t", hops, "-W", "2", "2001:db8:2::2", check=False)
+            self.assertRegex(said, rf"From {hop} .*Time exceeded: Hop limit")
+        said = self.sites.run("client", "ping", "-6", "-c", "2", "-M", "do", "-s", "1452", "-W", "2", "2001:db8:2::2", check=False)
+        self.assertRegex(said, r"(Packet too big|message too long).*mtu ?= ?1434")
+        # A packet that its host has to fragment, since now it knows the size.
+        self.sites.run("client", "ping", "-6", "-c", "3", "-i", "0.2", "-s", "4000", "-W", "2", "2001:db8:2::2", check=False)
+        said = self.sites.run("client", "ping", "-6", "-c", "3", "-i", "0.2", "-s", "4000", "-W", "2", "2001:db8:2::2")
+        self.assertIn(" 0% packet loss", said)
+        self.transfer("2001:db8:2::2", 8_000_000)
+        self.sites.cli("end", identity)
+        client, house, stats = main_job.settled(self.sites)
+        _, differences = main_job.compare(client, house, stats)
+        self.assertEqual(differences, [])
+        drops = self.sites.cli_json("counters")["drops"]
+        self.assertEqual([drops[name] for name in ("bad_length", "bad_extension", "bad_scope", "bad_inner", "no_service")], [0] * 5)
+
+    def transfer(self, server, octets):
+        """Over one TCP connection each way; what is sent must come."""
+        serve = ("import hashlib,socket,sys\n"
+                 "l = socket.create_server(('::', 5001), family=socket.AF_INET6); c, _ = l.accept(); h = hashlib.sha256()\n"
+                 "f = c.makefile('rwb'); data = f.read(int(sys.argv[1])); f.write(data); f.flush(); c.shutdown(socket.SHUT_WR); c.recv(1)\n")
+        send = ("import os,socket,sys,threading\n"
+                "data = os.urandom(int(sys.argv[2])); s = socket.create_connection((sys.argv[1], 5001), 20); s.settimeout(30)\n"
+                "t = threading.Thread(target=s.sendall, args=(data,)); t.start(); back = s.makefile('rb').read(len(data)); t.join()\n"
+                "assert back == data; print('the same')\n")
+        self.sites.start("server", "server", sys.executable, "-c", serve, octets)
+        self.wait_for(lambda: ":5001" in self.sites.run("server", "ss", "-Hltn"), "the server does not listen")
+        self.assertEqual(self.sites.run("client", sys.executable, "-c", send, server, octets), "the same\n")
+
+    def test_ipv6_that_no_service_wants_is_refused(self):
+        self.start()
+        self.request("10.10.0.0/24")
+        said = self.sites.run("client", "ping", "-6", "-c", "1", "-W", "2", "2001:db8:2::2", check=False)
+        self.assertRegex(said, r"From 2001:db8:1::1 .*Destination unreachable: Administratively prohibited")
+        self.assertGreater(self.sites.cli_json("counters")["drops"]["no_service"], 0)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ class Sites:
         self.run_dir = pathlib.Path("/run") / self.id
         self.processes = {}
         self.fingerprints = {}
+        self.ipv6 = False  # on the LANs as well: 2001:db8:1::/64 and 2001:db8:2::/64
         self.edits = []  # (old, new) for both configurations
         self.documents = {}  # other than the example's: path below the configuration → text
         self.namespaces = []
@@ -98,6 +99,9 @@ class Sites:
             self.run(name, "ip", "link", "set", "lo", "up")
         self.wire("client", "eth0", "10.10.0.2/24", "a", "lan", "10.10.0.1/24")
         self.wire("server", "eth0", "10.20.0.2/24", "b", "lan", "10.20.0.1/24")
+        if self.ipv6:
+            self.add_ipv6("client", "a", "2001:db8:1::")
+            self.add_ipv6("server", "b", "2001:db8:2::")
         for i, link in enumerate(self.links, 1):
             self.wire("a", link.name, f"10.1.{i}.1/30", "net", f"{link.name}-a", None)
             self.wire("b", link.name, f"10.1.{i}.2/30", "net", f"{link.name}-b", None)
@@ -113,6 +117,13 @@ class Sites:
             if address:
                 self.run(ns, "ip", "address", "add", address, "dev", interface)
             self.run(ns, "ip", "link", "set", interface, "up")
+
+    def add_ipv6(self, host, gateway, network):
+        for ns, interface, address in ((host, "eth0", f"{network}2"), (gateway, "lan", f"{network}1")):
+            self.run(ns, "sysctl", "-qw", f"net.ipv6.conf.{interface}.disable_ipv6=0")
+            # Nobody else has it: there is no need to wait until that is certain.
+            self.run(ns, "ip", "address", "add", f"{address}/64", "dev", interface, "nodad")
+        self.run(host, "ip", "route", "add", "default", "via", f"{network}1")
 
     def start_links(self):
         links = [word for link in self.links for word in ("--link", link.settings())]

@@ -7,7 +7,7 @@
 namespace anabranch::control {
 namespace {
 
-constexpr Ipv4 kNeighbour{0x0a010102}, kNobody{0x0a010103};
+constexpr Ip kNeighbour = Ip::v4(0x0a010102), kNobody = Ip::v4(0x0a010103);
 
 class KernelsNeighbours : public TwoNamespaces {
  protected:

@@ -33,8 +33,8 @@ class Strangers : public testing::Test {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in from{}, to{};
     from.sin_family = to.sin_family = AF_INET;
-    from.sin_addr.s_addr = htonl(parse_ipv4(address)->value);
-    to.sin_addr.s_addr = htonl(parse_ipv4("127.0.0.2")->value);
+    from.sin_addr.s_addr = htonl(parse_ipv4(address)->ipv4());
+    to.sin_addr.s_addr = htonl(parse_ipv4("127.0.0.2")->ipv4());
     to.sin_port = htons(port_);
     EXPECT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&from), sizeof from), 0);
     EXPECT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
