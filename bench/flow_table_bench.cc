@@ -107,14 +107,29 @@ void flow_age(benchmark::State& state) {
 }
 
 // The rule of a flow is the last of so many.
-void classify(benchmark::State& state) {
+Ruleset last_of(benchmark::State& state) {
   Ruleset many;
   for (uint32_t n = 1; n < state.range(0); ++n)
     many.rules.push_back({.source = 0x0b000000 + n, .source_mask = 0xffffffff, .slot = 2});
   many.rules.push_back({.slot = 1});
+  return many;
+}
+
+void classify(benchmark::State& state, bool indexed) {
+  Ruleset many = last_of(state);
+  if (indexed) many.index = RuleIndex(many.rules);
   uint32_t n = 0;
   CyclesPerPacket cycles(state, 1);
   for (auto _ : state) benchmark::DoNotOptimize(many.classify(flow_key(n++)));
+}
+
+// What control pays when it publishes them.
+void make_index(benchmark::State& state) {
+  const Ruleset many = last_of(state);
+  for (auto _ : state) {
+    const RuleIndex index(many.rules);
+    if (!index.is_made()) state.SkipWithError("no memory");
+  }
 }
 
 constexpr int64_t kBursts = 64 * Laps::kGroup;
@@ -129,7 +144,19 @@ void by_flows(benchmark::internal::Benchmark* b) {
 BENCHMARK(flow_hit)->Apply(as_usual)->Apply(by_flows);
 BENCHMARK(flow_miss)->Apply(as_usual)->Arg(kBursts* kBurst);
 BENCHMARK(flow_age)->Apply(by_flows);
-BENCHMARK(classify)->ArgName("rules")->Arg(1)->Arg(10)->Arg(100)->Arg(1000);
+BENCHMARK_CAPTURE(classify, one_by_one, false)
+    ->ArgName("rules")
+    ->Arg(1)
+    ->Arg(10)
+    ->Arg(100)
+    ->Arg(1000);
+BENCHMARK_CAPTURE(classify, indexed, true)
+    ->ArgName("rules")
+    ->Arg(10)
+    ->Arg(100)
+    ->Arg(1000)
+    ->Arg(10'000);
+BENCHMARK(make_index)->ArgName("rules")->Arg(100)->Arg(1000)->Arg(10'000);
 
 }  // namespace
 }  // namespace anabranch::bench

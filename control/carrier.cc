@@ -174,7 +174,9 @@ void Carrier::publish_rules() {
   for (const auto& [id, service] : services_) {
     if (service.open) open.push_back({service.slot, service.rules});
   }
-  plans_.publish(compile(open));
+  auto rules = compile(open);
+  rules->make_index();
+  plans_.publish(std::move(rules));
 }
 
 }  // namespace anabranch::control

@@ -140,7 +140,7 @@ std::vector<TrafficRule> mirrored(const std::vector<TrafficRule>& rules) {
   return result;
 }
 
-std::unique_ptr<const dataplane::Ruleset> compile(const std::vector<SlotRules>& services) {
+std::unique_ptr<dataplane::Ruleset> compile(const std::vector<SlotRules>& services) {
   struct Ranked {
     uint64_t speciality;
     const TrafficRule* rule;

@@ -41,6 +41,6 @@ struct SlotRules {
   std::vector<TrafficRule> rules;
 };
 // More special rules first, whatever service they belong to; among equals the earlier service.
-std::unique_ptr<const dataplane::Ruleset> compile(const std::vector<SlotRules>& services);
+std::unique_ptr<dataplane::Ruleset> compile(const std::vector<SlotRules>& services);
 
 }  // namespace anabranch::control

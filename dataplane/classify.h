@@ -5,33 +5,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "dataplane/parse.h"
+#include "dataplane/rule.h"
+#include "dataplane/rule_index.h"
 
 namespace anabranch::dataplane {
-
-// Matches when every field does. Source is the LAN side of this gateway: the gateway at the
-// client's end has the client's rules, the one at the far end has them mirrored.
-template <typename Key, typename Number>
-struct RuleOf {
-  Number source = 0, source_mask = 0;
-  Number destination = 0, destination_mask = 0;
-  uint16_t source_port_from = 0, source_port_to = 65535;
-  uint16_t destination_port_from = 0, destination_port_to = 65535;
-  uint8_t protocol = 0;  // 0: any
-  int8_t dscp = -1;      // -1: any
-  uint16_t slot = 0;     // of the service
-
-  bool matches(const Key& k) const {
-    return (k.source & source_mask) == source &&
-           (k.destination & destination_mask) == destination &&
-           (protocol == 0 || protocol == k.protocol) && (dscp < 0 || dscp == k.dscp) &&
-           k.source_port >= source_port_from && k.source_port <= source_port_to &&
-           k.destination_port >= destination_port_from && k.destination_port <= destination_port_to;
-  }
-};
-
-using Rule = RuleOf<FlowKey, uint32_t>;
-using Rule6 = RuleOf<FlowKey6, Uint128>;
 
 // Immutable once published. The first rule that matches decides, so more special rules come first.
 struct Ruleset {
@@ -40,12 +17,30 @@ struct Ruleset {
   std::vector<Rule> rules;
   std::vector<Rule6> rules6;  // of IPv6
 
-  // The service's slot; kHouseSlot (0) when no service wants the flow. Cost: linear in rules, paid
-  // for a flow's first packet only.
-  uint16_t classify(const FlowKey& key) const { return first_of(rules, key); }
-  uint16_t classify(const FlowKey6& key) const { return first_of(rules6, key); }
+  // Made by make_index() where there are so many rules that it is faster.
+  RuleIndex index, index6;
+
+  // Before it is published, where EAL runs. Never in doubt: without an index rules are gone
+  // through.
+  void make_index() {
+    if (is_worth_it(rules.size())) index = RuleIndex(rules);
+    if (is_worth_it(rules6.size())) index6 = RuleIndex(rules6);
+  }
+  static constexpr size_t kIndexFrom = 96;  // bench/flow_table_bench: classify
+
+  // The service's slot; kHouseSlot (0) when no service wants the flow. Paid for a flow's first
+  // packet only.
+  uint16_t classify(const FlowKey& key) const {
+    return index.is_made() ? index.classify(key) : first_of(rules, key);
+  }
+  uint16_t classify(const FlowKey6& key) const {
+    return index6.is_made() ? index6.classify(key) : first_of(rules6, key);
+  }
 
  private:
+  // Control must not be busy with it for longer than a second, whatever the rules.
+  static constexpr size_t kIndexUpTo = 4096;
+  static bool is_worth_it(size_t count) { return count >= kIndexFrom && count <= kIndexUpTo; }
   template <typename Rules, typename Key>
   static uint16_t first_of(const Rules& rules, const Key& key) {
     for (const auto& rule : rules) {

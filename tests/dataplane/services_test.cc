@@ -20,7 +20,9 @@ class Served : public TwoGateways {
   void SetUp() override {
     TwoGateways::SetUp();
     admit(kOtherService);
-    auto rules = std::make_unique<Ruleset>(a().plans.ruleset());
+    auto rules = std::make_unique<Ruleset>();
+    rules->epoch = a().plans.ruleset().epoch;
+    rules->rules = a().plans.ruleset().rules;
     rules->epoch += 1;
     Rule special = rules->rules.front();
     special.destination_port_from = special.destination_port_to = kOtherPort;

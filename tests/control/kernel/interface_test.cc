@@ -25,6 +25,16 @@ TEST_F(Interface, HasTheFactsTheKernelKnows) {
   EXPECT_EQ(facts->mtu, 1400);
   EXPECT_EQ(to_string(facts->address), "10.1.1.1");
   EXPECT_EQ(to_string(facts->network), "10.1.1.0/30");
+  EXPECT_FALSE(facts->address6.is_given()) << "a link-local one is no router's";
+}
+
+TEST_F(Interface, HasAnIpv6AddressThatIsNotTheLinksAlone) {
+  sh("ip address add 2001:db8:1::7/56 dev here nodad");
+  const auto facts = interface_facts("here");
+  ASSERT_TRUE(facts) << facts.error();
+  EXPECT_EQ(to_string(facts->address6), "2001:db8:1::7");
+  EXPECT_EQ(to_string(facts->network6), "2001:db8:1::/56");
+  EXPECT_EQ(to_string(facts->address), "10.1.1.1");
 }
 
 TEST_F(Interface, ThatCannotBeAPortIsRefusedWithTheReason) {

@@ -52,8 +52,10 @@ TwoNamespaces::TwoNamespaces() {
   ours_ = new_namespace();
   sh("ip link add here type veth peer name there netns /proc/" + std::to_string(getpid()) + "/fd/" +
      std::to_string(neighbours_));
-  sh("ip address add 10.1.1.1/30 dev here; ip link set here up");
-  in_neighbours_namespace("ip address add 10.1.1.2/30 dev there; ip link set there up");
+  const std::string ipv6 = "sysctl -qw net.ipv6.conf.";
+  sh(ipv6 + "here.disable_ipv6=0; ip address add 10.1.1.1/30 dev here; ip link set here up");
+  in_neighbours_namespace(
+      ipv6 + "there.disable_ipv6=0; ip address add 10.1.1.2/30 dev there; ip link set there up");
 }
 
 TwoNamespaces::~TwoNamespaces() {

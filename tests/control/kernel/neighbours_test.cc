@@ -46,6 +46,20 @@ TEST_F(KernelsNeighbours, AreResolvedWhenAskedForAndKnownFromThenOn) {
   EXPECT_TRUE(later->lookup(here, kNeighbour));
 }
 
+TEST_F(KernelsNeighbours, OfIpv6AreResolvedToo) {
+  const Ip neighbour = *parse_ip("2001:db8::2");
+  sh("ip address add 2001:db8::1/64 dev here nodad");
+  in_neighbours_namespace(
+      "ip link set there address 02:00:00:00:00:0a; ip address add 2001:db8::2/64 dev there nodad");
+  neighbours->kick(here, neighbour);
+  ASSERT_TRUE(comes_to([&] { return neighbours->lookup(here, neighbour).has_value(); }));
+  EXPECT_EQ(*neighbours->lookup(here, neighbour), (MacAddress{2, 0, 0, 0, 0, 10}));
+  EXPECT_FALSE(neighbours->lookup(here, *parse_ip("2001:db8::3")));
+  auto later = Neighbours::open();
+  ASSERT_TRUE(later);
+  EXPECT_TRUE(later->lookup(here, neighbour));
+}
+
 TEST_F(KernelsNeighbours, AreForgottenWhenTheKernelForgetsThem) {
   neighbours->kick(here, kNeighbour);
   ASSERT_TRUE(comes_to([&] { return neighbours->lookup(here, kNeighbour).has_value(); }));

@@ -45,6 +45,22 @@ TEST_F(KernelsWitness, KeepsTheKernelFromAnsweringWhatIsOurs) {
             std::string::npos);
 }
 
+TEST_F(KernelsWitness, KeepsTheKernelFromAnsweringTheLansPacketsForOthers) {
+  sh("ip address add 2001:db8::1/64 dev here nodad");
+  auto witness = Witness::open("site-a", kPort, {"lan"}, "here");
+  ASSERT_TRUE(witness) << witness.error();
+  in_neighbours_namespace(
+      "ip address add 2001:db8::2/64 dev there nodad; ip route add 2001:db8:9::/48 via "
+      "2001:db8::1; "
+      "ip route add 192.0.2.0/24 via 10.1.1.1; ping -c 1 -W 2 10.1.1.1; ping -c 1 -W 2 "
+      "2001:db8::1; "
+      "ping -c 1 -W 1 192.0.2.1 || ping -c 1 -W 1 2001:db8:9::1 || true");
+  EXPECT_NE(sh("nstat -asz Icmp6OutDestUnreachs").find("Icmp6OutDestUnreachs            0"),
+            std::string::npos);
+  EXPECT_NE(sh("nstat -asz IcmpOutDestUnreachs").find("IcmpOutDestUnreachs             0"),
+            std::string::npos);
+}
+
 TEST_F(KernelsWitness, OutlivesItsProcessAndGoesOnCounting) {
   {
     Witness witness = open();
