@@ -112,6 +112,9 @@ struct RingDelete {
 struct Context {
   WorkerOptions options;
   PlanTable* plans = nullptr;
+  // In force during this poll.
+  const PathTable* paths = nullptr;
+  const KeyTable* keys = nullptr;
   MeterRegion* meters = nullptr;
   Counters counters;
   std::array<PathTelemetry, kPathsMax> telemetry;

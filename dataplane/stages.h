@@ -42,7 +42,7 @@ void retain(Context& context, uint8_t p, const Segment& segment);
 // A fragment could not be sent with the others of its packet.
 void retry_later(Context& context, Segment& fragment, bool keep);
 // The place of a number in flight is needed for another.
-void forget_number(Context& context, Sent& sent, Flight& flight);
+void forget_number(Context& context, Flight& flight, uint64_t number);
 // Acknowledgements from the peer; false when they are not in order.
 bool receive_acks(Context& context, std::span<const uint8_t> content);
 // What time does to what is under way on a path.
