@@ -158,8 +158,9 @@ struct Context {
   uint64_t keep_at_ns = 0;     // when paths are looked at next
   uint64_t age_at_ns = 0;      // when flows are
   std::array<DelayLine, kPathsMax> delay_lines;
-  uint32_t equalising = 0;  // segments in the delay lines
-  uint64_t hole_wait = 0;   // ticks
+  std::array<uint64_t, kPathsMax> head_start{};  // how much faster than others in use, in ticks
+  uint32_t equalising = 0;                       // segments in the delay lines
+  uint64_t hole_wait = 0;                        // ticks
   uint64_t hole_wait_max = 0;
   uint16_t identification = 0;  // of outer IPv4 headers
 

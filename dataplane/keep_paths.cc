@@ -96,6 +96,7 @@ void keep_paths(Context& context) {
     }
   }
   find_sound_paths(context);
+  find_head_starts(context);
   update_hole_wait(context);
   update_codel(context);
   update_retention(context);

@@ -83,6 +83,8 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
                   uint64_t now);
 
 // equalise.cc: holds back what came over a faster path than others use; releases what is due.
+// By how much paths are faster is found now and then.
+void find_head_starts(Context& context);
 void equalise(Context& context, const Arrived& arrived, uint8_t path, uint64_t now);
 void release_equalised(Context& context, uint64_t now);
 
