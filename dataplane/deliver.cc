@@ -48,20 +48,22 @@ void deliver_fragments(Context& context, rte_mbuf* packet, uint16_t mtu, uint64_
 // Whom a packet goes to next on the LAN.
 struct Hop {
   bool is_behind = false;
-  Address address = 0;
   const Mac* mac = nullptr;
 };
 
-Hop hop_towards(const NeighbourTable& neighbours, uint32_t destination) {
-  const uint32_t next = neighbours.next_hop(destination);
-  return {neighbours.is_behind(destination), next == 0 ? 0 : address_of(next),
-          neighbours.everything ? &*neighbours.everything : neighbours.find(next)};
+template <typename Number>
+Hop hop_towards(const NeighbourTable& neighbours, const NextHops<Number>& hops,
+                Number destination) {
+  if (!hops.is_behind(destination)) return {};
+  return {true,
+          neighbours.everything ? &*neighbours.everything : hops.find(hops.next_hop(destination))};
 }
 
-Hop hop_towards(const NeighbourTable& neighbours, Uint128 destination) {
-  const Uint128 next = neighbours.ipv6.next_hop(destination);
-  return {neighbours.ipv6.is_behind(destination), next,
-          neighbours.everything ? &*neighbours.everything : neighbours.ipv6.find(next)};
+// Whose MAC is asked for; 0: nobody's.
+Address unresolved_hop(const NeighbourTable& neighbours, const uint8_t* ip) {
+  if (is_ipv6(ip)) return neighbours.ipv6.next_hop(load_be128(ip + kDestination6));
+  const uint32_t next = neighbours.next_hop(load_be32(ip + 16));
+  return next == 0 ? 0 : address_of(next);
 }
 
 }  // namespace
@@ -73,14 +75,15 @@ void deliver(Context& context, rte_mbuf* packet, uint64_t now) {
   }
   const bool ipv6 = view.result == Parsed::ipv6;
   const NeighbourTable& neighbours = context.plans->neighbours();
-  const Hop hop = ipv6 ? hop_towards(neighbours, load_be128(octets(packet) + kDestination6))
-                       : hop_towards(neighbours, load_be32(octets(packet) + 16));
+  const uint8_t* ip = octets(packet);
+  const Hop hop = ipv6 ? hop_towards(neighbours, neighbours.ipv6, load_be128(ip + kDestination6))
+                       : hop_towards<uint32_t>(neighbours, neighbours, load_be32(ip + 16));
   if (!hop.is_behind) return context.drop(packet, Drop::not_for_lan);
   if (view.ttl <= 1) {
     answer_icmp(context, packet, view, IcmpError::time_exceeded, 0, false, now);
     return context.drop(packet, Drop::ttl_exceeded);
   }
-  const PathTable& paths = context.plans->paths();
+  const PathTable& paths = *context.paths;
   if (view.total_length > paths.lan_mtu && !view.dont_fragment)
     return deliver_fragments(context, packet, paths.lan_mtu, now);
   if (view.total_length > paths.lan_mtu) {
@@ -88,8 +91,9 @@ void deliver(Context& context, rte_mbuf* packet, uint64_t now) {
     return context.drop(packet, Drop::too_big);
   }
   if (hop.mac == nullptr) {
-    if (hop.address == 0) return context.drop(packet, Drop::no_neighbour);
-    want(context, hop.address, now);
+    const Address next = unresolved_hop(neighbours, ip);
+    if (next == 0) return context.drop(packet, Drop::no_neighbour);
+    want(context, next, now);
     return wait_for_neighbour(context, packet, now);
   }
   decrement_ttl(octets(packet));

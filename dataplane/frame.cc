@@ -6,7 +6,7 @@
 namespace anabranch::dataplane {
 
 bool may_seal(Context& context, Drop& why) {
-  const KeyTable& keys = context.plans->keys();
+  const KeyTable& keys = *context.keys;
   if (keys.send == nullptr) {
     why = Drop::no_session;
     return false;
@@ -20,7 +20,7 @@ bool may_seal(Context& context, Drop& why) {
 }
 
 uint64_t pace_on(const Context& context, uint8_t p) {
-  const Path& path = context.plans->paths().paths[p];
+  const Path& path = context.paths->paths[p];
   return path.estimated ? context.capacities[p].pace() : path.pace;
 }
 
@@ -34,14 +34,15 @@ void write_frame(Context& context, uint8_t p, const Path& path, SegmentType type
   const auto outer_length = static_cast<uint16_t>(kOuterIp + kOuterHeader + content.size() + kTag);
   std::memcpy(out, path.header.data(), path.header.size());
   finish_header(out, outer_length, context.identification++);
-  const uint64_t number = context.packet_number[p]++;
   Flight& flight = context.flights[p];
-  if (flight.at(number).fate == Fate::in_flight) forget_number(context, flight.at(number), flight);
+  while (flight.at(context.packet_number[p]).fate == Fate::in_flight)
+    forget_number(context, flight, context.packet_number[p]);  // may itself take a number
+  const uint64_t number = context.packet_number[p]++;
   flight.add(number, outer_length, context.now_ns);
   const auto taken = static_cast<uint32_t>(outer_length + path.link_overhead);
   context.paces[p].take(taken, pace_on(context, p), context.now_ns);
   context.capacities[p].sent(taken);
-  const KeyTable& keys = context.plans->keys();
+  const KeyTable& keys = *context.keys;
   seal(*keys.send,
        {.type = type,
         .worker = context.options.id,
@@ -106,7 +107,7 @@ uint8_t ecn_of(const Segment& segment, uint16_t header, uint16_t length) {
 
 uint16_t room_on(const Context& context, uint8_t p) {
   const uint16_t outer =
-      std::min(context.plans->paths().paths[p].mtu, context.fits[p].limit(context.now_ns));
+      std::min(context.paths->paths[p].mtu, context.fits[p].limit(context.now_ns));
   return static_cast<uint16_t>(outer - kOuterIp - kOuterHeader - kTag);
 }
 
@@ -118,7 +119,7 @@ bool transmit(Context& context, const Segment& segment, uint8_t p, Kind kind, bo
     const auto fits = static_cast<uint16_t>(room - kFragmentHeader);
     return transmit_cut(context, segment, cut_to_fit(p, inner, fits), kind, keep);
   }
-  const Path& path = context.plans->paths().paths[p];
+  const Path& path = context.paths->paths[p];
   const uint8_t ecn = ecn_of(segment, header, inner);
   const bool in_place = !keep && may_become_frame(segment.clear);
   rte_mbuf* frame = in_place ? become_frame(context, p, path, segment)

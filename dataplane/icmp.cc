@@ -77,7 +77,7 @@ rte_mbuf* make_icmp(Context& context, const uint8_t* about, const PacketView& vi
   auto* ip = reinterpret_cast<uint8_t*>(rte_pktmbuf_append(answer, length));
   std::memset(ip, 0, 28);
   std::memcpy(ip + 28, about, quoted);
-  write_error(ip, length, context.plans->paths().lan_address, load_be32(about + 12), error, mtu);
+  write_error(ip, length, context.paths->lan_address, load_be32(about + 12), error, mtu);
   return answer;
 }
 
@@ -86,7 +86,7 @@ rte_mbuf* make_icmp(Context& context, const uint8_t* about, const PacketView& vi
 void answer_icmp(Context& context, rte_mbuf* packet, const PacketView& view, IcmpError error,
                  uint16_t mtu, bool to_lan, uint64_t now) {
   const uint8_t* about = octets(packet);
-  const PathTable& paths = context.plans->paths();
+  const PathTable& paths = *context.paths;
   const bool ipv6 = view.result == Parsed::ipv6;
   if (!(ipv6 ? may_answer_icmp6(paths, about, view) : may_answer(paths, about, view))) return;
   if (!take_token(context, now)) {

@@ -61,7 +61,7 @@ rte_mbuf* make_icmp6(Context& context, const uint8_t* about, const PacketView& v
   store_be16(ip + 4, static_cast<uint16_t>(8 + quoted));
   ip[6] = kIcmp;
   ip[7] = 65;  // one is taken off as of packets that are forwarded
-  store_be128(ip + kSource6, context.plans->paths().lan_address6);
+  store_be128(ip + kSource6, context.paths->lan_address6);
   std::memcpy(ip + kDestination6, about + kSource6, sizeof(Uint128));
   uint8_t* message = ip + kIpv6Header;
   message[0] = type_and_code(error).type;

@@ -96,7 +96,7 @@ uint16_t rx_lan(Context& context, uint64_t now) {
   const uint16_t received = rte_eth_rx_burst(context.options.lan_port, 0, burst, kBurst);
   if (received == 0) return 0;
   context.counters.rx.add(received);
-  const PathTable& paths = context.plans->paths();
+  const PathTable& paths = *context.paths;
   PacketView views[kBurst];
   uint16_t kept = 0;
   for (uint16_t i = 0; i < received; ++i) {
@@ -112,7 +112,7 @@ uint16_t rx_uplink(Context& context, uint8_t uplink, uint64_t now) {
   const uint16_t received = rte_eth_rx_burst(context.options.uplink_port[uplink], 0, burst, kBurst);
   if (received == 0) return 0;
   context.counters.rx.add(received);
-  const PathTable& paths = context.plans->paths();
+  const PathTable& paths = *context.paths;
   for (uint16_t i = 0; i < received; ++i) {
     const PacketView view = parse_frame(contents(burst[i]));
     if (!is_segment(paths, uplink, burst[i], view)) {

@@ -42,7 +42,7 @@ void retain(Context& context, uint8_t p, const Segment& segment);
 // A fragment could not be sent with the others of its packet.
 void retry_later(Context& context, Segment& fragment, bool keep);
 // The place of a number in flight is needed for another.
-void forget_number(Context& context, Sent& sent, Flight& flight);
+void forget_number(Context& context, Flight& flight, uint64_t number);
 // Acknowledgements from the peer; false when they are not in order.
 bool receive_acks(Context& context, std::span<const uint8_t> content);
 // What time does to what is under way on a path.
@@ -83,6 +83,8 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
                   uint64_t now);
 
 // equalise.cc: holds back what came over a faster path than others use; releases what is due.
+// By how much paths are faster is found now and then.
+void find_head_starts(Context& context);
 void equalise(Context& context, const Arrived& arrived, uint8_t path, uint64_t now);
 void release_equalised(Context& context, uint64_t now);
 

@@ -97,6 +97,8 @@ Worker::~Worker() {
 uint32_t Worker::poll(uint64_t now) {
   Context& c = context_;
   c.now_ns = c.nanoseconds(now);
+  c.paths = &c.plans->paths();
+  c.keys = &c.plans->keys();
   uint32_t packets = 0;
   find_sound_paths(c);
   for (uint8_t u = 0; u < c.options.uplinks; ++u) packets += rx_uplink(c, u, now);
