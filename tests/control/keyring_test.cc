@@ -32,7 +32,7 @@ class Keys : public testing::Test {
 
   dataplane::PlanTable plans_;
   dataplane::Counters counters_;
-  Keyring ring_{plans_, counters_};
+  Keyring ring_{plans_, [this](size_t phase) { return counters_.opened[phase].get(); }};
   Keyring::Clock::time_point now_{};
 };
 

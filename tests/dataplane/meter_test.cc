@@ -29,7 +29,7 @@ TEST_F(MetersTest, StartAtZeroInANewRegion) {
   EXPECT_TRUE(meters->fresh());
   EXPECT_FALSE(meters->unclean());
   EXPECT_NE(meters->region().id, 0u);
-  EXPECT_EQ(meters->region().services[1].places[1][kSent][kFirst].octets.get(), 0u);
+  EXPECT_EQ(meters->region().workers[0].services[1].places[1][kSent][kFirst].octets.get(), 0u);
 }
 
 TEST_F(MetersTest, SurviveThatTheirProcessEndsInAnyWay) {
@@ -39,16 +39,17 @@ TEST_F(MetersTest, SurviveThatTheirProcessEndsInAnyWay) {
     ASSERT_TRUE(meters) << meters.error();
     id = meters->region().id;
     meters->region().clean = 0;  // in use, as control marks it
-    meters->region().services[1023].places[kPlaces - 1][kSent][kFirst].add(1500, 1);
-    meters->region().services[1023].service.store(42);
+    meters->region().workers[0].services[1023].places[kPlaces - 1][kSent][kFirst].add(1500, 1);
+    meters->region().workers[0].services[1023].service.store(42);
   }
   auto again = Meters::open(file);
   ASSERT_TRUE(again) << again.error();
   EXPECT_FALSE(again->fresh());
   EXPECT_TRUE(again->unclean());
   EXPECT_EQ(again->region().id, id);
-  EXPECT_EQ(again->region().services[1023].service.load(), 42u);
-  const MeterCell& cell = again->region().services[1023].places[kPlaces - 1][kSent][kFirst];
+  EXPECT_EQ(again->region().workers[0].services[1023].service.load(), 42u);
+  const MeterCell& cell =
+      again->region().workers[0].services[1023].places[kPlaces - 1][kSent][kFirst];
   EXPECT_EQ(cell.octets.get(), 1500u);
   EXPECT_EQ(cell.packets.get(), 1u);
 }
@@ -65,8 +66,8 @@ TEST_F(MetersTest, AreSeenByEveryProcessThatMapsThem) {
   auto writer = Meters::open(file);
   auto reader = Meters::open(file);
   ASSERT_TRUE(writer && reader);
-  writer->region().services[3].places[2][kSent][kFirst].add(7, 1);
-  EXPECT_EQ(reader->region().services[3].places[2][kSent][kFirst].octets.get(), 7u);
+  writer->region().workers[0].services[3].places[2][kSent][kFirst].add(7, 1);
+  EXPECT_EQ(reader->region().workers[0].services[3].places[2][kSent][kFirst].octets.get(), 7u);
 }
 
 TEST_F(MetersTest, OfAnotherLayoutAreRefusedAndLeftAlone) {
@@ -74,7 +75,7 @@ TEST_F(MetersTest, OfAnotherLayoutAreRefusedAndLeftAlone) {
     auto meters = Meters::open(file);
     ASSERT_TRUE(meters);
     meters->region().layout += 1;
-    meters->region().services[1].places[1][kSent][kFirst].add(9, 1);
+    meters->region().workers[0].services[1].places[1][kSent][kFirst].add(9, 1);
   }
   for (int attempt = 0; attempt < 2; ++attempt) {
     auto refused = Meters::open(file);
