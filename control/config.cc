@@ -124,7 +124,7 @@ void read_dataplane(TableReader t, Config& c) {
     c.control_cpus.push_back(static_cast<uint16_t>(cpu));
   const uint64_t workers = c.workers();
   c.memory_mb = static_cast<uint32_t>(
-      t.integer("memory_mb", 256 * (workers + 1), 128 + 256 * workers, 1u << 20));
+      t.integer("memory_mb", 512 * workers, 384 * workers, 1u << 20));
   c.hugepages = t.boolean("hugepages", false);
   c.spin = t.boolean("spin", false);
   c.flows_max = static_cast<uint32_t>(t.integer("flows_max", c.flows_max, 1024, 1u << 24));

@@ -107,7 +107,7 @@ struct Config {
   std::vector<uint16_t> worker_cpus{0};  // one for each worker
   size_t workers() const { return worker_cpus.size(); }
   std::vector<uint16_t> control_cpus;  // empty: every CPU this process may use
-  uint32_t memory_mb = 0;              // by default 256, and as much for each worker
+  uint32_t memory_mb = 0;              // by default 512 for each worker
   bool hugepages = false;
   bool spin = false;  // never sleep when idle
   uint32_t flows_max = 65536;

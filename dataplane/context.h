@@ -161,6 +161,7 @@ struct Context {
   uint8_t sealing_phase = 0;
   uint64_t sealed = 0;  // in that phase
   uint64_t sealed_max = kSealedMax;
+  uint64_t share = Pace::kWhole;  // of busy paths
   std::array<Candidate, kPathsMax> candidates{};
   uint64_t challenges = 0;
   uint32_t house_session = 0;  // receiver index the measures belong to

@@ -62,6 +62,14 @@ class Crew {
   };
   std::array<Found, kPathsMax> found{};
 
+  // Which services have packets waiting at each worker, and the weight that gives it: a service's
+  // own, or its part where they wait at several.
+  struct Demand {
+    std::array<Counter, kServicesMax / 64> slots;
+    Counter weight;
+  };
+  std::array<Demand, kWorkersMax> demands{};
+
  private:
   std::vector<HandoverRing> rings_;
 };

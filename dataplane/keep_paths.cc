@@ -130,6 +130,7 @@ void keep_paths(Context& context) {
   update_hole_wait(context);
   update_codel(context);
   update_retention(context);
+  if (context.options.crew != nullptr) update_share(context);
 }
 
 void receive_beat(Context& context, uint8_t path, std::span<const uint8_t> payload) {

@@ -48,16 +48,25 @@ class Pace {
   // Of a path that several workers send on: each takes over what all gave when its poll begins, and
   // adds what it gave itself when it ends. Two that poll at once may both give what one might, but
   // never twice: what is too much is waited for afterwards.
-  void take_over(const SharedPace& shared) { free_at_ns_ = begun_with_ns_ = shared.free_at_ns(); }
-  void add_to(SharedPace& shared, uint64_t now_ns) const {
+  // While packets wait at several, each keeps to its share, lest who looks first takes all.
+  static constexpr uint64_t kWhole = 1 << 16;
+  void take_over(const SharedPace& shared) {
+    free_at_ns_ = begun_with_ns_ = std::max(shared.free_at_ns(), turn_at_ns_);
+  }
+  void add_to(SharedPace& shared, uint64_t share, uint64_t now_ns) {
     const uint64_t earliest_ns = now_ns - std::min(now_ns, kCreditNs);
     const uint64_t from = std::max(begun_with_ns_, earliest_ns);
-    if (free_at_ns_ > from) shared.add(free_at_ns_ - from, earliest_ns);
+    if (free_at_ns_ <= from) return;
+    const uint64_t given_ns = free_at_ns_ - from;
+    shared.add(given_ns, earliest_ns);
+    turn_at_ns_ =
+        share == kWhole ? 0 : std::max(turn_at_ns_, earliest_ns) + given_ns * kWhole / share;
   }
 
  private:
   uint64_t free_at_ns_ = 0;
   uint64_t begun_with_ns_ = 0;
+  uint64_t turn_at_ns_ = 0;  // not before, by this worker's share
 };
 
 // Of a service: few have a rate, and few packets go by it, so that workers share it packet by
@@ -65,17 +74,21 @@ class Pace {
 class ServicePace {
  public:
   void share(SharedPace& shared) { shared_ = &shared; }
+  // Packets of the service wait at so many workers: each keeps to its part.
+  void share_among(uint32_t workers) { workers_ = workers; }
   bool is_free(uint64_t now_ns) const {
-    return shared_ == nullptr ? own_.is_free(now_ns) : shared_->free_at_ns() <= now_ns;
+    return own_.is_free(now_ns) && (shared_ == nullptr || shared_->free_at_ns() <= now_ns);
   }
   void take(uint64_t octets, uint64_t pace, uint64_t now_ns) {
-    if (shared_ == nullptr) return own_.take(octets, pace, now_ns);
-    if (pace != 0) shared_->add(octets * pace >> 16, now_ns - std::min(now_ns, Pace::kCreditNs));
+    own_.take(octets, workers_ > 1 ? pace * workers_ : pace, now_ns);
+    if (shared_ != nullptr && pace != 0)
+      shared_->add(octets * pace >> 16, now_ns - std::min(now_ns, Pace::kCreditNs));
   }
 
  private:
   Pace own_;
   SharedPace* shared_;
+  uint32_t workers_;
 };
 
 }  // namespace anabranch::dataplane

@@ -143,6 +143,9 @@ enum class IcmpError : uint8_t { time_exceeded, too_big, prohibited };
 void answer_icmp(Context& context, rte_mbuf* packet, const PacketView& view, IcmpError error,
                  uint16_t mtu, bool to_lan, uint64_t now);
 
+// share.cc: what this worker is to have of paths that packets wait for at several.
+void update_share(Context& context);
+
 // keep_paths.cc: beats that are due or arrived, paths that died, how long holes may wait.
 void keep_paths(Context& context);
 void receive_beat(Context& context, uint8_t path, std::span<const uint8_t> payload);

@@ -68,7 +68,7 @@ void share_paces(Context& context) {
   if (context.options.crew == nullptr) return;
   for (uint32_t m = context.alive; m != 0; m &= m - 1) {
     const auto p = static_cast<uint8_t>(std::countr_zero(m));
-    context.paces[p].add_to(context.options.crew->path_paces[p], context.now_ns);
+    context.paces[p].add_to(context.options.crew->path_paces[p], context.share, context.now_ns);
   }
 }
 

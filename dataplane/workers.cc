@@ -29,8 +29,11 @@ tl::expected<std::unique_ptr<Workers>, std::string> Workers::create(const Worker
 
 uint32_t Workers::poll(uint64_t now) {
   uint32_t packets = 0;
+  uint64_t between = 0;
   for (const auto& worker : workers_) packets += worker->poll(now);
-  return packets;
+  for (const auto& worker : workers_)
+    between += worker->counters().handed_over.get() - worker->counters().taken_over.get();
+  return packets + static_cast<uint32_t>(between);
 }
 
 void Workers::finish(uint64_t now) {

@@ -32,7 +32,8 @@ class Workers {
 
   std::span<const std::unique_ptr<Worker>> each() const { return workers_; }
 
-  // For one thread: one iteration of each, in turn.
+  // For one thread: one iteration of each, in turn. 0: there was nothing to do, and nothing is left
+  // between them.
   uint32_t poll(uint64_t now);
   // When none runs any more: what they had handed over to each other is sent and counted.
   void finish(uint64_t now);

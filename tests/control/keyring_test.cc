@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/counters.h"
 #include "tests/dataplane/test_keys.h"
 
 namespace anabranch::control {

@@ -54,6 +54,29 @@ TEST_F(MetersTest, SurviveThatTheirProcessEndsInAnyWay) {
   EXPECT_EQ(cell.packets.get(), 1u);
 }
 
+TEST_F(MetersTest, KeepWhatAllCountedWhenWorkersBecomeMoreOrFewer) {
+  uint64_t id = 0;
+  {
+    auto meters = Meters::open(file);
+    ASSERT_TRUE(meters) << meters.error();
+    id = meters->region().id;
+    meters->region().workers[0].services[5].places[1][kSent][kFirst].add(100, 1);
+  }
+  {
+    auto more = Meters::open(file, 3);
+    ASSERT_TRUE(more) << more.error();
+    EXPECT_EQ(more->region().id, id);
+    ASSERT_EQ(more->workers(), 3u);
+    EXPECT_EQ(more->region().workers[0].services[5].places[1][kSent][kFirst].octets.get(), 100u);
+    EXPECT_EQ(more->region().workers[2].services[5].places[1][kSent][kFirst].octets.get(), 0u);
+    more->region().workers[2].services[5].places[1][kSent][kFirst].add(30, 1);
+  }
+  auto fewer = Meters::open(file, 2);
+  ASSERT_TRUE(fewer) << fewer.error();
+  ASSERT_EQ(fewer->workers(), 3u) << "what the third counted is to be charged";
+  EXPECT_EQ(fewer->all()[2].services[5].places[1][kSent][kFirst].octets.get(), 30u);
+}
+
 TEST_F(MetersTest, KnowThatTheLastProcessEndedInOrder) {
   { ASSERT_TRUE(Meters::open(file)); }
   auto again = Meters::open(file);
