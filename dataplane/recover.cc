@@ -156,6 +156,7 @@ void receive_report(Context& context, const AckReport& report) {
   flight.largest_acked = std::max(flight.largest_acked, report.largest);
   flight.any_acked = true;
   flight.acked_at_ns = context.now_ns;
+  flight.overdue = 0;
   report_capacity(context, report.path,
                   {.sent_ns = largest->at_ns,
                    .received_ns = report.received_ns,
@@ -256,7 +257,10 @@ void keep_flight(Context& context, uint8_t p, bool alive) {
   // While nothing at all is acknowledged, it may be that the acknowledgements do not arrive.
   const bool others_are_heard = context.acks_heard_ns >= oldest_ns + measure.rtt_ns();
   if (!others_are_heard && waited_ns < 2 * pto_ns) return;
-  if (repair_overdue(context, p, pto_ns) >= kSuspiciousLosses) measure.suspect(context.now_ns);
+  flight.overdue += repair_overdue(context, p, pto_ns);
+  if (flight.overdue < kSuspiciousLosses) return;
+  measure.suspect(context.now_ns);
+  flight.overdue = 0;
 }
 
 void send_repairs(Context& context) {

@@ -8,12 +8,15 @@
 namespace anabranch::dataplane {
 namespace {
 
-uint64_t waiting_slots(const Queues& queues, size_t word) {
+uint64_t waiting_slots(const Context& context, size_t word) {
   uint64_t slots = 0;
-  for (uint32_t bit = 0; bit < 64 && queues.size() != 0; ++bit) {
-    if (queues.has_packets_of(static_cast<uint16_t>(word * 64 + bit))) slots |= uint64_t{1} << bit;
+  for (uint32_t bit = 0; bit < 64 && context.queues.size() != 0; ++bit) {
+    if (context.queues.has_packets_of(static_cast<uint16_t>(word * 64 + bit)))
+      slots |= uint64_t{1} << bit;
   }
-  return slots;
+  // What is to be sent again waits, too.
+  const bool repairs = !context.repairs.empty() && context.repairs.front().slot / 64u == word;
+  return repairs ? slots | uint64_t{1} << context.repairs.front().slot % 64u : slots;
 }
 
 // At how many workers packets of the service wait; this one is among them.
@@ -31,7 +34,7 @@ void update_share(Context& context) {
   Crew::Demand& own = crew.demands[context.options.id];
   uint64_t weight = 0;
   for (size_t word = 0; word < own.slots.size(); ++word) {
-    uint64_t slots = waiting_slots(context.queues, word);
+    uint64_t slots = waiting_slots(context, word);
     if (slots != own.slots[word].get()) own.slots[word].set(slots);
     for (; slots != 0; slots &= slots - 1) {
       const auto slot =

@@ -46,7 +46,7 @@ TEST(Config, SeveralWorkersHaveACpuEach) {
   };
   EXPECT_EQ(with("").worker_cpus, std::vector<uint16_t>{0});
   EXPECT_EQ(with("cpu = 3\nworkers = 3").worker_cpus, (std::vector<uint16_t>{3, 4, 5}));
-  EXPECT_EQ(with("workers = 2\ncpus = [6, 2]").worker_cpus, (std::vector<uint16_t>{6, 2}));
+  EXPECT_EQ(with("workers = 2\nworker_cpus = [6, 2]").worker_cpus, (std::vector<uint16_t>{6, 2}));
   EXPECT_EQ(with("").memory_mb, 512u);
   EXPECT_EQ(with("workers = 3").memory_mb, 1536u);
 }

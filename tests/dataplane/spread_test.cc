@@ -58,15 +58,9 @@ TEST(Spread, ReadsNoFurtherThanTheFrame) {
 }
 
 TEST(Spread, ReadsTheSendingWorkerOfASegment) {
-  Bytes segment(64, 0);
-  store_outer(segment.data(), {.worker = 11, .path = 2});
-  const Bytes ip = packet().from("10.1.1.1").to("10.1.1.2").udp(9188, 9188).payload(64, 0).ip();
-  Bytes whole(kEthernetHeader, 0);
-  store_be16(&whole[12], 0x0800);
-  whole.insert(whole.end(), ip.begin(), ip.end());
-  std::copy(segment.begin(), segment.end(), whole.begin() + kEthernetHeader + kOuterIp);
+  Bytes whole = frame(1000);
+  store_outer(&whole[kEthernetHeader + kOuterIp], {.worker = 11, .path = 2});
   EXPECT_EQ(sending_worker(whole, 3), 11);
-  whole[kEthernetHeader + 9] = 6;
   whole.resize(kEthernetHeader + kOuterIp);
   EXPECT_EQ(sending_worker(whole, 3), 3) << "no segment";
 }

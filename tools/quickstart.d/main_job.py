@@ -208,7 +208,7 @@ def main():
     if options.workers > 1:
         for cpu in (0, 1):
             cpus = [(cpu + w) % os.cpu_count() for w in range(options.workers)]
-            sites.edits.append((f"[dataplane]\ncpu = {cpu}\n", f"[dataplane]\nworkers = {options.workers}\ncpus = {cpus}\n"))
+            sites.edits.append((f"[dataplane]\ncpu = {cpu}\n", f"[dataplane]\nworkers = {options.workers}\nworker_cpus = {cpus}\n"))
     status, keep_logs, done = 0, False, False
     try:
         main_job(sites, options)
