@@ -25,7 +25,7 @@ double open_ticks(OneWorker& worker) {
 }
 
 void flood(benchmark::State& state) {
-  OneWorker worker({.paths = 1, .octets = kOctets});
+  OneWorker worker({.paths = 1, .octets = kOctets, .cipher = Cipher::aes_128_gcm});
   const double capacity = 1 / open_ticks(worker);  // segments a tick
   const uint64_t delivered_before = worker.to_lan();
   uint64_t good = 0, bad = 0, lost = 0, clock = 0;

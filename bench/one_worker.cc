@@ -58,7 +58,7 @@ OneWorker::OneWorker(const Setup& setup) : setup_(setup) {
   options.flow_idle_s = 3600;
   worker_ = value_of(Worker::create(options, plans_, meters_->region().workers[0]));
   const PathTable paths = make_paths();
-  peer_ = std::make_unique<Peer>(paths);
+  peer_ = std::make_unique<Peer>(paths, setup_.cipher);
   plans_.publish(std::make_unique<const PathTable>(paths));
   const std::vector<std::pair<uint32_t, Mac>> known{{kHere + 2, Mac{2, 0, 0, 0, 0, 2}}};
   NeighbourTable neighbours(known);
@@ -100,7 +100,7 @@ PathTable OneWorker::make_paths() const {
 
 void OneWorker::publish_keys() {
   auto keys = std::make_unique<KeyTable>();
-  keys->send = bench_key();
+  keys->send = bench_key(setup_.cipher);
   keys->receive[0] = {0, keys->send};
   plans_.publish(std::move(keys));
 }

@@ -25,6 +25,7 @@ struct Setup {
   uint16_t octets = 64;  // of the clients' IP packets
   dataplane::Dispersion dispersion = dataplane::Dispersion::weighted;
   bool recovery = false;
+  dataplane::Cipher cipher = dataplane::Cipher::null;
   bool paced = false;  // to links that together carry a tenth more than a burst each poll
 };
 

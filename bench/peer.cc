@@ -40,7 +40,8 @@ std::shared_ptr<const TrafficKey> bench_key(Cipher cipher) {
   return std::shared_ptr<const TrafficKey>(new TrafficKey(cipher, key, Nonce{}));
 }
 
-Peer::Peer(const PathTable& paths) : paths_(mirrored(paths)) {}
+Peer::Peer(const PathTable& paths, Cipher cipher)
+    : paths_(mirrored(paths)), key_(bench_key(cipher)) {}
 
 rte_mbuf* Peer::seal(SegmentType type, uint8_t path, uint32_t receiver,
                      std::span<const uint8_t> content) {

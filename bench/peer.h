@@ -32,7 +32,8 @@ class Peer {
   static constexpr uint64_t kAckEveryNs = dataplane::kAckDelayMinNs;
 
   // `paths` as the worker has them.
-  explicit Peer(const dataplane::PathTable& paths);
+  explicit Peer(const dataplane::PathTable& paths,
+                dataplane::Cipher cipher = dataplane::Cipher::aes_128_gcm);
 
   // A segment with a packet of `octets` of one flow, number `sn` of its lane.
   rte_mbuf* segment(uint8_t path, uint32_t sn, uint16_t octets);
@@ -55,7 +56,7 @@ class Peer {
     uint64_t at_ns;
   };
   dataplane::PathTable paths_;  // mirrored
-  std::shared_ptr<const dataplane::TrafficKey> key_ = bench_key();
+  std::shared_ptr<const dataplane::TrafficKey> key_;
   std::array<uint64_t, dataplane::kPathsMax> number_{};
   std::array<std::deque<Sent>, dataplane::kPathsMax> under_way_;  // the last number of each poll
   uint64_t ack_at_ns_ = 0;

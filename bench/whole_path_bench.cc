@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a packet costs from port to port, in a worker as a gateway has it. Making packets, and
 // taking those that came out, is not in what is timed; clients' IP packets have 64 octets unless it
-// says otherwise.
+// says otherwise. Nothing is sealed unless it says so: what a cipher costs is in seal_bench.
 #include <algorithm>
 #include <bit>
 
@@ -53,9 +53,9 @@ void new_flow(State& state) {
 }
 
 // Uplinks → open → lane → meter → LAN.
-void assemble(State& state, void (OneWorker::*offer)()) {
+void assemble(State& state, void (OneWorker::*offer)(), Cipher cipher = Cipher::null) {
   const auto octets = static_cast<uint16_t>(state.range(0));
-  OneWorker worker({.octets = octets});
+  OneWorker worker({.octets = octets, .cipher = cipher});
   Laps laps("packet", state, kBurst);
   for (auto _ : state) {
     (worker.*offer)();
@@ -91,6 +91,7 @@ void floor(State& state) {
 }
 
 constexpr Setup kPlain{};
+constexpr Setup kSealed{.cipher = Cipher::aes_128_gcm};
 constexpr Setup kEarliest{.dispersion = Dispersion::earliest_delivery};
 constexpr Setup kPaced{.paced = true};
 constexpr Setup kRecovery{.recovery = true};
@@ -117,6 +118,7 @@ void by_octets(benchmark::internal::Benchmark* b) {
 
 BENCHMARK(floor)->Apply(as_usual);
 BENCHMARK_CAPTURE(segment, plain, kPlain)->Apply(many_flows);
+BENCHMARK_CAPTURE(segment, sealed, kSealed)->Apply(flows_and_octets);
 BENCHMARK_CAPTURE(segment, earliest, kEarliest)->Apply(flows_and_octets);
 BENCHMARK_CAPTURE(segment, paced, kPaced)->Apply(flows_and_octets);
 BENCHMARK_CAPTURE(segment, recovery, kRecovery)->Apply(flows_and_octets);
@@ -125,6 +127,8 @@ BENCHMARK_CAPTURE(segment, all_tcp, kAllTcp)->Apply(flows_and_octets);
 BENCHMARK(new_flow)->Apply(as_usual)->ArgNames({"rules"})->Arg(1)->Arg(100);
 BENCHMARK_CAPTURE(assemble, in_order, &OneWorker::offer_segments)->Apply(by_octets);
 BENCHMARK_CAPTURE(assemble, shuffled, &OneWorker::offer_shuffled)->Apply(by_octets);
+BENCHMARK_CAPTURE(assemble, sealed, &OneWorker::offer_segments, Cipher::aes_128_gcm)
+    ->Apply(by_octets);
 BENCHMARK(idle)->Apply(as_usual);
 
 }  // namespace

@@ -65,8 +65,7 @@ void send_acks(Context& context) {
   }
   context.acks_due_ns = next_due_ns;
   if (length != 0)
-    send_control(context, by, context.plans->paths().paths[by], SegmentType::ack,
-                 {content, length});
+    send_control(context, by, context.paths->paths[by], SegmentType::ack, {content, length});
 }
 
 }  // namespace anabranch::dataplane

@@ -124,6 +124,9 @@ struct RingDelete {
 struct Context {
   WorkerOptions options;
   PlanTable* plans = nullptr;
+  // In force during this poll.
+  const PathTable* paths = nullptr;
+  const KeyTable* keys = nullptr;
   WorkerMeters* meters = nullptr;
   Counters counters;
   std::array<PathTelemetry, kPathsMax> telemetry;
@@ -172,8 +175,9 @@ struct Context {
   uint64_t keep_at_ns = 0;     // when paths are looked at next
   uint64_t age_at_ns = 0;      // when flows are
   std::array<DelayLine, kPathsMax> delay_lines;
-  uint32_t equalising = 0;  // segments in the delay lines
-  uint64_t hole_wait = 0;   // ticks
+  std::array<uint64_t, kPathsMax> head_start{};  // how much faster than others in use, in ticks
+  uint32_t equalising = 0;                       // segments in the delay lines
+  uint64_t hole_wait = 0;                        // ticks
   uint64_t hole_wait_max = 0;
   uint16_t identification = 0;  // of outer IPv4 headers
 

@@ -60,7 +60,7 @@ void deliver(Context& context, rte_mbuf* packet, uint64_t now) {
     answer_icmp(context, packet, view, IcmpError::time_exceeded, 0, false, now);
     return context.drop(packet, Drop::ttl_exceeded);
   }
-  const PathTable& paths = context.plans->paths();
+  const PathTable& paths = *context.paths;
   if (view.total_length > paths.lan_mtu && !view.dont_fragment)
     return deliver_fragments(context, packet, paths.lan_mtu, now);
   if (view.total_length > paths.lan_mtu) {

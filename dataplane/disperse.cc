@@ -114,7 +114,7 @@ Choice choose_by_order(const Context& context, const Plan& plan, uint16_t usable
 }  // namespace
 
 void find_sound_paths(Context& context) {
-  const PathTable& table = context.plans->paths();
+  const PathTable& table = *context.paths;
   context.sendable = those(context.alive, [&](uint8_t p) { return table.paths[p].reachable; });
   context.sound =
       those(context.sendable, [&](uint8_t p) { return !context.measures[p].suspected(); });
@@ -146,7 +146,7 @@ Cuts choose_cuts(const Context& context, const Plan& plan, uint16_t length) {
   size_t count = 0;
   for (uint32_t m = usable_paths(context, plan.path_mask); m != 0; m &= m - 1) {
     const auto p = static_cast<uint8_t>(std::countr_zero(m));
-    const Path& path = context.plans->paths().paths[p];
+    const Path& path = context.paths->paths[p];
     const bool is_known = !path.estimated || context.capacities[p].found() != 0;
     const uint64_t pace = pace_on(context, p);
     if (!is_known || pace < kSlowPace || !context.paces[p].is_free(context.now_ns)) continue;

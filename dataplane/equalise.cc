@@ -31,13 +31,20 @@ uint64_t head_start_ns(const Context& context, uint8_t path) {
 
 }  // namespace
 
+void find_head_starts(Context& context) {
+  const uint64_t cap_ns = uint64_t{context.options.hole_wait_ms_max} * 1'000'000;
+  for (uint32_t m = context.alive; m != 0; m &= m - 1) {
+    const auto p = static_cast<uint8_t>(std::countr_zero(m));
+    context.head_start[p] = context.ticks(std::min(head_start_ns(context, p), cap_ns));
+  }
+}
+
 void equalise(Context& context, const Arrived& arrived, uint8_t path, uint64_t now) {
   // What is not sent to be even, and repairs, are waited for.
   if (!arrived.inner.has(kInnerEven) || arrived.inner.has(kInnerRepair))
     return assemble(context, arrived, now);
   DelayLine& line = context.delay_lines[path];
-  const uint64_t cap_ns = uint64_t{context.options.hole_wait_ms_max} * 1'000'000;
-  const uint64_t due = now + context.ticks(std::min(head_start_ns(context, path), cap_ns));
+  const uint64_t due = now + context.head_start[path];
   // Never before what is in the line already; a full line passes its oldest on.
   if (line.count == DelayLine::kSize) assemble(context, line.take(), now);
   if (line.count == 0 && due <= now) return assemble(context, arrived, now);

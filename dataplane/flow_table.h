@@ -11,7 +11,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -75,11 +74,15 @@ class FlowTable {
   struct HashDelete {
     void operator()(rte_hash* hash) const { rte_hash_free(hash); }
   };
+  struct FlowsDelete {
+    void operator()(Flow* flows) const;
+  };
   FlowTable() = default;
   Flow* insert(const FlowKey& key, uint64_t now);
 
   std::unique_ptr<rte_hash, HashDelete> hash_;
-  std::vector<Flow> flows_;
+  std::unique_ptr<Flow[], FlowsDelete> flows_;  // by the position of their keys
+  uint32_t places_ = 0;
   uint64_t idle_ticks_ = 0;
   uint32_t cursor_ = 0;
   uint32_t size_ = 0;

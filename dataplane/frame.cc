@@ -6,7 +6,7 @@
 namespace anabranch::dataplane {
 
 bool may_seal(Context& context, Drop& why) {
-  const KeyTable& keys = context.plans->keys();
+  const KeyTable& keys = *context.keys;
   if (keys.send == nullptr) {
     why = Drop::no_session;
     return false;
@@ -20,27 +20,29 @@ bool may_seal(Context& context, Drop& why) {
 }
 
 uint64_t pace_on(const Context& context, uint8_t p) {
-  const Path& path = context.plans->paths().paths[p];
+  const Path& path = context.paths->paths[p];
   return path.estimated ? context.capacities[p].pace() : path.pace;
 }
 
-rte_mbuf* make_frame(Context& context, uint8_t p, const Path& path, SegmentType type,
-                     uint32_t receiver_index, std::span<const uint8_t> content) {
-  rte_mbuf* frame = rte_pktmbuf_alloc(context.options.frames);
-  if (frame == nullptr) return nullptr;
+namespace {
+
+constexpr uint16_t kBefore = kEthernetHeader + kOuterIp + kOuterHeader;
+
+// At `out`, with room for kBefore and kTag octets more than `content`, which may be where it goes.
+void write_frame(Context& context, uint8_t p, const Path& path, SegmentType type,
+                 uint32_t receiver_index, std::span<const uint8_t> content, uint8_t* out) {
   const auto outer_length = static_cast<uint16_t>(kOuterIp + kOuterHeader + content.size() + kTag);
-  auto* out = reinterpret_cast<uint8_t*>(
-      rte_pktmbuf_append(frame, static_cast<uint16_t>(kEthernetHeader + outer_length)));
   std::memcpy(out, path.header.data(), path.header.size());
   finish_header(out, outer_length, context.identification++);
-  const uint64_t number = context.packet_number[p]++;
   Flight& flight = context.flights[p];
-  if (flight.at(number).fate == Fate::in_flight) forget_number(context, flight.at(number), flight);
+  while (flight.at(context.packet_number[p]).fate == Fate::in_flight)
+    forget_number(context, flight, context.packet_number[p]);  // may itself take a number
+  const uint64_t number = context.packet_number[p]++;
   flight.add(number, outer_length, context.now_ns);
   const auto taken = static_cast<uint32_t>(outer_length + path.link_overhead);
   context.paces[p].take(taken, pace_on(context, p), context.now_ns);
   context.capacities[p].sent(taken);
-  const KeyTable& keys = context.plans->keys();
+  const KeyTable& keys = *context.keys;
   seal(*keys.send,
        {.type = type,
         .worker = context.options.id,
@@ -50,6 +52,31 @@ rte_mbuf* make_frame(Context& context, uint8_t p, const Path& path, SegmentType 
         .packet_number = number},
        content, out + path.header.size());
   context.counters.sealed.set(++context.sealed);
+}
+
+// Whether a segment's packet has the room, and nobody else who needs it.
+bool may_become_frame(const rte_mbuf* clear) {
+  return rte_mbuf_refcnt_read(clear) == 1 && rte_pktmbuf_headroom(clear) >= kBefore &&
+         rte_pktmbuf_tailroom(clear) >= kTag;
+}
+
+rte_mbuf* become_frame(Context& context, uint8_t p, const Path& path, const Segment& segment) {
+  const auto content = contents(segment.clear);
+  rte_pktmbuf_append(segment.clear, kTag);
+  auto* out = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(segment.clear, kBefore));
+  write_frame(context, p, path, SegmentType::data, segment.peer_index, content, out);
+  return segment.clear;
+}
+
+}  // namespace
+
+rte_mbuf* make_frame(Context& context, uint8_t p, const Path& path, SegmentType type,
+                     uint32_t receiver_index, std::span<const uint8_t> content) {
+  rte_mbuf* frame = rte_pktmbuf_alloc(context.options.frames);
+  if (frame == nullptr) return nullptr;
+  const auto length = static_cast<uint16_t>(kBefore + content.size() + kTag);
+  auto* out = reinterpret_cast<uint8_t*>(rte_pktmbuf_append(frame, length));
+  write_frame(context, p, path, type, receiver_index, content, out);
   return frame;
 }
 
@@ -69,20 +96,18 @@ void send_control(Context& context, uint8_t p, const Path& path, SegmentType typ
 namespace {
 
 // RFC 6040 4.1: what the packet says of itself, the outer header says too. Of a fragment only the
-// first knows.
-uint8_t ecn_of(const Segment& segment) {
-  const auto clear = contents(segment.clear);
-  Inner inner;
-  const bool begins =
-      load_inner(clear, inner) && inner.offset == 0 && clear.size() > size_t{inner.length()} + 1;
-  return begins ? clear[inner.length() + 1u] & kEcnMask : uint8_t{0};
+// first knows, if it is long enough.
+uint8_t ecn_of(const Segment& segment, uint16_t header, uint16_t length) {
+  const uint8_t* clear = octets(segment.clear);
+  const bool begins = header == kInnerHeader || load_be16(clear + kInnerHeader) == 0;
+  return begins && length > 1 ? clear[header + 1u] & kEcnMask : uint8_t{0};
 }
 
 }  // namespace
 
 uint16_t room_on(const Context& context, uint8_t p) {
   const uint16_t outer =
-      std::min(context.plans->paths().paths[p].mtu, context.fits[p].limit(context.now_ns));
+      std::min(context.paths->paths[p].mtu, context.fits[p].limit(context.now_ns));
   return static_cast<uint16_t>(outer - kOuterIp - kOuterHeader - kTag);
 }
 
@@ -94,18 +119,21 @@ bool transmit(Context& context, const Segment& segment, uint8_t p, Kind kind, bo
     const auto fits = static_cast<uint16_t>(room - kFragmentHeader);
     return transmit_cut(context, segment, cut_to_fit(p, inner, fits), kind, keep);
   }
-  const Path& path = context.plans->paths().paths[p];
-  rte_mbuf* frame =
-      make_frame(context, p, path, SegmentType::data, segment.peer_index, contents(segment.clear));
+  const Path& path = context.paths->paths[p];
+  const uint8_t ecn = ecn_of(segment, header, inner);
+  const bool in_place = !keep && may_become_frame(segment.clear);
+  rte_mbuf* frame = in_place ? become_frame(context, p, path, segment)
+                             : make_frame(context, p, path, SegmentType::data, segment.peer_index,
+                                          contents(segment.clear));
   if (frame == nullptr) return false;
-  if (const uint8_t ecn = ecn_of(segment); ecn != 0) add_ecn(octets(frame) + kEthernetHeader, ecn);
+  if (ecn != 0) add_ecn(octets(frame) + kEthernetHeader, ecn);
   const auto outer = static_cast<uint16_t>(kOuterIp + kOuterHeader + header + inner + kTag);
   enqueue(
       context, context.uplink_tx[path.uplink], frame,
       {.slot = segment.slot, .inner = inner, .outer = outer, .place = path_place(p), .kind = kind});
   if (keep) {
     retain(context, p, segment);
-  } else {
+  } else if (!in_place) {
     rte_pktmbuf_free(segment.clear);
   }
   return true;

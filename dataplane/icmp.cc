@@ -72,7 +72,7 @@ void write_error(uint8_t* ip, uint16_t length, uint32_t source, uint32_t destina
 void answer_icmp(Context& context, rte_mbuf* packet, const PacketView& view, IcmpError error,
                  uint16_t mtu, bool to_lan, uint64_t now) {
   const uint8_t* about = octets(packet);
-  const PathTable& paths = context.plans->paths();
+  const PathTable& paths = *context.paths;
   if (paths.lan_address == 0 || !may_answer(about, view)) return;
   if (!take_token(context, now)) {
     context.counters.made.add(1);

@@ -43,8 +43,7 @@ void update_codel(Context& context) {
   uint64_t rtt_ns = 0;
   for (uint32_t m = context.alive; m != 0; m &= m - 1) {
     const auto p = static_cast<uint8_t>(std::countr_zero(m));
-    if (context.plans->paths().paths[p].in_use)
-      rtt_ns = std::max(rtt_ns, context.measures[p].rtt_ns());
+    if (context.paths->paths[p].in_use) rtt_ns = std::max(rtt_ns, context.measures[p].rtt_ns());
   }
   if (rtt_ns != 0) context.codel = codel_limits(rtt_ns, context.queues.flows());
 }
@@ -112,7 +111,7 @@ void keep_paths(Context& context) {
     context.house_session = session;
     context.alive = 0;
   }
-  const PathTable& table = context.plans->paths();
+  const PathTable& table = *context.paths;
   for (uint8_t p = 1; p < kPathsMax; ++p) {
     if (table.paths[p].configured && house != nullptr && house->peer_index != 0) {
       keep_path(context, p, table.paths[p]);
@@ -127,6 +126,7 @@ void keep_paths(Context& context) {
   may_seal(context, unable);
   context.counters.sealed.set(context.sealed);
   find_sound_paths(context);
+  find_head_starts(context);
   update_hole_wait(context);
   update_codel(context);
   update_retention(context);

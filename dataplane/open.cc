@@ -67,7 +67,7 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
       outer.worker >= kWorkersMax) {
     return refuse(context, packet, unnamed, outer_octets, Drop::bad_segment);
   }
-  const PathTable& paths = context.plans->paths();
+  const PathTable& paths = *context.paths;
   const Path* path = outer.path < kPathsMax ? &paths.paths[outer.path] : nullptr;
   if (path == nullptr || !path->configured || path->uplink != uplink) {
     return refuse(context, packet, unnamed, outer_octets, Drop::bad_path);
@@ -78,7 +78,7 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
   if (plan == nullptr) {
     return refuse(context, packet, place, outer_octets, Drop::unknown_receiver);
   }
-  const KeyTable& keys = context.plans->keys();
+  const KeyTable& keys = *context.keys;
   const TrafficKey* key = keys.find(outer.key_phase);
   if (key == nullptr) return refuse(context, packet, place, outer_octets, Drop::unknown_key);
   follow_instance(context, keys);

@@ -42,10 +42,10 @@ void finish_header(uint8_t* frame, uint16_t ip_length, uint16_t identification) 
   store_be16(ip + 2, ip_length);
   store_be16(ip + 4, identification);
   // The template's checksum was made with both fields 0 (RFC 1624).
-  uint16_t checksum = load_be16(ip + 10);
-  checksum = adjust_checksum(checksum, 0, ip_length);
-  checksum = adjust_checksum(checksum, 0, identification);
-  store_be16(ip + 10, checksum);
+  uint32_t sum = static_cast<uint16_t>(~load_be16(ip + 10)) + uint32_t{ip_length} + identification;
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  store_be16(ip + 10, static_cast<uint16_t>(~sum));
   store_be16(ip + 24, static_cast<uint16_t>(ip_length - 20));
 }
 

@@ -41,7 +41,7 @@ void give_up(Context& context, Segment& segment) {
   store_be32(content, segment.peer_index);
   content[4] = segment.lane;
   store_be32(content + 5, segment.sn);
-  send_control(context, p, context.plans->paths().paths[p], SegmentType::forward, content);
+  send_control(context, p, context.paths->paths[p], SegmentType::forward, content);
 }
 
 // Later the host has sent it again itself, and the receiver waits no more.
@@ -54,7 +54,7 @@ void repair(Context& context, uint8_t p, Sent& sent) {
   sent.fate = Fate::lost;
   flight.octets -= sent.octets;
   context.fits[p].lost(sent.octets, context.now_ns);
-  context.capacities[p].lost(sent.octets + context.plans->paths().paths[p].link_overhead);
+  context.capacities[p].lost(sent.octets + context.paths->paths[p].link_overhead);
   Segment segment = sent.segment;
   sent.segment.clear = nullptr;
   if (segment.clear == nullptr || is_too_late(context, segment) || !context.repairs.put(segment)) {
@@ -77,7 +77,7 @@ void acknowledge(Context& context, uint8_t p, Sent& sent, uint64_t largest_befor
   if (sent.fate == Fate::settled) return;
   Flight& flight = context.flights[p];
   context.fits[p].arrived(sent.octets);
-  context.capacities[p].arrived(sent.octets + context.plans->paths().paths[p].link_overhead);
+  context.capacities[p].arrived(sent.octets + context.paths->paths[p].link_overhead);
   context.telemetry[p].arrived.add(sent.octets);
   if (sent.fate == Fate::none) {
     sent.fate = Fate::settled;
@@ -130,7 +130,7 @@ struct CapacityNews {
 
 void report_capacity(Context& context, uint8_t p, const Capacity::Report& report) {
   if (context.is_first()) return context.capacities[p].reported(report);
-  if (!context.plans->paths().paths[p].estimated) return;
+  if (!context.paths->paths[p].estimated) return;
   uint8_t content[sizeof(CapacityNews)];
   const CapacityNews news{context.capacities[p].take_counts(), report};
   std::memcpy(content, &news, sizeof news);
@@ -235,7 +235,9 @@ void receive_capacity_news(Context& context, uint8_t p, std::span<const uint8_t>
   context.capacities[p].reported(news.report);
 }
 
-void forget_number(Context& context, Sent& sent, Flight& flight) {
+void forget_number(Context& context, Flight& flight, uint64_t number) {
+  Sent& sent = flight.at(number);
+  sent.fate = Fate::lost;
   flight.octets -= sent.octets;
   give_up(context, sent.segment);
 }

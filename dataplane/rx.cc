@@ -44,7 +44,7 @@ bool accept_from_lan(Context& context, const PathTable& paths, rte_mbuf* packet,
     leave_to_kernel(context, packet);
     return false;
   }
-  view = parse_frame(contents(packet));
+  ::new (&view) PacketView(parse_frame(contents(packet)));  // in place: copying it costs 10 cycles
   if (view.result == Parsed::invalid) {
     context.drop(packet, view.drop);
     return false;
@@ -87,7 +87,7 @@ uint16_t rx_lan(Context& context, uint64_t now) {
 }
 
 void receive_from_lan(Context& context, std::span<rte_mbuf*> burst, uint64_t now) {
-  const PathTable& paths = context.plans->paths();
+  const PathTable& paths = *context.paths;
   PacketView views[kBurst];
   uint16_t kept = 0;
   for (rte_mbuf* packet : burst) {
@@ -112,16 +112,14 @@ uint16_t rx_uplink(Context& context, uint8_t uplink, uint64_t now) {
 
 void receive_from_uplink(Context& context, rte_mbuf* packet, uint8_t uplink, uint64_t now) {
   const PacketView view = parse_frame(contents(packet));
-  if (!is_segment(context.plans->paths(), uplink, packet, view))
-    return leave_to_kernel(context, packet);
+  if (!is_segment(*context.paths, uplink, packet, view)) return leave_to_kernel(context, packet);
   rte_pktmbuf_adj(packet, kEthernetHeader);
   open_segment(context, packet, uplink, view, now);
 }
 
 void refuse_from_uplink(Context& context, rte_mbuf* packet, uint8_t uplink) {
   const PacketView view = parse_frame(contents(packet));
-  if (!is_segment(context.plans->paths(), uplink, packet, view))
-    return leave_to_kernel(context, packet);
+  if (!is_segment(*context.paths, uplink, packet, view)) return leave_to_kernel(context, packet);
   refuse(context, packet, uplink_place(uplink), view.total_length, Drop::handover_full);
 }
 

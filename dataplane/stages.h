@@ -63,7 +63,7 @@ void retain(Context& context, uint8_t p, const Segment& segment);
 // A fragment could not be sent with the others of its packet.
 void retry_later(Context& context, Segment& fragment, bool keep);
 // The place of a number in flight is needed for another.
-void forget_number(Context& context, Sent& sent, Flight& flight);
+void forget_number(Context& context, Flight& flight, uint64_t number);
 // Acknowledgements from the peer; false when they are not in order.
 bool receive_acks(Context& context, std::span<const uint8_t> content);
 // Another worker's paths were reported on.
@@ -109,6 +109,8 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
 void refuse(Context& context, rte_mbuf* packet, Place place, uint16_t octet_count, Drop reason);
 
 // equalise.cc: holds back what came over a faster path than others use; releases what is due.
+// By how much paths are faster is found now and then.
+void find_head_starts(Context& context);
 void equalise(Context& context, const Arrived& arrived, uint8_t path, uint64_t now);
 void release_equalised(Context& context, uint64_t now);
 
@@ -159,8 +161,14 @@ void receive_response(Context& context, uint8_t p, const PacketView& from,
 inline constexpr size_t kTokenLength = 8;
 
 // tx.cc: a frame for a port; flushes the queue when it is full.
-void enqueue(Context& context, TxQueue& queue, rte_mbuf* frame, const TxQueue::Booking& booking);
 void flush(Context& context, TxQueue& queue);
+inline void enqueue(Context& context, TxQueue& queue, rte_mbuf* frame,
+                    const TxQueue::Booking& booking) {
+  if (queue.count == TxQueue::kSize) flush(context, queue);
+  queue.packets[queue.count] = frame;
+  queue.bookings[queue.count] = booking;
+  ++queue.count;
+}
 void flush_all(Context& context);
 
 }  // namespace anabranch::dataplane

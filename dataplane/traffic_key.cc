@@ -63,6 +63,8 @@ TrafficKey::TrafficKey(Cipher cipher, std::span<const uint8_t> key, const Nonce&
     case Cipher::chacha20_poly1305:
       std::copy_n(key.begin(), chacha_.size(), chacha_.begin());
       break;
+    case Cipher::null:
+      break;
   }
 }
 
@@ -80,6 +82,11 @@ void TrafficKey::seal(uint8_t* out, std::span<const uint8_t> clear,
     return gcm_seal_(&gcm_, &context, out, clear.data(), clear.size(), nonce.data(),
                      authenticated.data(), authenticated.size(), tag, kTag);
   }
+  if (cipher_ == Cipher::null) {
+    if (out != clear.data()) std::memcpy(out, clear.data(), clear.size());
+    std::memset(tag, 0, kTag);
+    return;
+  }
   const IMB_MGR& f = functions();
   chacha20_poly1305_context_data context;
   f.chacha20_poly1305_init(chacha_.data(), &context, nonce.data(), authenticated.data(),
@@ -93,12 +100,12 @@ bool TrafficKey::open(std::span<uint8_t> sealed, std::span<const uint8_t> authen
   if (sealed.size() < kTag) return false;
   const size_t length = sealed.size() - kTag;
   uint8_t* const content = sealed.data();
-  uint8_t tag[kTag];
+  uint8_t tag[kTag] = {};
   if (gcm_open_ != nullptr) {
     gcm_context_data context;
     gcm_open_(&gcm_, &context, content, content, length, nonce.data(), authenticated.data(),
               authenticated.size(), tag, kTag);
-  } else {
+  } else if (cipher_ != Cipher::null) {
     const IMB_MGR& f = functions();
     chacha20_poly1305_context_data context;
     f.chacha20_poly1305_init(chacha_.data(), &context, nonce.data(), authenticated.data(),

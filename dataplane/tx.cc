@@ -10,25 +10,33 @@ namespace {
 
 constexpr int kTxAttempts = 4;
 
-void book(Context& context, const TxQueue::Booking& b) {
-  auto& cells =
-      context.meters->services[b.slot].places[b.place][static_cast<size_t>(Direction::sent)];
-  if (b.inner == 0) {
-    cells[static_cast<size_t>(Kind::control)].add(b.outer, 1);
-    return;
+bool is_alike(const TxQueue::Booking& a, const TxQueue::Booking& b) {
+  return a.slot == b.slot && a.place == b.place && a.kind == b.kind &&
+         (a.inner == 0) == (b.inner == 0);
+}
+
+// Much of a burst goes to the same cells.
+void book(Context& context, std::span<const TxQueue::Booking> bookings) {
+  for (size_t i = 0; i < bookings.size();) {
+    const TxQueue::Booking& first = bookings[i];
+    uint64_t inner = 0, outer = 0, packets = 0;
+    for (; i < bookings.size() && is_alike(first, bookings[i]); ++i) {
+      inner += bookings[i].inner;
+      outer += bookings[i].outer;
+      ++packets;
+    }
+    auto& cells = context.meters->services[first.slot]
+                      .places[first.place][static_cast<size_t>(Direction::sent)];
+    if (first.inner == 0) {
+      cells[static_cast<size_t>(Kind::control)].add(outer, packets);
+      continue;
+    }
+    cells[static_cast<size_t>(first.kind)].add(inner, packets);
+    cells[static_cast<size_t>(Kind::overhead)].add(outer - inner, 0);
   }
-  cells[static_cast<size_t>(b.kind)].add(b.inner, 1);
-  cells[static_cast<size_t>(Kind::overhead)].add(b.outer - b.inner, 0);
 }
 
 }  // namespace
-
-void enqueue(Context& context, TxQueue& queue, rte_mbuf* frame, const TxQueue::Booking& booking) {
-  if (queue.count == TxQueue::kSize) flush(context, queue);
-  queue.packets[queue.count] = frame;
-  queue.bookings[queue.count] = booking;
-  ++queue.count;
-}
 
 void flush(Context& context, TxQueue& queue) {
   if (queue.count == 0) return;
@@ -40,9 +48,7 @@ void flush(Context& context, TxQueue& queue) {
                                                       static_cast<uint16_t>(queue.count - sent)));
   }
   context.counters.tx.add(sent);
-  if (queue.metered) {
-    for (uint16_t i = 0; i < sent; ++i) book(context, queue.bookings[i]);
-  }
+  if (queue.metered) book(context, {queue.bookings.data(), sent});
   for (uint16_t i = sent; i < queue.count; ++i) {
     context.drop(queue.packets[i], queue.metered ? Drop::tx_full : Drop::lan_tx_full);
   }

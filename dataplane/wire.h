@@ -50,11 +50,9 @@ struct Outer {
 };
 
 inline void store_outer(uint8_t* p, const Outer& h) {
-  p[0] = static_cast<uint8_t>(kWireVersion << 4 | static_cast<uint8_t>(h.type));
-  p[1] = h.worker;
-  p[2] = h.path;
-  p[3] = h.key_phase;
-  store_be32(p + 4, h.receiver_index);
+  const auto first = static_cast<uint8_t>(kWireVersion << 4 | static_cast<uint8_t>(h.type));
+  store_be64(p, uint64_t{first} << 56 | uint64_t{h.worker} << 48 | uint64_t{h.path} << 40 |
+                    uint64_t{h.key_phase} << 32 | h.receiver_index);
   store_be64(p + 8, h.packet_number);
 }
 
@@ -86,8 +84,7 @@ struct Inner {
 };
 
 inline void store_inner(uint8_t* p, const Inner& h) {
-  p[0] = h.flags;
-  p[1] = h.lane;
+  store_be16(p, static_cast<uint16_t>(h.flags << 8 | h.lane));
   store_be32(p + 2, h.sn);
   if (h.has(kInnerFragment)) store_be16(p + kInnerHeader, h.offset);
 }

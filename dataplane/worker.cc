@@ -140,6 +140,8 @@ Worker::~Worker() {
 uint32_t Worker::poll(uint64_t now) {
   Context& c = context_;
   c.now_ns = c.nanoseconds(now);
+  c.paths = &c.plans->paths();
+  c.keys = &c.plans->keys();
   uint32_t packets = 0;
   take_over_paces(c);
   find_sound_paths(c);
@@ -171,6 +173,8 @@ uint32_t Worker::poll(uint64_t now) {
 uint32_t Worker::finish(uint64_t now) {
   Context& c = context_;
   c.now_ns = c.nanoseconds(now);
+  c.paths = &c.plans->paths();
+  c.keys = &c.plans->keys();
   if (c.options.crew == nullptr) return 0;
   const uint32_t packets = take_over_uplink(c, now) + take_over_lan(c, now) + take_over_frames(c);
   flush_all(c);

@@ -123,13 +123,14 @@ TEST_F(Sealed, IsNothingWithoutAKey) {
 
 TEST_F(Sealed, IsNothingMoreOnceAKeyIsWorn) {
   Context context;
-  context.plans = &a().plans;
+  context.keys = &a().plans.keys();
   Drop why{};
   ASSERT_TRUE(may_seal(context, why));
   context.sealed = kSealedMax;
   EXPECT_FALSE(may_seal(context, why));
   EXPECT_EQ(why, Drop::key_worn);
   change_keys(2);
+  context.keys = &a().plans.keys();
   EXPECT_TRUE(may_seal(context, why)) << "another key";
 }
 
