@@ -31,7 +31,8 @@ void book(benchmark::State& state) {
     const uint16_t slot = slots[i % slots.size()];
     const Place place = path_place(static_cast<uint8_t>(1 + i % 3));
     auto& cells =
-        meters->region().services[slot].places[place][static_cast<size_t>(Direction::sent)];
+        meters->region().workers[0].services[slot].places[place]
+                                                         [static_cast<size_t>(Direction::sent)];
     cells[static_cast<size_t>(Kind::first)].add(64, 1);
     cells[static_cast<size_t>(Kind::overhead)].add(66, 0);
     ++i;

@@ -56,7 +56,7 @@ OneWorker::OneWorker(const Setup& setup) : setup_(setup) {
   options.tsc_hz = 1'000'000'000;  // our clock's
   options.flows_max = setup_.flows_max;
   options.flow_idle_s = 3600;
-  worker_ = value_of(Worker::create(options, plans_, meters_->region()));
+  worker_ = value_of(Worker::create(options, plans_, meters_->region().workers[0]));
   const PathTable paths = make_paths();
   peer_ = std::make_unique<Peer>(paths, setup_.cipher);
   plans_.publish(std::make_unique<const PathTable>(paths));

@@ -9,9 +9,9 @@
 
 namespace anabranch::control {
 
-Attendance::Attendance(Usage& usage, Witness& witness, const dataplane::Worker& worker,
+Attendance::Attendance(Usage& usage, Witness& witness, const dataplane::Workers& workers,
                        std::vector<uint8_t> shared_uplinks)
-    : usage_(usage), witness_(witness), worker_(worker), uplinks_(std::move(shared_uplinks)) {}
+    : usage_(usage), witness_(witness), workers_(workers), uplinks_(std::move(shared_uplinks)) {}
 
 std::vector<UplinkCount> to_counts(const std::vector<WitnessCount>& witness) {
   std::vector<UplinkCount> counts;
@@ -21,13 +21,20 @@ std::vector<UplinkCount> to_counts(const std::vector<WitnessCount>& witness) {
   return counts;
 }
 
-// A packet that the kernel had counted before is in the meters after two more polls.
+// A packet that the kernel had counted before is taken after two more polls of whoever attends the
+// port, and in the meters after two more of the worker it is for.
 bool Attendance::wait_for_polls() {
-  const uint64_t from = worker_.counters().polls.get();
-  const auto patience = std::chrono::steady_clock::now() + std::chrono::milliseconds(5);
-  while (worker_.counters().polls.get() < from + 3) {
-    if (std::chrono::steady_clock::now() > patience) return false;
-    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::milliseconds(10);
+  const int rounds = workers_.each().size() > 1 ? 2 : 1;
+  for (int round = 0; round < rounds; ++round) {
+    std::vector<uint64_t> wanted;
+    for (const auto& worker : workers_.each()) wanted.push_back(worker->counters().polls.get() + 3);
+    for (size_t w = 0; w < wanted.size(); ++w) {
+      while (workers_.each()[w]->counters().polls.get() < wanted[w]) {
+        if (std::chrono::steady_clock::now() > patience) return false;
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+      }
+    }
   }
   return true;
 }

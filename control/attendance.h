@@ -12,13 +12,13 @@
 
 #include "control/kernel/witness.h"
 #include "control/usage.h"
-#include "dataplane/worker.h"
+#include "dataplane/workers.h"
 
 namespace anabranch::control {
 
 class Attendance {
  public:
-  Attendance(Usage& usage, Witness& witness, const dataplane::Worker& worker,
+  Attendance(Usage& usage, Witness& witness, const dataplane::Workers& workers,
              std::vector<uint8_t> shared_uplinks);
 
   // Every 200 ms while pending(), now and then afterwards. Takes a few milliseconds; does nothing
@@ -34,7 +34,7 @@ class Attendance {
 
   Usage& usage_;
   Witness& witness_;
-  const dataplane::Worker& worker_;
+  const dataplane::Workers& workers_;
   std::vector<uint8_t> uplinks_;
   std::vector<Usage::Residue> seen_;  // at the last quiet moment
   bool pending_ = true;               // until the first quiet moment of this process

@@ -14,7 +14,7 @@ namespace {
 
 // Nobody counts into a free slot, so its cells stand still. The id comes last: after a crash in
 // between the slot is still free.
-void begin_meters(dataplane::ServiceMeters& meters, uint64_t id) {
+void begin_meters(dataplane::ServiceMeters& meters) {
   for (size_t place = 0; place < dataplane::kPlaces; ++place) {
     for (size_t d = 0; d < dataplane::kDirections; ++d) {
       for (size_t k = 0; k < dataplane::kKinds; ++k) {
@@ -23,25 +23,39 @@ void begin_meters(dataplane::ServiceMeters& meters, uint64_t id) {
       }
     }
   }
-  meters.service.store(id, std::memory_order_release);
+}
+
+uint64_t octets_of(const dataplane::ServiceMeters& meters) {
+  uint64_t sum = 0;
+  for (size_t place = 0; place < dataplane::kPlaces; ++place) {
+    for (size_t d = 0; d < dataplane::kDirections; ++d) {
+      for (size_t k = 0; k < dataplane::kKinds; ++k) {
+        sum += meters.places[place][d][k].octets.get() - meters.bases[place][d][k].octets.get();
+      }
+    }
+  }
+  return sum;
 }
 
 }  // namespace
 
-Carrier::Carrier(dataplane::PlanTable& plans, dataplane::MeterRegion& meters)
-    : plans_(plans), meters_(meters) {}
+Carrier::Carrier(dataplane::PlanTable& plans, dataplane::MeterRegion& meters, size_t workers)
+    : plans_(plans), meters_(meters), workers_(workers) {}
 
 tl::expected<uint16_t, std::string> Carrier::take_slot(uint64_t id) {
   uint16_t free = 0;
   for (uint16_t slot = 1; slot < kServicesMax; ++slot) {
-    const uint64_t owner = meters_.services[slot].service.load(std::memory_order_relaxed);
+    const uint64_t owner =
+        meters_.workers[0].services[slot].service.load(std::memory_order_relaxed);
     if (owner == id) return slot;
     if (owner == 0 && free == 0) free = slot;
   }
   if (free == 0) {
     return tl::unexpected("all " + std::to_string(kServicesMax - 1) + " services are in use");
   }
-  begin_meters(meters_.services[free], id);
+  for (size_t worker = 0; worker < workers_; ++worker)
+    begin_meters(meters_.workers[worker].services[free]);
+  meters_.workers[0].services[free].service.store(id, std::memory_order_release);
   return free;
 }
 
@@ -64,7 +78,7 @@ tl::expected<Carried*, std::string> Carrier::add(uint64_t id, const std::string&
 
 void Carrier::release_others(const std::set<uint64_t>& open) {
   for (uint16_t slot = 1; slot < kServicesMax; ++slot) {
-    auto& owner = meters_.services[slot].service;
+    auto& owner = meters_.workers[0].services[slot].service;
     if (!open.contains(owner.load(std::memory_order_relaxed)))
       owner.store(0, std::memory_order_release);
   }
@@ -107,7 +121,7 @@ void Carrier::withdraw(Carried& service, std::function<void()> done) {
 
 void Carrier::forget(uint64_t id) {
   const auto found = services_.find(id);
-  meters_.services[found->second.slot].service.store(0, std::memory_order_release);
+  meters_.workers[0].services[found->second.slot].service.store(0, std::memory_order_release);
   services_.erase(found);
 }
 
@@ -141,15 +155,9 @@ uint16_t Carrier::paths_in_use() const {
 }
 
 uint64_t Carrier::octets(const Carried& service) const {
-  const dataplane::ServiceMeters& meters = meters_.services[service.slot];
   uint64_t sum = 0;
-  for (size_t place = 0; place < dataplane::kPlaces; ++place) {
-    for (size_t d = 0; d < dataplane::kDirections; ++d) {
-      for (size_t k = 0; k < dataplane::kKinds; ++k) {
-        sum += meters.places[place][d][k].octets.get() - meters.bases[place][d][k].octets.get();
-      }
-    }
-  }
+  for (size_t worker = 0; worker < workers_; ++worker)
+    sum += octets_of(meters_.workers[worker].services[service.slot]);
   return sum;
 }
 
@@ -157,7 +165,9 @@ void Carrier::tick() {
   plans_.reclaim();
   if (plans_.retired() != 0) return;
   std::vector<std::function<void()>> done;
-  done.swap(withdrawn_);
+  done.swap(drained_);
+  drained_.swap(withdrawn_);
+  if (!drained_.empty()) plans_.begin_round();
   for (auto& one : done) one();
 }
 

@@ -36,7 +36,8 @@ struct Carried {
 
 class Carrier {
  public:
-  Carrier(dataplane::PlanTable& plans, dataplane::MeterRegion& meters);
+  // `workers`: of those `meters` has room for.
+  Carrier(dataplane::PlanTable& plans, dataplane::MeterRegion& meters, size_t workers);
 
   // Takes a slot (the one its meters are in already, after a restart). The error: all are taken.
   tl::expected<Carried*, std::string> add(uint64_t id, const std::string& client,
@@ -77,10 +78,13 @@ class Carrier {
 
   dataplane::PlanTable& plans_;
   dataplane::MeterRegion& meters_;
+  size_t workers_;
   std::map<uint64_t, Carried> services_;
   std::array<uint16_t, dataplane::kPathsMax> path_mtu_{};
   uint32_t house_receiver_ = 0;
-  std::vector<std::function<void()>> withdrawn_;
+  // Told when every worker has been round twice: once to send no more for the service, once to send
+  // and count what others had handed over to it.
+  std::vector<std::function<void()>> withdrawn_, drained_;
 };
 
 }  // namespace anabranch::control

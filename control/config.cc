@@ -117,11 +117,30 @@ PortConfig read_port(TableReader& t) {
   return port;
 }
 
+// One is on `cpu`; several on those that `worker_cpus` names, or on `cpu` and the next.
+void read_workers(TableReader& t, Config& c) {
+  const uint64_t workers = t.integer("workers", 1, 1, dataplane::kWorkersMax);
+  const uint64_t first = t.integer("cpu", 0, 0, 1023);
+  const std::vector<uint64_t> named = t.integers("worker_cpus", 1023);
+  if (t.has("cpu") && t.has("worker_cpus"))
+    t.fail(t.place("worker_cpus"),
+           "worker_cpus: expected either cpu, of the first worker, or worker_cpus, of each");
+  if (!named.empty() && named.size() != workers)
+    t.wrong("worker_cpus",
+            std::to_string(named.size()) + " for " + std::to_string(workers) + " workers",
+            "one for each of dataplane.workers");
+  c.worker_cpus.clear();
+  for (uint64_t w = 0; w < workers; ++w)
+    c.worker_cpus.push_back(static_cast<uint16_t>(w < named.size() ? named[w] : first + w));
+}
+
 void read_dataplane(TableReader t, Config& c) {
-  c.worker_cpu = static_cast<uint16_t>(t.integer("cpu", 0, 0, 1023));
+  read_workers(t, c);
   for (const uint64_t cpu : t.integers("control_cpus", 1023))
     c.control_cpus.push_back(static_cast<uint16_t>(cpu));
-  c.memory_mb = static_cast<uint32_t>(t.integer("memory_mb", c.memory_mb, 384, 1u << 20));
+  const uint64_t workers = c.workers();
+  c.memory_mb =
+      static_cast<uint32_t>(t.integer("memory_mb", 512 * workers, 384 * workers, 1u << 20));
   c.hugepages = t.boolean("hugepages", false);
   c.spin = t.boolean("spin", false);
   c.flows_max = static_cast<uint32_t>(t.integer("flows_max", c.flows_max, 1024, 1u << 24));

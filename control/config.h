@@ -79,9 +79,10 @@ struct Config {
   bool journal_direct = true;    // O_DIRECT; false only for development on a tmpfs
 
   // [dataplane]
-  uint16_t worker_cpu = 0;
+  std::vector<uint16_t> worker_cpus{0};  // one for each worker
+  size_t workers() const { return worker_cpus.size(); }
   std::vector<uint16_t> control_cpus;  // empty: every CPU this process may use
-  uint32_t memory_mb = 512;
+  uint32_t memory_mb = 0;              // by default 512 for each worker
   bool hugepages = false;
   bool spin = false;  // never sleep when idle
   uint32_t flows_max = 65536;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <rte_cycles.h>
 #include <rte_launch.h>
+#include <rte_lcore.h>
 #include <sched.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
@@ -69,7 +70,7 @@ tl::expected<std::unique_ptr<Gateway>, std::string> Gateway::open(
   g->watch_signals();  // first: threads inherit the mask
   use_cpus(g->config_.control_cpus);
   for (const auto step : {&Gateway::check_interfaces, &Gateway::open_books, &Gateway::open_meters,
-                          &Gateway::open_ports, &Gateway::open_worker, &Gateway::open_control}) {
+                          &Gateway::open_ports, &Gateway::open_workers, &Gateway::open_control}) {
     if (auto done = (g.get()->*step)(); !done) return tl::unexpected(done.error());
   }
   return g;
@@ -77,9 +78,8 @@ tl::expected<std::unique_ptr<Gateway>, std::string> Gateway::open(
 
 Gateway::~Gateway() {
   if (api_) api_->stop();
-  worker_stop_.store(true, std::memory_order_release);
-  if (worker_running_) rte_eal_wait_lcore(dataplane::kWorkerLcore);
-  worker_.reset();
+  stop_workers();
+  workers_.reset();
   for (const dataplane::Port& port : ports_) dataplane::close_port(port);
   if (signal_fd_ >= 0) close(signal_fd_);
 }
@@ -147,7 +147,7 @@ Places Gateway::current_places() {
 // not, what they counted is charged as what it was counted as, and new ones begin.
 Gateway::Status Gateway::open_meters() {
   const std::string file = config_.runtime_dir + "/meters-" + config_.name;
-  auto meters = dataplane::Meters::open(file);
+  auto meters = dataplane::Meters::open(file, config_.workers());
   if (!meters) return tl::unexpected(meters.error());
   places_ = current_places();
   Places counted_as{};
@@ -158,19 +158,19 @@ Gateway::Status Gateway::open_meters() {
     same = same && catalogue == places_[p].catalogue;
   }
   if (!meters->fresh() && !same) {
-    Usage old(meters->region(), counted_as);
+    Usage old(meters->region(), meters->workers(), counted_as);
     auto done = std::make_shared<std::promise<Books::Status>>();
     books_->flush(old.read(), [done](Books::Status status) { done->set_value(std::move(status)); });
     if (auto status = done->get_future().get(); !status) return status;
     std::filesystem::remove(file);
-    meters = dataplane::Meters::open(file);
+    meters = dataplane::Meters::open(file, config_.workers());
     if (!meters) return tl::unexpected(meters.error());
   }
   meters_.emplace(std::move(*meters));
   for (size_t p = 0; p < places_.size(); ++p)
     meters_->region().places[p].catalogue = places_[p].catalogue;
   meters_->region().clean = 0;
-  usage_ = std::make_unique<Usage>(meters_->region(), places_);
+  usage_ = std::make_unique<Usage>(meters_->region(), meters_->workers(), places_);
   return {};
 }
 
@@ -182,7 +182,8 @@ Gateway::Status Gateway::open_port(const PortConfig& config, PortFacts& facts) {
     facts = {interface->index, interface->mac,      interface->address,  interface->network,
              interface->mtu,   interface->address6, interface->network6, {}};
   }
-  const auto port = dataplane::open_port({config.interface, config.device, config.mtu}, pool_);
+  const auto port = dataplane::open_port({config.interface, config.device, config.mtu}, pool_,
+                                         static_cast<uint8_t>(config_.workers()));
   if (!port)
     return tl::unexpected("port " + (config.interface.empty() ? config.device : config.interface) +
                           ": " + port.error());
@@ -203,16 +204,18 @@ Gateway::Status Gateway::open_port(const PortConfig& config, PortFacts& facts) {
 Gateway::Status Gateway::open_ports() {
   auto eal = dataplane::start_eal(
       {.runtime_dir = config_.runtime_dir,
-       .worker_cpu = config_.worker_cpu,
+       .worker_cpus = config_.worker_cpus,
        .control_cpu = config_.control_cpus.empty() ? first_cpu() : config_.control_cpus.front(),
        .memory_mb = config_.memory_mb,
        .hugepages = config_.hugepages});
   if (!eal) return eal;
-  const auto pool = dataplane::create_pool(kPackets);
+  const auto pool = dataplane::create_pool(kPackets * static_cast<uint32_t>(config_.workers()));
   if (!pool) return tl::unexpected(pool.error());
   pool_ = *pool;
-  const auto frames = dataplane::create_pool(
-      dataplane::frames_for(static_cast<uint32_t>(config_.uplinks.size())), "frames");
+  const auto frames =
+      dataplane::create_pool(dataplane::frames_for(static_cast<uint32_t>(config_.uplinks.size()),
+                                                   static_cast<uint32_t>(config_.workers())),
+                             "frames");
   if (!frames) return tl::unexpected(frames.error());
   frames_ = *frames;
   if (auto witness = open_witness(); !witness) return witness;
@@ -247,7 +250,7 @@ Gateway::Status Gateway::open_witness() {
   return {};
 }
 
-Gateway::Status Gateway::open_worker() {
+Gateway::Status Gateway::open_workers() {
   dataplane::WorkerOptions options{.lan_port = ports_[0].id,
                                    .uplinks = static_cast<uint8_t>(uplinks_.size()),
                                    .pool = pool_,
@@ -260,9 +263,11 @@ Gateway::Status Gateway::open_worker() {
                                    .held_max = kHeldMax,
                                    .retained_max = kHeldMax};
   for (size_t u = 0; u < uplinks_.size(); ++u) options.uplink_port[u] = ports_[u + 1].id;
-  auto worker = dataplane::Worker::create(options, plans_, meters_->region());
-  if (!worker) return tl::unexpected(worker.error());
-  worker_ = std::move(*worker);
+  dataplane::Workers::Ports ports{.workers = static_cast<uint8_t>(config_.workers())};
+  for (size_t p = 0; p < ports_.size(); ++p) ports.queues[p] = ports_[p].queues;
+  auto workers = dataplane::Workers::create(options, ports, plans_, meters_->region());
+  if (!workers) return tl::unexpected(workers.error());
+  workers_ = std::move(*workers);
   return {};
 }
 
@@ -270,20 +275,21 @@ Gateway::Status Gateway::open_control() {
   auto neighbours = Neighbours::open();
   if (!neighbours) return tl::unexpected(neighbours.error());
   neighbours_.emplace(std::move(*neighbours));
-  carrier_ = std::make_unique<Carrier>(plans_, meters_->region());
+  carrier_ = std::make_unique<Carrier>(plans_, meters_->region(), meters_->workers());
   topology_ = std::make_unique<Topology>(config_, lan_, uplinks_, *neighbours_, plans_);
   carrier_->set_path_mtu(topology_->path_mtu());
   topology_->tick(0, {});
-  monitor_ = std::make_unique<PathMonitor>(config_, *worker_);
+  monitor_ = std::make_unique<PathMonitor>(config_, *workers_);
   if (witness_)
-    attendance_ = std::make_unique<Attendance>(*usage_, *witness_, *worker_, shared_uplinks_);
+    attendance_ = std::make_unique<Attendance>(*usage_, *witness_, *workers_, shared_uplinks_);
 
   std::map<uint8_t, Session::Ends> ends;
   for (const PathConfig& path : config_.peer.paths) {
     const auto u = static_cast<size_t>(config_.find_uplink(path.uplink) - config_.uplinks.data());
     ends[path.id] = {uplinks_[u].address, path.peer_address};
   }
-  keyring_ = std::make_unique<Keyring>(plans_, worker_->counters());
+  keyring_ = std::make_unique<Keyring>(
+      plans_, [this](size_t phase) { return workers_->counters().opened[phase].get(); });
   peering_ = std::make_unique<Peering>(
       loop_, config_, *identity_, *carrier_, *keyring_, ends,
       Peering::Events{
@@ -310,7 +316,8 @@ void Gateway::flush(std::function<void(Books::Status)> done) {
 }
 
 void Gateway::tick() {
-  while (const dataplane::Address address = worker_->wanted_neighbour()) topology_->want({address});
+  while (const dataplane::Address address = workers_->wanted_neighbour())
+    topology_->want({address});
   topology_->tick(carrier_->paths_in_use(), monitor_->remotes());
   services_->tick();
   carrier_->tick();
@@ -335,7 +342,7 @@ void Gateway::keep_keys() {
   for (const PathState& path : monitor_->states({})) rtt_ms = std::max(rtt_ms, path.rtt_ms);
   keyring_->tick(Keyring::Clock::now(), std::chrono::duration_cast<std::chrono::nanoseconds>(
                                             std::chrono::duration<double, std::milli>(rtt_ms)));
-  if (worker_->counters().sealed.get() > kRekeyAfter) peering_->change_keys();
+  if (workers_->counters().sealed.get() > kRekeyAfter) peering_->change_keys();
 }
 
 Counted Gateway::count_paths() const {
@@ -347,15 +354,30 @@ Counted Gateway::count_paths() const {
   return counted;
 }
 
+void Gateway::start_workers() {
+  workers_running_ = true;
+  for (unsigned w = 0; w < workers_->each().size(); ++w) {
+    rte_eal_remote_launch(
+        [](void* self) {
+          auto* gateway = static_cast<Gateway*>(self);
+          gateway->workers_->each()[rte_lcore_id() - dataplane::kWorkerLcore]->run(
+              gateway->workers_stop_, gateway->config_.spin);
+          return 0;
+        },
+        this, dataplane::kWorkerLcore + w);
+  }
+}
+
+void Gateway::stop_workers() {
+  if (!workers_running_) return;
+  workers_stop_.store(true, std::memory_order_release);
+  for (unsigned w = 0; w < workers_->each().size(); ++w)
+    rte_eal_wait_lcore(dataplane::kWorkerLcore + w);
+  workers_running_ = false;
+}
+
 tl::expected<void, std::string> Gateway::run() {
-  worker_running_ = true;
-  rte_eal_remote_launch(
-      [](void* self) {
-        auto* gateway = static_cast<Gateway*>(self);
-        gateway->worker_->run(gateway->worker_stop_, gateway->config_.spin);
-        return 0;
-      },
-      this, dataplane::kWorkerLcore);
+  start_workers();
   loop_.every(kTick, [this] { tick(); });
   loop_.every(kSecond, [this] { second(); });
   loop_.every(kAttendPending, [this, skipped = 0]() mutable {
@@ -378,9 +400,8 @@ tl::expected<void, std::string> Gateway::run() {
   loop_.run();
   stopper.join();
 
-  worker_stop_.store(true, std::memory_order_release);
-  rte_eal_wait_lcore(dataplane::kWorkerLcore);
-  worker_running_ = false;
+  stop_workers();
+  workers_->finish(rte_rdtsc());
   auto done = std::make_shared<std::promise<Books::Status>>();
   books_->flush(usage_->read(),
                 [done](Books::Status status) { done->set_value(std::move(status)); });
@@ -392,7 +413,7 @@ tl::expected<void, std::string> Gateway::run() {
 }
 
 nlohmann::json Gateway::counters() const {
-  const dataplane::Counters& c = worker_->counters();
+  const dataplane::Counters c = workers_->counters();
   nlohmann::json drops;
   for (size_t i = 0; i < dataplane::kDropCount; ++i)
     drops[std::string(dataplane::kDropNames[i])] = c.drops[i].get();
@@ -402,6 +423,8 @@ nlohmann::json Gateway::counters() const {
           {"held", c.held.get()},
           {"absorbed", c.absorbed.get()},
           {"to_kernel", c.to_kernel.get()},
+          {"taken_over", c.taken_over.get()},
+          {"handed_over", c.handed_over.get()},
           {"repaired", c.repaired.get()},
           {"repaired_in_vain", c.repaired_in_vain.get()},
           {"given_up", c.given_up.get()},

@@ -12,7 +12,7 @@
 #include "control/attendance.h"
 #include "control/topology.h"
 #include "dataplane/ports.h"
-#include "dataplane/worker.h"
+#include "dataplane/workers.h"
 
 namespace anabranch::control {
 
@@ -37,11 +37,13 @@ class Gateway {
   Status open_books();
   Status open_meters();
   Status open_witness();
-  Status open_worker();
+  Status open_workers();
   Status open_control();
   void flush(std::function<void(Books::Status)> done);
   void tick();
   void second();
+  void start_workers();
+  void stop_workers();
   void watch_signals();
   Places current_places();
   nlohmann::json counters() const;
@@ -68,9 +70,9 @@ class Gateway {
   std::vector<uint8_t> shared_uplinks_;
 
   dataplane::PlanTable plans_;
-  std::unique_ptr<dataplane::Worker> worker_;
-  std::atomic<bool> worker_stop_{false};
-  bool worker_running_ = false;
+  std::unique_ptr<dataplane::Workers> workers_;
+  std::atomic<bool> workers_stop_{false};
+  bool workers_running_ = false;
 
   std::optional<Neighbours> neighbours_;
   std::unique_ptr<Topology> topology_;

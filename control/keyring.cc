@@ -13,7 +13,7 @@ void Keyring::receive_with(uint64_t peer_instance, const PhaseKeys& keys) {
     phases_.clear();
   }
   std::erase_if(phases_, [&](const Phase& p) { return (p.number - keys.phase) % kPhasesMax == 0; });
-  phases_.push_back({keys.phase, counters_.opened[keys.phase % kPhasesMax].get()});
+  phases_.push_back({keys.phase, opened_(keys.phase % kPhasesMax)});
   newest_ = keys;
   table_.receive[keys.phase % kPhasesMax] = {keys.phase, keys.receive};
   publish();
@@ -28,7 +28,7 @@ void Keyring::send_with_newest() {
 void Keyring::tick(Clock::time_point now, std::chrono::nanoseconds rtt_max) {
   if (phases_.empty()) return;
   const Phase& newest = phases_.back();
-  const bool in_use = counters_.opened[newest.number % kPhasesMax].get() != newest.opened_before;
+  const bool in_use = opened_(newest.number % kPhasesMax) != newest.opened_before;
   bool changed = false;
   for (Phase& phase : phases_) {
     if (&phase != &newest && in_use)

@@ -6,10 +6,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "control/phase_keys.h"
-#include "dataplane/counters.h"
 #include "dataplane/plan_table.h"
 
 namespace anabranch::control {
@@ -17,8 +18,9 @@ namespace anabranch::control {
 class Keyring {
  public:
   using Clock = std::chrono::steady_clock;
-  Keyring(dataplane::PlanTable& plans, const dataplane::Counters& counters)
-      : plans_(plans), counters_(counters) {}
+  // How many segments of a phase (modulo kPhasesMax) workers have opened so far.
+  using Opened = std::function<uint64_t(size_t phase)>;
+  Keyring(dataplane::PlanTable& plans, Opened opened) : plans_(plans), opened_(std::move(opened)) {}
 
   // The peer's segments of this phase are opened from now on. Keys of another instance go.
   void receive_with(uint64_t peer_instance, const PhaseKeys& keys);
@@ -32,13 +34,13 @@ class Keyring {
  private:
   struct Phase {
     uint8_t number = 0;
-    uint64_t opened_before = 0;  // what the worker's counter said when it came in force
+    uint64_t opened_before = 0;  // what was counted when it came in force
     Clock::time_point until = Clock::time_point::max();
   };
   void publish();
 
   dataplane::PlanTable& plans_;
-  const dataplane::Counters& counters_;
+  Opened opened_;
   dataplane::KeyTable table_;
   PhaseKeys newest_;
   std::vector<Phase> phases_;  // by age; the newest last

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The state of all paths, from the worker's telemetry. Control thread.
+// The state of all paths, from the workers' telemetry. Control thread.
 #pragma once
 
 #include <algorithm>
@@ -7,26 +7,26 @@
 #include <vector>
 
 #include "control/measure.h"
-#include "dataplane/worker.h"
+#include "dataplane/workers.h"
 
 namespace anabranch::control {
 
 class PathMonitor {
  public:
-  PathMonitor(const Config& config, const dataplane::Worker& worker)
-      : config_(config), worker_(worker) {}
+  PathMonitor(const Config& config, const dataplane::Workers& workers)
+      : config_(config), workers_(workers) {}
 
   // Once a second: loss, availability.
   void measure() {
     for (const PathConfig& path : config_.peer.paths)
-      meters_[path.id].update(sample(worker_.telemetry(path.id)));
+      meters_[path.id].update(sample(workers_.telemetry(path.id)));
   }
 
   // Bit p: path p is alive now.
   uint16_t alive() const {
     uint16_t mask = 0;
     for (const PathConfig& path : config_.peer.paths) {
-      if (worker_.telemetry(path.id).alive.get() != 0)
+      if (workers_.telemetry(path.id).alive.get() != 0)
         mask = static_cast<uint16_t>(mask | 1u << path.id);
     }
     return mask;
@@ -36,7 +36,7 @@ class PathMonitor {
   std::array<uint64_t, dataplane::kPathsMax> remotes() const {
     std::array<uint64_t, dataplane::kPathsMax> remotes{};
     for (const PathConfig& path : config_.peer.paths)
-      remotes[path.id] = worker_.telemetry(path.id).remote.get();
+      remotes[path.id] = workers_.telemetry(path.id).remote.get();
     return remotes;
   }
 
@@ -44,7 +44,7 @@ class PathMonitor {
   std::array<uint16_t, dataplane::kPathsMax> fitting(
       std::array<uint16_t, dataplane::kPathsMax> mtu) const {
     for (const PathConfig& path : config_.peer.paths) {
-      const uint64_t fits = worker_.telemetry(path.id).fits_octets.get();
+      const uint64_t fits = workers_.telemetry(path.id).fits_octets.get();
       if (fits != 0) mtu[path.id] = static_cast<uint16_t>(std::min<uint64_t>(mtu[path.id], fits));
     }
     return mtu;
@@ -63,7 +63,7 @@ class PathMonitor {
       state.network = uplink.network;
       state.index = path.id;
       state.mtu = mtu[path.id];
-      const PathSample now = sample(worker_.telemetry(path.id));
+      const PathSample now = sample(workers_.telemetry(path.id));
       state.rate_up_bps = rate_of(uplink.rate_up_bps, now.capacity_bps);
       state.rate_down_bps = rate_of(uplink.rate_down_bps, now.peer_capacity_bps);
       const auto meter = meters_.find(path.id);
@@ -83,7 +83,7 @@ class PathMonitor {
   }
 
   const Config& config_;
-  const dataplane::Worker& worker_;
+  const dataplane::Workers& workers_;
   std::map<uint8_t, PathMeter> meters_;
 };
 

@@ -14,46 +14,54 @@ static_assert(static_cast<int>(billing::Kind::unattended) ==
 static_assert(static_cast<int>(billing::Direction::received) ==
               static_cast<int>(dataplane::Direction::received));
 
-Usage::Usage(dataplane::MeterRegion& region, const Places& places)
-    : region_(region), places_(places) {}
+Usage::Usage(dataplane::MeterRegion& region, size_t workers, const Places& places)
+    : region_(region), workers_(workers), places_(places) {}
 
 std::vector<billing::Reading> Usage::read() const {
   std::vector<billing::Reading> readings;
   for (uint16_t slot = 0; slot < dataplane::kServicesMax; ++slot) {
-    const auto& meters = region_.services[slot];
-    const uint64_t service =
-        meters.service.load(std::memory_order_acquire);  // pairs with begin_meters()
+    const uint64_t service = region_.workers[0].services[slot].service.load(
+        std::memory_order_acquire);  // pairs with begin_meters()
     const bool home =
         slot == dataplane::kHouseSlot || (service != 0 && (service & Carried::kVisitor) == 0);
     if (!home) continue;
-    for (size_t place = 0; place < kPlaces; ++place) {
-      for (size_t d = 0; d < kDirections; ++d) {
-        for (size_t k = 0; k < kKinds; ++k) {
-          const auto& cell = meters.places[place][d][k];
-          const auto& base = meters.bases[place][d][k];
-          if (cell.octets.get() == base.octets.get()) continue;
-          readings.push_back({{.region = region_.id,
-                               .service = service,
-                               .worker = 0,
-                               .path = places_[place].catalogue,
-                               .direction = static_cast<billing::Direction>(d),
-                               .kind = static_cast<billing::Kind>(k)},
-                              cell.octets.get() - base.octets.get(),
-                              cell.packets.get() - base.packets.get()});
-        }
-      }
-    }
+    for (size_t worker = 0; worker < workers_; ++worker)
+      read_service(worker, slot, service, readings);
   }
   return readings;
 }
 
+void Usage::read_service(size_t worker, uint16_t slot, uint64_t service,
+                         std::vector<billing::Reading>& readings) const {
+  const dataplane::ServiceMeters& meters = region_.workers[worker].services[slot];
+  for (size_t place = 0; place < kPlaces; ++place) {
+    for (size_t d = 0; d < kDirections; ++d) {
+      for (size_t k = 0; k < kKinds; ++k) {
+        const auto& cell = meters.places[place][d][k];
+        const auto& base = meters.bases[place][d][k];
+        if (cell.octets.get() == base.octets.get()) continue;
+        readings.push_back({{.region = region_.id,
+                             .service = service,
+                             .worker = static_cast<uint8_t>(worker),
+                             .path = places_[place].catalogue,
+                             .direction = static_cast<billing::Direction>(d),
+                             .kind = static_cast<billing::Kind>(k)},
+                            cell.octets.get() - base.octets.get(),
+                            cell.packets.get() - base.packets.get()});
+      }
+    }
+  }
+}
+
 UplinkCount Usage::place(dataplane::Place place) const {
   UplinkCount count;
-  for (const auto& service : region_.services) {
-    for (size_t d = 0; d < kDirections; ++d) {
-      for (const auto& cell : service.places[place][d]) {
-        count.octets[d] += cell.octets.get();
-        count.packets[d] += cell.packets.get();
+  for (size_t worker = 0; worker < workers_; ++worker) {
+    for (const auto& service : region_.workers[worker].services) {
+      for (size_t d = 0; d < kDirections; ++d) {
+        for (const auto& cell : service.places[place][d]) {
+          count.octets[d] += cell.octets.get();
+          count.packets[d] += cell.packets.get();
+        }
       }
     }
   }
@@ -98,7 +106,8 @@ Usage::Residue Usage::residue(uint8_t u, const UplinkCount& witness) const {
 }
 
 void Usage::book_unattended(uint8_t u, const Residue& residue) {
-  auto& house = region_.services[dataplane::kHouseSlot].places[dataplane::uplink_place(u)];
+  auto& house =
+      region_.workers[0].services[dataplane::kHouseSlot].places[dataplane::uplink_place(u)];
   for (size_t d = 0; d < kDirections; ++d) {
     house[d][static_cast<size_t>(dataplane::Kind::unattended)].add(
         static_cast<uint64_t>(residue.octets[d]), static_cast<uint64_t>(residue.packets[d]));

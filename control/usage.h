@@ -30,7 +30,8 @@ using Places = std::array<PlaceInfo, dataplane::kPlaces>;
 
 class Usage {
  public:
-  Usage(dataplane::MeterRegion& region, const Places& places);
+  // `workers`: of those the region has room for.
+  Usage(dataplane::MeterRegion& region, size_t workers, const Places& places);
 
   // Every meter that ever counted, of the house and of home services.
   std::vector<billing::Reading> read() const;
@@ -59,7 +60,11 @@ class Usage {
   void book_unattended(uint8_t uplink, const Residue& residue);
 
  private:
+  void read_service(size_t worker, uint16_t slot, uint64_t service,
+                    std::vector<billing::Reading>& readings) const;
+
   dataplane::MeterRegion& region_;
+  size_t workers_;
   Places places_;
 };
 

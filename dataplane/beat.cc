@@ -76,7 +76,7 @@ Beat PathMeasure::make_beat(uint64_t now_ns, uint64_t interval_ns) {
               .echo_ns = echo_ns_,
               .echo_hold_ns = echo_ns_ == 0 ? 0 : now_ns - echo_at_ns_,
               .received = received_,
-              .expected = expected(),
+              .expected = expected_,
               .interval_us = static_cast<uint32_t>(interval_ns / 1000),
               .hears = hears(now_ns)};
 }
@@ -95,7 +95,7 @@ void PathMeasure::write(PathTelemetry& telemetry, bool alive) const {
   telemetry.rtt_variation_ns.set(rtt_variation_ns_);
   telemetry.rtt_min_ns.set(rtt_min_.any() ? rtt_min_.get() : 0);
   telemetry.received.set(received_);
-  telemetry.expected.set(expected());
+  telemetry.expected.set(expected_);
   telemetry.peer_received.set(peer_received_);
   telemetry.peer_expected.set(peer_expected_);
   telemetry.peer_capacity_bps.set(peer_capacity_bps_);

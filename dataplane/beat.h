@@ -13,6 +13,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "dataplane/bounds.h"
@@ -69,12 +70,22 @@ struct PathTelemetry {
 // What a worker remembers of a path. Times in ns.
 class PathMeasure {
  public:
-  // Something authentic arrived; `number` is its packet number.
-  void heard(uint64_t now_ns, uint64_t number) {
+  // Something authentic arrived from a worker of the peer; `number` is its packet number.
+  void heard(uint64_t now_ns, uint8_t worker, uint64_t number) {
     heard_ns_ = now_ns;
-    if (received_++ == 0) first_ = highest_ = number;
-    highest_ = std::max(highest_, number);
+    ++received_;
+    uint64_t& next = next_[worker];
+    if (number < next) return;
+    expected_ += next == 0 ? 1 : number + 1 - next;
+    next = number + 1;
   }
+  // … by another of our workers.
+  void heard_elsewhere(uint64_t at_ns) { heard_ns_ = std::max(heard_ns_, at_ns); }
+  uint64_t heard_at_ns() const { return heard_ns_; }
+  uint64_t received() const { return received_; }
+  // Packets sent from the first we received of each worker of the peer to the last; early ones that
+  // came late are not known.
+  uint64_t expected() const { return expected_; }
   void beat_received(const Beat& beat, uint64_t now_ns);
   // A packet sent at `sent_ns` of our clock arrived at `received_ns` of the peer's.
   void delay_out(uint64_t sent_ns, uint64_t received_ns, uint64_t now_ns);
@@ -124,9 +135,8 @@ class PathMeasure {
   uint64_t peer_interval_ns_ = kBeatIdleNs;
   bool peer_hears_ = false;
   uint64_t echo_ns_ = 0, echo_at_ns_ = 0;
-  uint64_t received_ = 0, first_ = 0, highest_ = 0;
-  // Packets sent from the first we received to the last; early ones that came late are not known.
-  uint64_t expected() const { return received_ == 0 ? 0 : highest_ - first_ + 1; }
+  uint64_t received_ = 0, expected_ = 0;
+  std::array<uint64_t, kWorkersMax> next_{};  // one more than the highest number; 0: none came
   uint64_t peer_received_ = 0, peer_expected_ = 0, peer_capacity_bps_ = 0;
   uint64_t rtt_ns_ = 0, rtt_variation_ns_ = 0, rtt_latest_ns_ = 0;
   uint64_t suspected_ns_ = 0, confirmed_ns_ = 0;

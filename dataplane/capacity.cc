@@ -96,7 +96,7 @@ void Capacity::decide(const Finding& f, uint64_t now_ns) {
 }
 
 void Capacity::begin_round(const Report& report) {
-  round_ = {.from_number = report.next, .from_ns = report.now_ns};
+  round_ = {.from_ns = report.now_ns};
   sent_octets_ = 0;
 }
 
@@ -104,7 +104,7 @@ void Capacity::reported(const Report& report) {
   const auto delay = static_cast<int64_t>(report.received_ns - report.sent_ns);
   least_delay_.add(delay, report.now_ns, kDelayWindowNs);
   if (round_.from_ns == 0) return begin_round(report);
-  if (report.largest < round_.from_number) return;
+  if (report.sent_ns < round_.from_ns) return;
   if (!round_.counts) {
     round_.counts = true;
     round_.since_ns = report.received_ns;

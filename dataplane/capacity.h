@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "dataplane/pace.h"
 #include "dataplane/windowed.h"
@@ -31,16 +32,33 @@ class Capacity {
   // What it was found to carry; 0: it was never full.
   uint64_t found() const { return found_ ? static_cast<uint64_t>(capacity_) : 0; }
 
+  // What is estimated elsewhere is followed here: then only the counts are kept, for who does it.
+  void follow(uint64_t pace_of_octet, uint64_t found_bps) {
+    pace_of_octet_ = pace_of_octet;
+    capacity_ = static_cast<double>(found_bps);
+    found_ = found_bps != 0;
+  }
+  struct Counts {
+    uint64_t sent = 0, arrived = 0, lost = 0;
+  };
+  Counts take_counts() {
+    return {std::exchange(sent_octets_, 0), std::exchange(arrived_octets_, 0),
+            std::exchange(lost_octets_, 0)};
+  }
+  void add(const Counts& counts) {
+    sent_octets_ += counts.sent;
+    arrived_octets_ += counts.arrived;
+    lost_octets_ += counts.lost;
+  }
+
   void sent(uint32_t octets) { sent_octets_ += octets; }
   void arrived(uint32_t octets) { arrived_octets_ += octets; }
   void lost(uint32_t octets) { lost_octets_ += octets; }
 
   // An acknowledgement was worked in.
   struct Report {
-    uint64_t largest = 0;      // packet number that arrived
-    uint64_t sent_ns = 0;      // … by our clock
-    uint64_t received_ns = 0;  // … by the peer's
-    uint64_t next = 0;         // the next number we shall send
+    uint64_t sent_ns = 0;      // when the newest that arrived was sent, by our clock
+    uint64_t received_ns = 0;  // … and arrived, by the peer's
     uint64_t rtt_ns = 0;
     uint64_t now_ns = 0;
   };
@@ -49,9 +67,8 @@ class Capacity {
  private:
   enum class Mode : uint8_t { probe, cruise, drain };
   struct Round {
-    uint64_t from_number = 0;  // the first sent at this pace
-    uint64_t from_ns = 0;
-    bool counts = false;  // one of those has arrived, at `since_ns` of the peer's clock
+    uint64_t from_ns = 0;  // what is sent from here on is sent at this pace
+    bool counts = false;   // one of those has arrived, at `since_ns` of the peer's clock
     uint64_t since_ns = 0;
     // Its second half.
     uint64_t late_ns = 0;  // begins, by the peer's clock; 0: not yet

@@ -18,6 +18,7 @@
 #include "dataplane/bytes.h"
 #include "dataplane/capacity.h"
 #include "dataplane/counters.h"
+#include "dataplane/crew.h"
 #include "dataplane/delay_line.h"
 #include "dataplane/disperse.h"
 #include "dataplane/fit.h"
@@ -37,6 +38,7 @@ namespace anabranch::dataplane {
 
 struct WorkerOptions {
   uint8_t id = 0;
+  Crew* crew = nullptr;   // nullptr: this worker is alone
   uint16_t lan_port = 0;  // DPDK port ids
   std::array<uint16_t, kUplinksMax> uplink_port{};
   uint8_t uplinks = 0;
@@ -68,6 +70,9 @@ struct TxQueue {
     Kind kind = Kind::control;
   };
   uint16_t port = 0;
+  uint16_t queue = 0;
+  uint8_t number = kLanPort;  // of the port in its crew
+  uint8_t attendant = 0;      // the worker that sends what is put here
   bool metered = false;
   uint16_t count = 0;
   std::array<rte_mbuf*, kSize> packets{};
@@ -79,11 +84,18 @@ struct TxQueue {
 struct ServiceState {
   uint32_t peer_index;      // next_sn belongs to it
   uint32_t receiver_index;  // lanes belong to it
-  Pace pace;                // of its own rate
+  ServicePace pace;         // of its own rate
   std::array<uint32_t, kLanes> next_sn;
   Shares shares;
   std::array<Flowlet, kFlowBuckets> flowlets;
   std::array<Lane, kLanes> lanes;
+};
+
+// A port's receive queue that a worker polls.
+struct RxQueue {
+  static constexpr uint16_t kNone = UINT16_MAX;  // another worker attends the port
+  uint16_t queue = 0;
+  bool for_all = false;  // what comes is for other workers, too
 };
 
 // An address a path's segments come from that is not the one we send to, and what we asked it.
@@ -118,7 +130,7 @@ struct Context {
   // In force during this poll.
   const PathTable* paths = nullptr;
   const KeyTable* keys = nullptr;
-  MeterRegion* meters = nullptr;
+  WorkerMeters* meters = nullptr;
   Counters counters;
   std::array<PathTelemetry, kPathsMax> telemetry;
 
@@ -127,6 +139,9 @@ struct Context {
   std::unique_ptr<ServiceState, FreeDelete> services;  // [kServicesMax]
   Resequencer<rte_mbuf*> resequencer;
   Reassembler reassembler;
+  Lanes lanes;  // that this worker sends on
+  RxQueue lan_rx;
+  std::array<RxQueue, kUplinksMax> uplink_rx;
   TxQueue lan_tx;
   std::array<TxQueue, kUplinksMax> uplink_tx;
 
@@ -152,6 +167,8 @@ struct Context {
   std::unique_ptr<ReplayWindow, FreeDelete> replay;  // [kWorkersMax][kPathsMax]
   uint8_t sealing_phase = 0;
   uint64_t sealed = 0;  // in that phase
+  uint64_t sealed_max = kSealedMax;
+  uint64_t share = Pace::kWhole;  // of busy paths
   std::array<Candidate, kPathsMax> candidates{};
   uint64_t challenges = 0;
   uint32_t house_session = 0;  // receiver index the measures belong to
@@ -186,6 +203,9 @@ struct Context {
   std::array<Address, 64> asked{};
   std::array<uint64_t, 64> asked_at{};
 
+  uint8_t workers() const { return options.crew == nullptr ? 1 : options.crew->workers; }
+  // Whom the peer's beats reach, and who answers for what is asked once for all.
+  bool is_first() const { return options.id == 0; }
   ServiceState& service(uint16_t slot) { return services.get()[slot]; }
   ReplayWindow& window(uint8_t worker, uint8_t path) {
     return replay.get()[worker * kPathsMax + path];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a worker counts besides the meters: one cell a fact, written by the worker only, read by
-// anybody. Conservation: rx + made == tx + held + absorbed + to_kernel + Σ drops, in packets.
+// anybody. Conservation, in packets:
+//   rx + made + taken_over == tx + held + absorbed + to_kernel + handed_over + Σ drops
 #pragma once
 
 #include <array>
@@ -15,6 +16,12 @@ namespace anabranch::dataplane {
 // A counter with one writer: a plain add for the worker, an untorn value for readers.
 class Counter {
  public:
+  Counter() = default;
+  Counter(const Counter& other) : value_(other.get()) {}
+  Counter& operator=(const Counter& other) {
+    set(other.get());
+    return *this;
+  }
   void add(uint64_t n) {
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
@@ -30,8 +37,10 @@ struct alignas(64) Counters {
   Counter made;  // repairs, beats, acknowledgements and the like, ICMP errors, further fragments
   Counter tx;    // accepted by ports
   Counter held;  // waiting in lanes now
-  Counter absorbed;   // beats, acknowledgements and the like, fragments that joined others
-  Counter to_kernel;  // on a shared port, but the kernel's: it has its own copy
+  Counter absorbed;     // beats, acknowledgements and the like, fragments that joined others
+  Counter to_kernel;    // on a shared port, but the kernel's: it has its own copy
+  Counter taken_over;   // from other workers
+  Counter handed_over;  // to other workers
   std::array<Counter, kDropCount> drops;
 
   // Not ends of packets, but worth knowing.
@@ -49,6 +58,12 @@ struct alignas(64) Counters {
   Counter sealed;                          // with the key in force
   std::array<Counter, kPhasesMax> opened;  // with the key of each phase, by phase % kPhasesMax
 
+  // All its members are counters.
+  void add(const Counters& other) {
+    auto* const sums = reinterpret_cast<Counter*>(this);
+    const auto* const addends = reinterpret_cast<const Counter*>(&other);
+    for (size_t i = 0; i < sizeof(Counters) / sizeof(Counter); ++i) sums[i].add(addends[i].get());
+  }
   void drop(Drop reason, uint64_t n = 1) { drops[static_cast<size_t>(reason)].add(n); }
   uint64_t dropped() const {
     uint64_t sum = 0;

@@ -24,6 +24,7 @@ enum class Drop : uint8_t {
   no_session,       // the peer has not confirmed the service, or there is no key yet
   queue_full,       // all paths are busy, and as many packets wait as may
   codel,            // waited for too long in a queue that does not get shorter (RFC 8289)
+  handover_full,    // another worker, whom the packet is for or who has the port, did not keep up
   key_worn,         // the key has sealed all it may; the control session is away for too long
   // uplink side, from the peer
   bad_segment,       // shorter than its headers, wrong version or flags
@@ -45,12 +46,12 @@ enum class Drop : uint8_t {
 inline constexpr size_t kDropCount = static_cast<size_t>(Drop::count_);
 
 inline constexpr std::array<std::string_view, kDropCount> kDropNames{
-    "bad_length",  "bad_checksum",     "bad_extension", "bad_scope",   "ttl_exceeded",
-    "no_service",  "flow_table_full",  "path_down",     "too_big",     "no_buffer",
-    "tx_full",     "no_session",       "queue_full",    "codel",       "key_worn",
-    "bad_segment", "unknown_receiver", "bad_path",      "unknown_key", "replayed",
-    "bad_tag",     "incomplete",       "not_ect",       "bad_inner",   "duplicate",
-    "not_for_lan", "no_neighbour",     "lan_tx_full",   "icmp_limited"};
+    "bad_length", "bad_checksum",    "bad_extension",    "bad_scope",   "ttl_exceeded",
+    "no_service", "flow_table_full", "path_down",        "too_big",     "no_buffer",
+    "tx_full",    "no_session",      "queue_full",       "codel",       "handover_full",
+    "key_worn",   "bad_segment",     "unknown_receiver", "bad_path",    "unknown_key",
+    "replayed",   "bad_tag",         "incomplete",       "not_ect",     "bad_inner",
+    "duplicate",  "not_for_lan",     "no_neighbour",     "lan_tx_full", "icmp_limited"};
 static_assert(!kDropNames.back().empty());
 
 }  // namespace anabranch::dataplane

@@ -17,14 +17,16 @@ namespace anabranch::dataplane {
 namespace {
 
 std::vector<std::string> eal_arguments(const EalOptions& o) {
-  std::vector<std::string> arguments{
-      "anabranchd",
-      "--lcores",
-      "0@" + std::to_string(o.control_cpu) + ",1@" + std::to_string(o.worker_cpu),
-      "-m",
-      std::to_string(o.memory_mb),
-      "--no-telemetry",
-      "--log-level=lib.eal:warning"};
+  std::string lcores = "0@" + std::to_string(o.control_cpu);
+  for (size_t w = 0; w < o.worker_cpus.size(); ++w)
+    lcores += "," + std::to_string(kWorkerLcore + w) + "@" + std::to_string(o.worker_cpus[w]);
+  std::vector<std::string> arguments{"anabranchd",
+                                     "--lcores",
+                                     lcores,
+                                     "-m",
+                                     std::to_string(o.memory_mb),
+                                     "--no-telemetry",
+                                     "--log-level=lib.eal:warning"};
   // Hugepages are unlinked at once; without them memory is ordinary pages of this process.
   if (o.hugepages) {
     arguments.push_back("--in-memory");

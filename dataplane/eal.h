@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <rte_mempool.h>
 #include <tl/expected.hpp>
@@ -11,13 +12,13 @@
 namespace anabranch::dataplane {
 
 struct EalOptions {
-  std::string runtime_dir;   // where DPDK may put its files
-  uint16_t worker_cpu = 0;   // lcore 1 runs there
-  uint16_t control_cpu = 0;  // lcore 0, the calling thread
+  std::string runtime_dir;               // where DPDK may put its files
+  std::vector<uint16_t> worker_cpus{0};  // lcores 1, 2 … run there
+  uint16_t control_cpu = 0;              // lcore 0, the calling thread
   uint32_t memory_mb = 384;
   bool hugepages = false;
 };
-inline constexpr unsigned kWorkerLcore = 1;
+inline constexpr unsigned kWorkerLcore = 1;  // of the first worker
 
 // Starts EAL from the calling thread and gives the thread its CPUs back, which EAL narrows to one
 // (and every thread started later would inherit). The error names the arguments EAL refused.

@@ -81,6 +81,7 @@ class Flight {
   void forget() {
     first = next;
     octets = acked_at_ns = loss_at_ns = overtaken_ns = 0;
+    overdue = 0;
     reordering = kPacketThreshold;
     any_acked = false;
   }
@@ -97,6 +98,7 @@ class Flight {
   uint64_t overtaken_ns = 0;
   uint64_t reordered_at_ns = 0;  // when one last did
   bool any_acked = false;
+  uint32_t overdue = 0;  // since the last acknowledgement
 
   static constexpr uint32_t kPacketThreshold = 3;  // RFC 9002 6.1.1
 

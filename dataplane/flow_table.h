@@ -20,6 +20,16 @@
 
 namespace anabranch::dataplane {
 
+// The lanes of each half that one of several workers sends on: a lane has one sending worker.
+struct Lanes {
+  static constexpr uint8_t kHalf = kLanes / 2;
+  uint8_t first = 0, count = kHalf;
+  static constexpr Lanes of(uint8_t worker, uint8_t workers) {
+    const auto each = static_cast<uint8_t>(kHalf / workers);
+    return {static_cast<uint8_t>(worker * each), each};
+  }
+};
+
 struct alignas(32) Flow {  // two in a cache line, none across
   FlowKey key;
   uint64_t seen = 0;       // ticks; 0: entry is free
@@ -33,9 +43,10 @@ struct alignas(32) Flow {  // two in a cache line, none across
 
   // TCP has lanes of its own: nothing else waits with it for slow paths and repairs. Lane and
   // bucket are of different bits, or flows of a lane would share their path.
-  uint8_t lane() const {
-    constexpr uint8_t kTcp = 6, kHalf = kLanes / 2;
-    return static_cast<uint8_t>((hash & (kHalf - 1)) | (key.protocol == kTcp ? 0 : kHalf));
+  uint8_t lane(const Lanes& lanes = {}) const {
+    constexpr uint8_t kTcp = 6;
+    const uint32_t within = (hash % Lanes::kHalf * lanes.count) / Lanes::kHalf;
+    return static_cast<uint8_t>(lanes.first + within + (key.protocol == kTcp ? 0 : Lanes::kHalf));
   }
   uint8_t bucket() const { return static_cast<uint8_t>((hash >> 8) % kFlowBuckets); }
 };

@@ -16,7 +16,7 @@ bool may_seal(Context& context, Drop& why) {
     context.sealed = 0;
   }
   why = Drop::key_worn;
-  return context.sealed < kSealedMax;
+  return context.sealed < context.sealed_max;
 }
 
 uint64_t pace_on(const Context& context, uint8_t p) {

@@ -15,6 +15,11 @@ void send_beat(Context& context, uint8_t p, const Path& path) {
   Beat beat =
       context.measures[p].make_beat(context.now_ns, path.in_use ? kBeatInUseNs : kBeatIdleNs);
   if (path.estimated) beat.capacity_bps = context.capacities[p].found();
+  for (uint8_t other = 1; other < context.workers(); ++other) {
+    const Crew::Heard& heard = context.options.crew->heard[other][p];
+    beat.received += heard.received.get();
+    beat.expected += heard.expected.get();
+  }
   store_beat(clear, beat);
   send_control(context, p, path, SegmentType::beat, clear);
 }
@@ -55,9 +60,29 @@ void update_retention(Context& context) {
   context.retained_octets_max = std::max(context.options.retained_octets_least, octets);
 }
 
+// What one worker hears of a path keeps it alive for all; what it carries, the first finds out.
+void share_with_crew(Context& context, uint8_t p) {
+  Crew& crew = *context.options.crew;
+  PathMeasure& measure = context.measures[p];
+  Crew::Heard& own = crew.heard[context.options.id][p];
+  own.at_ns.set(measure.heard_at_ns());
+  own.received.set(measure.received());
+  own.expected.set(measure.expected());
+  for (uint8_t worker = 0; worker < crew.workers; ++worker)
+    measure.heard_elsewhere(crew.heard[worker][p].at_ns.get());
+  Capacity& capacity = context.capacities[p];
+  if (context.is_first()) {
+    crew.found[p].pace.set(capacity.pace());
+    crew.found[p].bps.set(capacity.found());
+  } else if (const uint64_t pace = crew.found[p].pace.get(); pace != 0) {
+    capacity.follow(pace, crew.found[p].bps.get());
+  }
+}
+
 void keep_path(Context& context, uint8_t p, const Path& path) {
   PathMeasure& measure = context.measures[p];
   const auto bit = static_cast<uint16_t>(1u << p);
+  if (context.options.crew != nullptr) share_with_crew(context, p);
   const bool alive = path.reachable && measure.alive(context.now_ns);
   context.alive = static_cast<uint16_t>(alive ? context.alive | bit : context.alive & ~bit);
   measure.write(context.telemetry[p], alive);
@@ -65,7 +90,8 @@ void keep_path(Context& context, uint8_t p, const Path& path) {
   context.telemetry[p].capacity_bps.set(context.capacities[p].found());
   keep_flight(context, p, alive);
   if (path.in_use) measure.hurry(context.now_ns, kBeatInUseNs);
-  if (path.reachable && measure.beat_due(context.now_ns)) send_beat(context, p, path);
+  if (path.reachable && context.is_first() && measure.beat_due(context.now_ns))
+    send_beat(context, p, path);
 }
 
 }  // namespace
@@ -95,11 +121,16 @@ void keep_paths(Context& context) {
       keep_flight(context, p, false);
     }
   }
+  // Also by who has nothing to send: how often the key was used is asked for.
+  Drop unable;
+  may_seal(context, unable);
+  context.counters.sealed.set(context.sealed);
   find_sound_paths(context);
   find_head_starts(context);
   update_hole_wait(context);
   update_codel(context);
   update_retention(context);
+  if (context.options.crew != nullptr) update_share(context);
 }
 
 void receive_beat(Context& context, uint8_t path, std::span<const uint8_t> payload) {

@@ -3,13 +3,14 @@
 //
 // They live in a file mapped to shared memory (on a tmpfs), which outlives the process: a killed
 // gateway loses nothing it counted. Cells only grow, also when their slot goes to another service:
-// what a service used is a cell less its base. A cell has one writer: the worker, or for
+// what a service used is a cell less its base. A cell has one writer: its worker, or for
 // `unattended` the control thread. The layout is versioned; a region of another layout is refused.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -68,33 +69,46 @@ struct MeterPlace {
   uint64_t witness_packets[kDirections] = {};
 };
 
+struct WorkerMeters {
+  ServiceMeters services[kServicesMax];
+};
+
+// As much of it as there are workers is mapped; the file has those of earlier processes, too.
 struct MeterRegion {
   uint64_t magic;
   uint64_t layout;  // sizeof and version
   uint64_t id;      // random; never reused
   uint64_t clean;   // 1: the last process ended in order
   MeterPlace places[kPlaces];
-  alignas(64) ServiceMeters services[kServicesMax];
+  alignas(64) WorkerMeters workers[kWorkersMax];  // service ids are in the first
+
+  static constexpr size_t size_for(size_t workers) {
+    return sizeof(MeterRegion) - (kWorkersMax - workers) * sizeof(WorkerMeters);
+  }
 };
 
 class Meters {
  public:
-  // Opens `file`, or makes it when it does not exist. Errors: cannot be made, mapped, or is not a
-  // meter region of this version (then it is left alone).
-  static tl::expected<Meters, std::string> open(const std::string& file);
+  // Opens `file` with room for so many workers, or makes it when it does not exist. Errors: cannot
+  // be made, mapped, or is not a meter region of this version (then it is left alone).
+  static tl::expected<Meters, std::string> open(const std::string& file, size_t workers = 1);
   Meters(Meters&& other) noexcept;
   Meters& operator=(Meters&& other) noexcept;
   ~Meters();
 
   MeterRegion& region() { return *region_; }
   const MeterRegion& region() const { return *region_; }
+  // Who ever counted: those of an earlier process may have been more than now.
+  size_t workers() const { return workers_; }
+  std::span<const WorkerMeters> all() const { return {region_->workers, workers_}; }
   // True when the region existed and its last process did not end in order.
   bool unclean() const { return unclean_; }
   bool fresh() const { return fresh_; }
 
  private:
-  Meters(MeterRegion* region, bool fresh);
+  Meters(MeterRegion* region, size_t workers, bool fresh);
   MeterRegion* region_;
+  size_t workers_;
   bool fresh_;
   bool unclean_;
 };

@@ -14,11 +14,6 @@ MeterCell& cell(Context& context, uint16_t slot, Place place, Kind kind) {
   return context.meters->services[slot].places[place][kReceived][static_cast<size_t>(kind)];
 }
 
-void refuse(Context& context, rte_mbuf* packet, Place place, uint16_t octet_count, Drop reason) {
-  cell(context, kHouseSlot, place, Kind::refused).add(octet_count, 1);
-  context.drop(packet, reason);
-}
-
 Kind kind_of(const Inner& inner) {
   if ((inner.flags & kInnerRepair) != 0) return Kind::repair;
   return (inner.flags & kInnerCopy) != 0 ? Kind::copy : Kind::first;
@@ -45,6 +40,7 @@ bool receive_control(Context& context, const Outer& outer, const Path& path, con
   if (content.size() != length) return false;
   if (outer.type == SegmentType::beat) {
     receive_beat(context, outer.path, content);
+    tell_all(context, News::beat, outer.path, content);
   } else if (outer.type == SegmentType::challenge) {
     answer_challenge(context, outer.path, path, content);
   } else {
@@ -54,6 +50,11 @@ bool receive_control(Context& context, const Outer& outer, const Path& path, con
 }
 
 }  // namespace
+
+void refuse(Context& context, rte_mbuf* packet, Place place, uint16_t octet_count, Drop reason) {
+  cell(context, kHouseSlot, place, Kind::refused).add(octet_count, 1);
+  context.drop(packet, reason);
+}
 
 void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const PacketView& view,
                   uint64_t now) {
@@ -89,12 +90,14 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
     return refuse(context, packet, place, outer_octets, Drop::bad_tag);
   }
   const bool newest = window.is_newest(outer.packet_number);
-  if (newest && (view.key.source != path->remote || view.key.source_port != path->remote_port)) {
+  // Beats come on every path, so what the first worker sees of moves is enough.
+  if (newest && context.is_first() &&
+      (view.key.source != path->remote || view.key.source_port != path->remote_port)) {
     consider_roaming(context, outer.path, *path, view);
   }
   window.accept(outer.packet_number);
   context.counters.opened[outer.key_phase % kPhasesMax].add(1);
-  context.measures[outer.path].heard(context.now_ns, outer.packet_number);
+  context.measures[outer.path].heard(context.now_ns, outer.worker, outer.packet_number);
 
   const auto content = segment.subspan(kOuterHeader, segment.size() - kOuterHeader - kTag);
   if (outer.type != SegmentType::data) {

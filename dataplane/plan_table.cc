@@ -60,6 +60,10 @@ void PlanTable::publish(std::unique_ptr<const KeyTable> keys) {
   exchange(keys_, std::move(keys));
 }
 
+void PlanTable::begin_round() {
+  retired_.push_back({rte_rcu_qsbr_start(qsbr_), [] {}});
+}
+
 void PlanTable::reclaim() {
   size_t done = 0;
   while (done < retired_.size() && rte_rcu_qsbr_check(qsbr_, retired_[done].token, false) == 1) {

@@ -48,6 +48,8 @@ class PlanTable {
   void publish(std::unique_ptr<const PathTable> paths);
   void publish(std::unique_ptr<const NeighbourTable> neighbours);
   void publish(std::unique_ptr<const KeyTable> keys);
+  // As if something were published: it is retired when every worker has been round.
+  void begin_round();
   // Frees what no worker can see any more. Called now and then; never waits.
   void reclaim();
   size_t retired() const { return retired_.size(); }

@@ -11,6 +11,7 @@ namespace anabranch::dataplane {
 namespace {
 
 // Ring of 4096 frames each way: 50 ms of 1 Gbit/s at full size while the worker is not scheduled.
+// One queue whatever the workers: the kernel would move flows between several when one is full.
 constexpr const char* kSharedRing = ",blocksz=4096,framesz=2048,framecnt=4096,qpairs=1";
 
 std::string reason(int error) {
@@ -50,9 +51,17 @@ tl::expected<uint16_t, std::string> probe(const PortSpec& spec) {
   return port_by_name(spec.device);
 }
 
+// By addresses and ports, with the device's own key: only one direction of a flow comes by a port.
+void spread_by_hardware(const rte_eth_dev_info& info, rte_eth_conf& conf) {
+  constexpr uint64_t kWanted = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP;
+  conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & kWanted;
+  if (conf.rx_adv_conf.rss_conf.rss_hf != 0) conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+}
+
 }  // namespace
 
-tl::expected<Port, std::string> start_port(uint16_t id, uint16_t mtu, rte_mempool* pool) {
+tl::expected<Port, std::string> start_port(uint16_t id, uint16_t mtu, rte_mempool* pool,
+                                           uint8_t workers) {
   const auto failed = [id](const char* step, int error) {
     char name[RTE_ETH_NAME_MAX_LEN] = "?";
     rte_eth_dev_get_name_by_port(id, name);
@@ -63,29 +72,36 @@ tl::expected<Port, std::string> start_port(uint16_t id, uint16_t mtu, rte_mempoo
     return failed("cannot be asked for its limits", r);
   rte_eth_conf conf{};
   if (info.max_mtu != 0) conf.rxmode.mtu = std::min(mtu, info.max_mtu);
-  if (int r = rte_eth_dev_configure(id, 1, 1, &conf); r != 0)
+  const bool each_receives = workers > 1 && info.max_rx_queues >= workers;
+  const bool each_sends = workers > 1 && info.max_tx_queues >= workers;
+  const uint16_t rx_queues = each_receives ? workers : 1, tx_queues = each_sends ? workers : 1;
+  if (each_receives) spread_by_hardware(info, conf);
+  if (int r = rte_eth_dev_configure(id, rx_queues, tx_queues, &conf); r != 0)
     return failed("cannot be configured", r);
   uint16_t rx = kDescriptors, tx = kDescriptors;
   if (int r = rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx, &tx); r != 0)
     return failed("has no descriptors", r);
-  if (int r = rte_eth_rx_queue_setup(id, 0, rx, SOCKET_ID_ANY, nullptr, pool); r != 0) {
-    return failed("receive queue cannot be set up", r);
+  for (uint16_t q = 0; q < rx_queues; ++q) {
+    if (int r = rte_eth_rx_queue_setup(id, q, rx, SOCKET_ID_ANY, nullptr, pool); r != 0)
+      return failed("receive queue cannot be set up", r);
   }
-  if (int r = rte_eth_tx_queue_setup(id, 0, tx, SOCKET_ID_ANY, nullptr); r != 0) {
-    return failed("transmit queue cannot be set up", r);
+  for (uint16_t q = 0; q < tx_queues; ++q) {
+    if (int r = rte_eth_tx_queue_setup(id, q, tx, SOCKET_ID_ANY, nullptr); r != 0)
+      return failed("transmit queue cannot be set up", r);
   }
   if (int r = rte_eth_dev_start(id); r != 0) return failed("does not start", r);
-  Port port{.id = id};
+  Port port{.id = id, .queues = {each_receives, each_sends}};
   rte_ether_addr mac{};
   rte_eth_macaddr_get(id, &mac);
   std::memcpy(port.mac.data(), mac.addr_bytes, port.mac.size());
   return port;
 }
 
-tl::expected<Port, std::string> open_port(const PortSpec& spec, rte_mempool* pool) {
+tl::expected<Port, std::string> open_port(const PortSpec& spec, rte_mempool* pool,
+                                          uint8_t workers) {
   const auto id = probe(spec);
   if (!id) return tl::unexpected(id.error());
-  return start_port(*id, spec.mtu, pool);
+  return start_port(*id, spec.mtu, pool, workers);
 }
 
 void close_port(const Port& port) {

@@ -8,6 +8,7 @@
 #include <rte_mempool.h>
 #include <tl/expected.hpp>
 
+#include "dataplane/crew.h"
 #include "dataplane/neighbours.h"
 
 namespace anabranch::dataplane {
@@ -24,12 +25,16 @@ struct PortSpec {
 struct Port {
   uint16_t id = 0;
   Mac mac{};
+  PortQueues queues;
 };
 
-// Probes, configures (one queue each way) and starts it. Errors say which step failed and why.
-tl::expected<Port, std::string> open_port(const PortSpec& spec, rte_mempool* pool);
+// Probes, configures (a queue each way for each worker, where it has as many, else one) and starts
+// it. Errors say which step failed and why.
+tl::expected<Port, std::string> open_port(const PortSpec& spec, rte_mempool* pool,
+                                          uint8_t workers = 1);
 // The second half of open_port(), for a device that exists already.
-tl::expected<Port, std::string> start_port(uint16_t id, uint16_t mtu, rte_mempool* pool);
+tl::expected<Port, std::string> start_port(uint16_t id, uint16_t mtu, rte_mempool* pool,
+                                           uint8_t workers = 1);
 void close_port(const Port& port);
 
 }  // namespace anabranch::dataplane

@@ -81,6 +81,7 @@ class Queues {
   }
 
   uint32_t size() const { return size_; }
+  bool has_packets_of(uint16_t slot) const { return services_[slot].active; }
   uint32_t flows() const { return kFlows - static_cast<uint32_t>(free_.size()); }
 
  private:

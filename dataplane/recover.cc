@@ -122,8 +122,23 @@ void detect_losses(Context& context, uint8_t p) {
   flight.advance(context.now_ns - std::min(context.now_ns, 2 * patience_ns));
 }
 
+// What a path carries is for all workers together to find: the first does, of what all report.
+struct CapacityNews {
+  Capacity::Counts counts;
+  Capacity::Report report;
+};
+
+void report_capacity(Context& context, uint8_t p, const Capacity::Report& report) {
+  if (context.is_first()) return context.capacities[p].reported(report);
+  if (!context.paths->paths[p].estimated) return;
+  uint8_t content[sizeof(CapacityNews)];
+  const CapacityNews news{context.capacities[p].take_counts(), report};
+  std::memcpy(content, &news, sizeof news);
+  tell(context, 0, News::capacity, p, content);
+}
+
 void receive_report(Context& context, const AckReport& report) {
-  if (report.worker != context.options.id || report.path >= kPathsMax) return;
+  if (report.path >= kPathsMax) return;
   Flight& flight = context.flights[report.path];
   const Sent* largest = flight.find(report.largest);
   if (largest == nullptr) return;  // of another life of this process, or made up
@@ -141,12 +156,12 @@ void receive_report(Context& context, const AckReport& report) {
   flight.largest_acked = std::max(flight.largest_acked, report.largest);
   flight.any_acked = true;
   flight.acked_at_ns = context.now_ns;
-  context.capacities[report.path].reported({.largest = report.largest,
-                                            .sent_ns = largest->at_ns,
-                                            .received_ns = report.received_ns,
-                                            .next = flight.next,
-                                            .rtt_ns = measure.rtt_ns(),
-                                            .now_ns = context.now_ns});
+  flight.overdue = 0;
+  report_capacity(context, report.path,
+                  {.sent_ns = largest->at_ns,
+                   .received_ns = report.received_ns,
+                   .rtt_ns = measure.rtt_ns(),
+                   .now_ns = context.now_ns});
   detect_losses(context, report.path);
 }
 
@@ -202,10 +217,22 @@ bool receive_acks(Context& context, std::span<const uint8_t> content) {
   context.acks_heard_ns = context.now_ns;
   while (!content.empty()) {
     AckReport report;
+    const auto from = content;
     if (!load_report(content, report)) return false;
-    receive_report(context, report);
+    if (report.worker == context.options.id) {
+      receive_report(context, report);
+    } else {
+      tell(context, report.worker, News::acks, 0, from.first(report.length()));
+    }
   }
   return true;
+}
+
+void receive_capacity_news(Context& context, uint8_t p, std::span<const uint8_t> content) {
+  CapacityNews news;
+  std::memcpy(&news, content.data(), sizeof news);
+  context.capacities[p].add(news.counts);
+  context.capacities[p].reported(news.report);
 }
 
 void forget_number(Context& context, Flight& flight, uint64_t number) {
@@ -232,7 +259,10 @@ void keep_flight(Context& context, uint8_t p, bool alive) {
   // While nothing at all is acknowledged, it may be that the acknowledgements do not arrive.
   const bool others_are_heard = context.acks_heard_ns >= oldest_ns + measure.rtt_ns();
   if (!others_are_heard && waited_ns < 2 * pto_ns) return;
-  if (repair_overdue(context, p, pto_ns) >= kSuspiciousLosses) measure.suspect(context.now_ns);
+  flight.overdue += repair_overdue(context, p, pto_ns);
+  if (flight.overdue < kSuspiciousLosses) return;
+  measure.suspect(context.now_ns);
+  flight.overdue = 0;
 }
 
 void send_repairs(Context& context) {

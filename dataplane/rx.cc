@@ -92,37 +92,52 @@ bool is_segment(const PathTable& paths, uint8_t uplink, rte_mbuf* packet, const 
 }  // namespace
 
 uint16_t rx_lan(Context& context, uint64_t now) {
+  const RxQueue& rx = context.lan_rx;
+  if (rx.queue == RxQueue::kNone) return 0;
   rte_mbuf* burst[kBurst];
-  const uint16_t received = rte_eth_rx_burst(context.options.lan_port, 0, burst, kBurst);
+  const uint16_t received = rte_eth_rx_burst(context.options.lan_port, rx.queue, burst, kBurst);
   if (received == 0) return 0;
   context.counters.rx.add(received);
-  const PathTable& paths = *context.paths;
-  PacketView views[kBurst];
-  uint16_t kept = 0;
-  for (uint16_t i = 0; i < received; ++i) {
-    if (!accept_from_lan(context, paths, burst[i], views[kept], now)) continue;
-    burst[kept++] = burst[i];
-  }
-  segment_burst(context, {burst, kept}, {views, kept}, now);
+  const uint16_t own = rx.for_all ? hand_over_lan(context, {burst, received}) : received;
+  receive_from_lan(context, {burst, own}, now);
   return received;
 }
 
+void receive_from_lan(Context& context, std::span<rte_mbuf*> burst, uint64_t now) {
+  const PathTable& paths = *context.paths;
+  PacketView views[kBurst];
+  uint16_t kept = 0;
+  for (rte_mbuf* packet : burst) {
+    if (!accept_from_lan(context, paths, packet, views[kept], now)) continue;
+    burst[kept++] = packet;
+  }
+  segment_burst(context, burst.first(kept), {views, kept}, now);
+}
+
 uint16_t rx_uplink(Context& context, uint8_t uplink, uint64_t now) {
+  const RxQueue& rx = context.uplink_rx[uplink];
+  if (rx.queue == RxQueue::kNone) return 0;
   rte_mbuf* burst[kBurst];
-  const uint16_t received = rte_eth_rx_burst(context.options.uplink_port[uplink], 0, burst, kBurst);
+  const uint16_t received =
+      rte_eth_rx_burst(context.options.uplink_port[uplink], rx.queue, burst, kBurst);
   if (received == 0) return 0;
   context.counters.rx.add(received);
-  const PathTable& paths = *context.paths;
-  for (uint16_t i = 0; i < received; ++i) {
-    const PacketView view = parse_frame(contents(burst[i]));
-    if (!is_segment(paths, uplink, burst[i], view)) {
-      leave_to_kernel(context, burst[i]);
-      continue;
-    }
-    rte_pktmbuf_adj(burst[i], kEthernetHeader);
-    open_segment(context, burst[i], uplink, view, now);
-  }
+  const uint16_t own = rx.for_all ? hand_over_uplink(context, uplink, {burst, received}) : received;
+  for (uint16_t i = 0; i < own; ++i) receive_from_uplink(context, burst[i], uplink, now);
   return received;
+}
+
+void receive_from_uplink(Context& context, rte_mbuf* packet, uint8_t uplink, uint64_t now) {
+  const PacketView view = parse_frame(contents(packet));
+  if (!is_segment(*context.paths, uplink, packet, view)) return leave_to_kernel(context, packet);
+  rte_pktmbuf_adj(packet, kEthernetHeader);
+  open_segment(context, packet, uplink, view, now);
+}
+
+void refuse_from_uplink(Context& context, rte_mbuf* packet, uint8_t uplink) {
+  const PacketView view = parse_frame(contents(packet));
+  if (!is_segment(*context.paths, uplink, packet, view)) return leave_to_kernel(context, packet);
+  refuse(context, packet, uplink_place(uplink), view.total_length, Drop::handover_full);
 }
 
 }  // namespace anabranch::dataplane

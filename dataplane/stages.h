@@ -11,6 +11,27 @@ namespace anabranch::dataplane {
 // rx.cc: takes a burst from a port; returns how many packets it was.
 uint16_t rx_lan(Context& context, uint64_t now);
 uint16_t rx_uplink(Context& context, uint8_t uplink, uint64_t now);
+// … what came from one, whoever took it; at most kBurst.
+void receive_from_lan(Context& context, std::span<rte_mbuf*> burst, uint64_t now);
+void receive_from_uplink(Context& context, rte_mbuf* packet, uint8_t uplink, uint64_t now);
+// … what another worker should have had; a provider charges for it all the same.
+void refuse_from_uplink(Context& context, rte_mbuf* packet, uint8_t uplink);
+
+// handover.cc: gives other workers what is theirs of a burst; returns how many are our own, which
+// are the first then.
+uint16_t hand_over_lan(Context& context, std::span<rte_mbuf*> burst);
+uint16_t hand_over_uplink(Context& context, uint8_t uplink, std::span<rte_mbuf*> burst);
+// … what others took for us; returns how many.
+uint32_t take_over_lan(Context& context, uint64_t now);
+uint32_t take_over_uplink(Context& context, uint64_t now);
+// … frames for a port that another worker attends; all that others have for those we do.
+void hand_over_frames(Context& context, TxQueue& queue);
+uint32_t take_over_frames(Context& context);
+// … what workers tell each other of a path. Best effort, as all that comes over a network.
+enum class News : uint8_t { none, beat, acks, capacity };
+void tell(Context& context, uint8_t worker, News news, uint8_t path,
+          std::span<const uint8_t> content);
+void tell_all(Context& context, News news, uint8_t path, std::span<const uint8_t> content);
 
 // segment.cc: IP packets of the LAN side, from the IP header on, become segments of their
 // service on the paths of its plan. `views[i]` is of `packets[i]`. At most kBurst.
@@ -45,6 +66,8 @@ void retry_later(Context& context, Segment& fragment, bool keep);
 void forget_number(Context& context, Flight& flight, uint64_t number);
 // Acknowledgements from the peer; false when they are not in order.
 bool receive_acks(Context& context, std::span<const uint8_t> content);
+// Another worker's paths were reported on.
+void receive_capacity_news(Context& context, uint8_t p, std::span<const uint8_t> content);
 // What time does to what is under way on a path.
 void keep_flight(Context& context, uint8_t p, bool alive);
 void send_repairs(Context& context);
@@ -81,6 +104,9 @@ Choice choose_free_path(const Context& context, uint16_t mask);
 // open.cc: one frame of an uplink that is addressed to our UDP port, from the outer IPv4 header on.
 void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const PacketView& outer,
                   uint64_t now);
+
+// … what came to our UDP port and is not opened.
+void refuse(Context& context, rte_mbuf* packet, Place place, uint16_t octet_count, Drop reason);
 
 // equalise.cc: holds back what came over a faster path than others use; releases what is due.
 // By how much paths are faster is found now and then.
@@ -123,6 +149,9 @@ void answer_icmp(Context& context, rte_mbuf* packet, const PacketView& view, Icm
 bool may_answer_icmp6(const PathTable& paths, const uint8_t* ip, const PacketView& view);
 rte_mbuf* make_icmp6(Context& context, const uint8_t* about, const PacketView& view,
                      IcmpError error, uint16_t mtu);
+
+// share.cc: what this worker is to have of paths that packets wait for at several.
+void update_share(Context& context);
 
 // keep_paths.cc: beats that are due or arrived, paths that died, how long holes may wait.
 void keep_paths(Context& context);

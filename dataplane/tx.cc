@@ -40,10 +40,11 @@ void book(Context& context, std::span<const TxQueue::Booking> bookings) {
 
 void flush(Context& context, TxQueue& queue) {
   if (queue.count == 0) return;
+  if (queue.attendant != context.options.id) return hand_over_frames(context, queue);
   uint16_t sent = 0;
   for (int attempt = 0; attempt < kTxAttempts && sent < queue.count; ++attempt) {
     sent =
-        static_cast<uint16_t>(sent + rte_eth_tx_burst(queue.port, 0, &queue.packets[sent],
+        static_cast<uint16_t>(sent + rte_eth_tx_burst(queue.port, queue.queue, &queue.packets[sent],
                                                       static_cast<uint16_t>(queue.count - sent)));
   }
   context.counters.tx.add(sent);

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <bit>
 #include <ctime>
 
 #include "dataplane/stages.h"
@@ -32,11 +33,51 @@ void age_flows(Context& c, uint64_t now) {
                             c.flows6->age(now, entries(c.options.flows6_max)));
 }
 
+TxQueue tx_queue(const WorkerOptions& options, uint8_t number, uint16_t port) {
+  TxQueue tx;
+  tx.port = port;
+  tx.number = number;
+  tx.metered = number != kLanPort;
+  tx.attendant = options.id;
+  if (options.crew == nullptr) return tx;
+  if (options.crew->ports[number].each_sends) {
+    tx.queue = options.id;
+  } else {
+    tx.attendant = options.crew->attendant(number);
+  }
+  return tx;
+}
+
+// Only a LAN port's own hardware can tell what is whose; who sent a segment is read here.
+RxQueue rx_queue(const WorkerOptions& options, uint8_t number) {
+  if (options.crew == nullptr) return {};
+  const bool each = options.crew->ports[number].each_receives;
+  if (!each && options.crew->attendant(number) != options.id) return {RxQueue::kNone, false};
+  const auto queue = static_cast<uint16_t>(each ? options.id : 0);
+  return {queue, number != kLanPort || !each};
+}
+
+// A path's pace is what all workers gave it.
+void take_over_paces(Context& context) {
+  if (context.options.crew == nullptr) return;
+  for (uint32_t m = context.alive; m != 0; m &= m - 1) {
+    const auto p = static_cast<uint8_t>(std::countr_zero(m));
+    context.paces[p].take_over(context.options.crew->path_paces[p]);
+  }
+}
+void share_paces(Context& context) {
+  if (context.options.crew == nullptr) return;
+  for (uint32_t m = context.alive; m != 0; m &= m - 1) {
+    const auto p = static_cast<uint8_t>(std::countr_zero(m));
+    context.paces[p].add_to(context.options.crew->path_paces[p], context.share, context.now_ns);
+  }
+}
+
 }  // namespace
 
 tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(const WorkerOptions& options,
                                                                   PlanTable& plans,
-                                                                  MeterRegion& meters) {
+                                                                  WorkerMeters& meters) {
   std::unique_ptr<Worker> worker(new Worker);
   Context& c = worker->context_;
   c.options = options;
@@ -61,10 +102,18 @@ tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(const WorkerOp
   if (c.services == nullptr || c.replay == nullptr || c.wanted == nullptr || !mapped) {
     return tl::unexpected<std::string>("worker: not enough memory; raise dataplane.memory_mb");
   }
-  c.lan_tx.port = options.lan_port;
+  c.lan_rx = rx_queue(options, kLanPort);
+  c.lan_tx = tx_queue(options, kLanPort, options.lan_port);
   for (uint8_t u = 0; u < options.uplinks; ++u) {
-    c.uplink_tx[u].port = options.uplink_port[u];
-    c.uplink_tx[u].metered = true;
+    const auto number = static_cast<uint8_t>(u + 1);
+    c.uplink_rx[u] = rx_queue(options, number);
+    c.uplink_tx[u] = tx_queue(options, number, options.uplink_port[u]);
+  }
+  c.lanes = Lanes::of(options.id, c.workers());
+  c.sealed_max = kSealedMax / c.workers();
+  if (options.crew != nullptr) {
+    for (uint16_t slot = 0; slot < kServicesMax; ++slot)
+      c.service(slot).pace.share(options.crew->service_paces[slot]);
   }
   c.retained_octets_max = options.retained_octets_least;
   c.hole_wait = c.hole_wait_max = c.ticks(uint64_t{options.hole_wait_ms_max} * 1'000'000);
@@ -100,8 +149,10 @@ uint32_t Worker::poll(uint64_t now) {
   c.paths = &c.plans->paths();
   c.keys = &c.plans->keys();
   uint32_t packets = 0;
+  take_over_paces(c);
   find_sound_paths(c);
   for (uint8_t u = 0; u < c.options.uplinks; ++u) packets += rx_uplink(c, u, now);
+  if (c.options.crew != nullptr) packets += take_over_uplink(c, now);
   release_equalised(c, now);
   expire_holes(c, now);
   deliver_resolved(c, now);
@@ -110,8 +161,11 @@ uint32_t Worker::poll(uint64_t now) {
   send_repairs(c);
   send_waiting(c);
   packets += rx_lan(c, now);
+  if (c.options.crew != nullptr) packets += take_over_lan(c, now);
   send_acks(c);
+  if (c.options.crew != nullptr) packets += take_over_frames(c);
   flush_all(c);
+  share_paces(c);
   age_flows(c, now);
   c.counters.flows.set(c.flows->size() + c.flows6->size());
   c.counters.held.set(c.resequencer.held() + c.reassembler.held() + c.equalising +
@@ -119,6 +173,17 @@ uint32_t Worker::poll(uint64_t now) {
   c.counters.retained.set(c.retained_octets);
   c.counters.polls.add(1);
   c.plans->quiescent(c.options.id);
+  return packets;
+}
+
+uint32_t Worker::finish(uint64_t now) {
+  Context& c = context_;
+  c.now_ns = c.nanoseconds(now);
+  c.paths = &c.plans->paths();
+  c.keys = &c.plans->keys();
+  if (c.options.crew == nullptr) return 0;
+  const uint32_t packets = take_over_uplink(c, now) + take_over_lan(c, now) + take_over_frames(c);
+  flush_all(c);
   return packets;
 }
 

@@ -18,12 +18,16 @@ class Worker {
   // `plans` and `meters` must outlive the worker. EAL must run. Several may exist in one process.
   static tl::expected<std::unique_ptr<Worker>, std::string> create(const WorkerOptions& options,
                                                                    PlanTable& plans,
-                                                                   MeterRegion& meters);
+                                                                   WorkerMeters& meters);
   ~Worker();
 
   // One iteration at the time `now`: a burst from each port, lanes whose wait is over, beats that
   // are due, and everything sent. Returns how many packets it took from ports.
   uint32_t poll(uint64_t now);
+
+  // What other workers have handed over, when they all have stopped: received, sent and counted.
+  // Returns how many packets it was. Any thread, one at a time.
+  uint32_t finish(uint64_t now);
 
   // Polls until `stop`, sleeping up to kIdleSleepNs at a time when there is nothing to do, unless
   // `spin`. To be called on the thread that shall be the worker.
@@ -39,10 +43,12 @@ class Worker {
   Context context_;
 };
 
-// Frames for the peer that may be under way in the worker and in as many ports at once.
-constexpr uint32_t frames_for(uint32_t uplinks) {
+// Frames for the peer that may be under way in the workers, between them and in as many ports at
+// once.
+constexpr uint32_t frames_for(uint32_t uplinks, uint32_t workers = 1) {
   constexpr uint32_t kCached = 512;
-  return uplinks * (kDescriptors + TxQueue::kSize) + kCached;
+  return workers * (uplinks * (kDescriptors + TxQueue::kSize) + kCached) +
+         (workers - 1) * HandoverRing::kSize;
 }
 
 inline constexpr uint64_t kIdleSleepNs = 100'000;

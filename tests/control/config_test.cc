@@ -54,6 +54,19 @@ TEST(Config, HasHostsOfBothFamiliesBehindAGateway) {
   EXPECT_EQ(to_string(*config->lan_gateway6), "fe80::1");
 }
 
+TEST(Config, SeveralWorkersHaveACpuEach) {
+  const auto with = [](const std::string& lines) {
+    std::string text = site_a();
+    text.replace(text.find("cpu = 0"), 7, lines);
+    return parse_config(text, "gateway.toml").value();
+  };
+  EXPECT_EQ(with("").worker_cpus, std::vector<uint16_t>{0});
+  EXPECT_EQ(with("cpu = 3\nworkers = 3").worker_cpus, (std::vector<uint16_t>{3, 4, 5}));
+  EXPECT_EQ(with("workers = 2\nworker_cpus = [6, 2]").worker_cpus, (std::vector<uint16_t>{6, 2}));
+  EXPECT_EQ(with("").memory_mb, 512u);
+  EXPECT_EQ(with("workers = 3").memory_mb, 1536u);
+}
+
 TEST(Config, MistakesAreToldAllAtOnceInTheOrderOfTheFile) {
   std::string text = replaced(site_a(), "\"50 Mbit/s\"", "50");
   text = replaced(text, "cpu = 0", "cpus = 0");

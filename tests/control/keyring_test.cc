@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/counters.h"
 #include "tests/dataplane/test_keys.h"
 
 namespace anabranch::control {
@@ -32,7 +33,7 @@ class Keys : public testing::Test {
 
   dataplane::PlanTable plans_;
   dataplane::Counters counters_;
-  Keyring ring_{plans_, counters_};
+  Keyring ring_{plans_, [this](size_t phase) { return counters_.opened[phase].get(); }};
   Keyring::Clock::time_point now_{};
 };
 

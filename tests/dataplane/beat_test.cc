@@ -50,7 +50,7 @@ struct TwoEnds {
  private:
   void send(PathMeasure& end, const Beat& beat, uint64_t number, uint64_t at, uint64_t offset) {
     on_the_way.emplace(at, [=, &end] {
-      end.heard(at + offset, number);
+      end.heard(at + offset, 0, number);
       end.beat_received(beat, at + offset);
     });
   }
@@ -168,7 +168,7 @@ TEST(Beat, ComparesOneWayDelays) {
 TEST(Beat, FromAPeerThatNamesNoSensibleIntervalDoesNotKeepADeadPathAlive) {
   for (const uint32_t interval_us : {0u, 600'000u, UINT32_MAX}) {
     PathMeasure measure;
-    measure.heard(kStart, 0);
+    measure.heard(kStart, 0, 0);
     measure.beat_received({.sent_ns = kStart, .interval_us = interval_us, .hears = true}, kStart);
     EXPECT_TRUE(measure.alive(kStart + 3 * kBeatIdleNs)) << interval_us;
     EXPECT_FALSE(measure.alive(kStart + 4 * kBeatIdleNs)) << interval_us;
@@ -177,7 +177,7 @@ TEST(Beat, FromAPeerThatNamesNoSensibleIntervalDoesNotKeepADeadPathAlive) {
 
 TEST(Beat, WithAnImpossibleEchoMeasuresNoRoundTrip) {
   PathMeasure measure;
-  measure.heard(kStart, 0);
+  measure.heard(kStart, 0, 0);
   for (const auto& [echo, hold] : std::initializer_list<std::pair<uint64_t, uint64_t>>{
            {kStart + kMs, 0}, {kStart - kMs, 2 * kMs}, {1, 0}}) {
     measure.beat_received({.sent_ns = 1, .echo_ns = echo, .echo_hold_ns = hold},

@@ -75,10 +75,8 @@ class ALink : public ::testing::Test {
       capacity_.lost(kOctets);
     }
     constexpr uint64_t kOtherClock = 77 * kSecond;
-    capacity_.reported({.largest = largest.number,
-                        .sent_ns = largest.sent_ns,
+    capacity_.reported({.sent_ns = largest.sent_ns,
                         .received_ns = kOtherClock + largest.arrives_ns,
-                        .next = next_,
                         .rtt_ns = now_ - largest.sent_ns,
                         .now_ns = now_});
   }

@@ -8,9 +8,12 @@
 #include <string>
 
 #include "tests/dataplane/temporary_folder.h"
+#include "tests/dataplane/two_gateways.h"
 
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
+  if (argc == 3 && std::string(argv[1]) == "--workers")
+    anabranch::dataplane::gateway_workers() = static_cast<uint8_t>(std::stoul(argv[2]));
   const anabranch::dataplane::TemporaryFolder runtime;
   setenv("RUNTIME_DIRECTORY", runtime.path().c_str(), 1);
   std::array<std::string, 10> arguments{

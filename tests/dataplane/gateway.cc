@@ -55,12 +55,12 @@ RingPort::~RingPort() {
 }
 
 Gateway::Gateway(int which, rte_mempool* pool, uint32_t uplink_ring_size,
-                 const WorkerOptions& limits)
+                 const WorkerOptions& limits, uint8_t workers, uint32_t ring_size)
     : site(static_cast<uint8_t>(which)),
       lan_mac{2, 0, 0, 0, site, 1},
       host_mac{2, 0, 0, 0, site, 2},
       lan("lan", 1024, pool),
-      meters(value_of(Meters::open(folder.file("meters")))),
+      meters(value_of(Meters::open(folder.file("meters"), workers))),
       options(limits),
       session_(which == 1 ? 7 : 9),
       peer_session_(which == 1 ? 9 : 7),
@@ -75,7 +75,8 @@ Gateway::Gateway(int which, rte_mempool* pool, uint32_t uplink_ring_size,
   options.pool = pool;
   options.tsc_hz = kSecond;
   options.flows_max = options.flows6_max = 4096;
-  worker = value_of(Worker::create(options, plans, meters.region()));
+  worker = value_of(Workers::create(options, {.workers = workers, .ring_size = ring_size}, plans,
+                                    meters.region()));
   plans.publish(std::make_unique<const PathTable>(paths()));
   plans.publish(std::make_unique<const NeighbourTable>(neighbours()));
   plans.publish(test_keys(site, 1, {1}));
@@ -185,9 +186,15 @@ std::vector<Bytes> Gateway::hosts_received() {
   return packets;
 }
 
-const MeterCell& Gateway::meter(uint16_t slot, Place place, Direction direction, Kind kind) const {
-  return meters.region().services[slot].places[place][static_cast<size_t>(direction)]
-                                              [static_cast<size_t>(kind)];
+MeterCell Gateway::meter(uint16_t slot, Place place, Direction direction, Kind kind) const {
+  MeterCell sum;
+  for (const WorkerMeters& of_worker : meters.all()) {
+    const MeterCell& cell =
+        of_worker.services[slot]
+            .places[place][static_cast<size_t>(direction)][static_cast<size_t>(kind)];
+    sum.add(cell.octets.get(), cell.packets.get());
+  }
+  return sum;
 }
 
 uint64_t Gateway::metered(Place place, Direction direction) const {
@@ -211,9 +218,16 @@ uint64_t Gateway::metered_packets(Place place, Direction direction) const {
 }
 
 bool Gateway::conserves() const {
-  const Counters& c = worker->counters();
-  return c.rx.get() + c.made.get() ==
-         c.tx.get() + c.held.get() + c.absorbed.get() + c.to_kernel.get() + c.dropped();
+  for (const auto& each : worker->each()) {
+    const Counters& c = each->counters();
+    if (c.rx.get() + c.made.get() + c.taken_over.get() != c.tx.get() + c.held.get() +
+                                                              c.absorbed.get() + c.to_kernel.get() +
+                                                              c.handed_over.get() + c.dropped())
+      return false;
+  }
+  // Nothing is between workers when all have been polled until there was no more.
+  const Counters all = worker->counters();
+  return all.taken_over.get() == all.handed_over.get();
 }
 
 }  // namespace anabranch::dataplane

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A gateway for tests: a worker with its tables and meters, on DPDK ports whose far ends are rings
-// in the test's hands. It knows one peer, on kPaths paths (path p is on uplink p - 1), and one LAN.
+// A gateway for tests: its workers with their tables and meters, on DPDK ports whose far ends are
+// rings in the test's hands. It knows one peer, on kPaths paths (path p is on uplink p - 1), and
+// one LAN.
 #pragma once
 
 #include <memory>
@@ -9,7 +10,7 @@
 
 #include "dataplane/plan_table.h"
 #include "dataplane/ports.h"
-#include "dataplane/worker.h"
+#include "dataplane/workers.h"
 #include "tests/dataplane/packet_builder.h"
 #include "tests/dataplane/temporary_folder.h"
 
@@ -41,8 +42,9 @@ class Gateway {
  public:
   // `site` 1 or 2: its LAN is 10.10.0.0/16 or 10.20.0.0/16, the gateway itself .0.1, and the hosts
   // .0.2 to .0.9 are resolved. The same of 2001:db8:1::/48 and 2001:db8:2::/48.
-  // `limits`: of what may be held.
-  Gateway(int site, rte_mempool* pool, uint32_t uplink_ring_size, const WorkerOptions& limits = {});
+  // `limits`: of what may be held by each worker. `ring_size`: of rings between workers.
+  Gateway(int site, rte_mempool* pool, uint32_t uplink_ring_size, const WorkerOptions& limits = {},
+          uint8_t workers = 1, uint32_t ring_size = HandoverRing::kSize);
 
   // Puts a service in force with a share for each path, or changes its plan. As control does it,
   // each call is a new generation.
@@ -63,8 +65,8 @@ class Gateway {
   uint64_t drops(Drop reason) const {
     return worker->counters().drops[static_cast<size_t>(reason)].get();
   }
-  const MeterCell& meter(uint16_t slot, Place place, Direction direction, Kind kind) const;
-  // Of all services and kinds.
+  MeterCell meter(uint16_t slot, Place place, Direction direction, Kind kind) const;
+  // Of all workers, services and kinds.
   uint64_t metered(Place place, Direction direction) const;
   uint64_t metered_packets(Place place, Direction direction) const;
   bool conserves() const;
@@ -83,7 +85,7 @@ class Gateway {
   PlanTable plans;
   TemporaryFolder folder;
   Meters meters;
-  std::unique_ptr<Worker> worker;
+  std::unique_ptr<Workers> worker;
   WorkerOptions options;
   // Of plans from now on; those that pass packets as they come have no recovery.
   bool recovery = true;

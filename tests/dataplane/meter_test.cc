@@ -29,7 +29,7 @@ TEST_F(MetersTest, StartAtZeroInANewRegion) {
   EXPECT_TRUE(meters->fresh());
   EXPECT_FALSE(meters->unclean());
   EXPECT_NE(meters->region().id, 0u);
-  EXPECT_EQ(meters->region().services[1].places[1][kSent][kFirst].octets.get(), 0u);
+  EXPECT_EQ(meters->region().workers[0].services[1].places[1][kSent][kFirst].octets.get(), 0u);
 }
 
 TEST_F(MetersTest, SurviveThatTheirProcessEndsInAnyWay) {
@@ -39,18 +39,42 @@ TEST_F(MetersTest, SurviveThatTheirProcessEndsInAnyWay) {
     ASSERT_TRUE(meters) << meters.error();
     id = meters->region().id;
     meters->region().clean = 0;  // in use, as control marks it
-    meters->region().services[1023].places[kPlaces - 1][kSent][kFirst].add(1500, 1);
-    meters->region().services[1023].service.store(42);
+    meters->region().workers[0].services[1023].places[kPlaces - 1][kSent][kFirst].add(1500, 1);
+    meters->region().workers[0].services[1023].service.store(42);
   }
   auto again = Meters::open(file);
   ASSERT_TRUE(again) << again.error();
   EXPECT_FALSE(again->fresh());
   EXPECT_TRUE(again->unclean());
   EXPECT_EQ(again->region().id, id);
-  EXPECT_EQ(again->region().services[1023].service.load(), 42u);
-  const MeterCell& cell = again->region().services[1023].places[kPlaces - 1][kSent][kFirst];
+  EXPECT_EQ(again->region().workers[0].services[1023].service.load(), 42u);
+  const MeterCell& cell =
+      again->region().workers[0].services[1023].places[kPlaces - 1][kSent][kFirst];
   EXPECT_EQ(cell.octets.get(), 1500u);
   EXPECT_EQ(cell.packets.get(), 1u);
+}
+
+TEST_F(MetersTest, KeepWhatAllCountedWhenWorkersBecomeMoreOrFewer) {
+  uint64_t id = 0;
+  {
+    auto meters = Meters::open(file);
+    ASSERT_TRUE(meters) << meters.error();
+    id = meters->region().id;
+    meters->region().workers[0].services[5].places[1][kSent][kFirst].add(100, 1);
+  }
+  {
+    auto more = Meters::open(file, 3);
+    ASSERT_TRUE(more) << more.error();
+    EXPECT_EQ(more->region().id, id);
+    ASSERT_EQ(more->workers(), 3u);
+    EXPECT_EQ(more->region().workers[0].services[5].places[1][kSent][kFirst].octets.get(), 100u);
+    EXPECT_EQ(more->region().workers[2].services[5].places[1][kSent][kFirst].octets.get(), 0u);
+    more->region().workers[2].services[5].places[1][kSent][kFirst].add(30, 1);
+  }
+  auto fewer = Meters::open(file, 2);
+  ASSERT_TRUE(fewer) << fewer.error();
+  ASSERT_EQ(fewer->workers(), 3u) << "what the third counted is to be charged";
+  EXPECT_EQ(fewer->all()[2].services[5].places[1][kSent][kFirst].octets.get(), 30u);
 }
 
 TEST_F(MetersTest, KnowThatTheLastProcessEndedInOrder) {
@@ -65,8 +89,8 @@ TEST_F(MetersTest, AreSeenByEveryProcessThatMapsThem) {
   auto writer = Meters::open(file);
   auto reader = Meters::open(file);
   ASSERT_TRUE(writer && reader);
-  writer->region().services[3].places[2][kSent][kFirst].add(7, 1);
-  EXPECT_EQ(reader->region().services[3].places[2][kSent][kFirst].octets.get(), 7u);
+  writer->region().workers[0].services[3].places[2][kSent][kFirst].add(7, 1);
+  EXPECT_EQ(reader->region().workers[0].services[3].places[2][kSent][kFirst].octets.get(), 7u);
 }
 
 TEST_F(MetersTest, OfAnotherLayoutAreRefusedAndLeftAlone) {
@@ -74,7 +98,7 @@ TEST_F(MetersTest, OfAnotherLayoutAreRefusedAndLeftAlone) {
     auto meters = Meters::open(file);
     ASSERT_TRUE(meters);
     meters->region().layout += 1;
-    meters->region().services[1].places[1][kSent][kFirst].add(9, 1);
+    meters->region().workers[0].services[1].places[1][kSent][kFirst].add(9, 1);
   }
   for (int attempt = 0; attempt < 2; ++attempt) {
     auto refused = Meters::open(file);

@@ -44,7 +44,8 @@ TEST(NullPorts, GiveGarbageThatEndsInCountedPlaces) {
     options.lan_port = ports[0].id;
     for (uint8_t u = 0; u < kPaths; ++u) options.uplink_port[u] = ports[u + 1u].id;
     {
-      auto worker = Worker::create(options, gateway.plans, gateway.meters.region()).value();
+      auto worker =
+          Worker::create(options, gateway.plans, gateway.meters.region().workers[0]).value();
       std::mt19937 random(6);
       const Counters& c = worker->counters();
       for (uint64_t n = 0; n < 2000; ++n) {

@@ -45,15 +45,22 @@ std::vector<Bytes> datagrams_two_hops_on(uint32_t count, size_t size) {
   return packets;
 }
 
+uint8_t& gateway_workers() {
+  static uint8_t workers = 1;
+  return workers;
+}
+
 rte_mempool* packet_pool() {
   static rte_mempool* const pool = create_pool(32767).value();
   return pool;
 }
 
-TwoGateways::TwoGateways(uint32_t uplink_ring_size)
+TwoGateways::TwoGateways(uint32_t uplink_ring_size, uint8_t workers_a, uint8_t workers_b)
     : buffers_before_(rte_mempool_avail_count(packet_pool())),
-      a_(std::make_unique<Gateway>(1, packet_pool(), uplink_ring_size)),
-      b_(std::make_unique<Gateway>(2, packet_pool(), uplink_ring_size)) {
+      a_(std::make_unique<Gateway>(1, packet_pool(), uplink_ring_size, WorkerOptions{},
+                                   workers_a == 0 ? gateway_workers() : workers_a)),
+      b_(std::make_unique<Gateway>(2, packet_pool(), uplink_ring_size, WorkerOptions{},
+                                   workers_b == 0 ? gateway_workers() : workers_b)) {
   for (uint8_t u = 0; u < kPaths; ++u) {
     RingPort& here = *a_->uplinks[u];
     RingPort& far = *b_->uplinks[u];

@@ -28,6 +28,9 @@ PacketBuilder datagram6(uint32_t number, size_t size = 1000);
 // The packets 0 .. `count` - 1 of that flow as host 10.20.0.2 should get them.
 std::vector<Bytes> datagrams_two_hops_on(uint32_t count, size_t size = 1000);
 
+// Of gateways in tests that do not say: --workers on the command line, else 1.
+uint8_t& gateway_workers();
+
 // Packet buffers of all tests that need EAL.
 rte_mempool* packet_pool();
 
@@ -35,7 +38,9 @@ class TwoGateways : public ::testing::Test {
  protected:
   uint64_t step_ns = kMillisecond / 4;
 
-  explicit TwoGateways(uint32_t uplink_ring_size = 1024);
+  // As many workers as gateway_workers() says, or as are given.
+  explicit TwoGateways(uint32_t uplink_ring_size = 1024, uint8_t workers_a = 0,
+                       uint8_t workers_b = 0);
   void SetUp() override;
   void TearDown() override;
 
@@ -59,7 +64,7 @@ class TwoGateways : public ::testing::Test {
   Link& back(uint8_t path) { return *back_[path - 1u]; }
   Gateway& a() { return *a_; }
   Gateway& b() { return *b_; }
-  const Counters& counters(const Gateway& gateway) const { return gateway.worker->counters(); }
+  Counters counters(const Gateway& gateway) const { return gateway.worker->counters(); }
   uint64_t now = 10 * kSecond;
 
  private:

@@ -18,7 +18,7 @@ TEST(Worker, ThatGetsNoMemorySaysWhatToChange) {
   PlanTable plans;
   TemporaryFolder folder;
   Meters meters = Meters::open(folder.file("meters")).value();
-  const auto worker = Worker::create(options, plans, meters.region());
+  const auto worker = Worker::create(options, plans, meters.region().workers[0]);
   ASSERT_FALSE(worker);
   EXPECT_NE(worker.error().find("lower dataplane.flows_max"), std::string::npos) << worker.error();
 }
@@ -29,7 +29,7 @@ TEST(Worker, RunsOnAThreadOfItsOwnUntilItIsStopped) {
     {
       Gateway gateway(1, packet_pool(), 64);
       std::atomic<bool> stop{false};
-      std::thread thread([&] { gateway.worker->run(stop, spin); });
+      std::thread thread([&] { gateway.worker->each().front()->run(stop, spin); });
       gateway.host_sends(datagram(0).ip());
       while (gateway.worker->counters().rx.get() == 0) std::this_thread::yield();
       // Long enough for one that does not spin to have fallen asleep, and woken up again.

@@ -31,6 +31,7 @@ constexpr std::array<Planted, 7> kPlants{{{"duplicate", Plant::duplicate, "came 
 
 struct Options {
   uint64_t first = 1, last = 200;
+  uint8_t workers = 1;
   bool plants = false, verbose = false;
 };
 
@@ -56,14 +57,15 @@ uint64_t run_seeds(const Options& options, rte_mempool* pool) {
   Outcome sum;
   for (uint64_t seed = options.first; seed <= options.last; ++seed) {
     const Conditions conditions(seed);
-    const Outcome outcome = World(conditions, pool, Plant::none).run();
+    const Outcome outcome = World(conditions, pool, Plant::none, options.workers).run();
     sum.packets += outcome.packets;
     sum.repaired += outcome.repaired;
     sum.dropped += outcome.dropped;
     if (!outcome.broken.empty()) {
       ++failed;
       say_broken(conditions, outcome);
-      fmt::print("  again: build/tests/simulation --seeds {}\n\n", seed);
+      fmt::print("  again: build/tests/simulation --workers {} --seeds {}\n\n", options.workers,
+                 seed);
     } else if (options.verbose) {
       fmt::print("{}  {} packets, {} repaired, {} dropped with a reason\n", conditions.text(),
                  outcome.packets, outcome.repaired, outcome.dropped);
@@ -86,7 +88,7 @@ uint64_t run_plants(const Options& options, rte_mempool* pool) {
   while (!Conditions(seed).all_is_promised()) ++seed;
   const Conditions conditions(seed);
   for (const auto& [name, plant, complaint] : kPlants) {
-    const Outcome outcome = World(conditions, pool, plant).run();
+    const Outcome outcome = World(conditions, pool, plant, options.workers).run();
     const auto found = std::find_if(
         outcome.broken.begin(), outcome.broken.end(),
         [&](const std::string& said) { return said.find(complaint) != std::string::npos; });
@@ -105,6 +107,8 @@ int main(int argc, char** argv) {
   std::string seeds = "1..200";
   CLI::App app{"Two gateways in a world of bad links: what they promise is checked for each seed."};
   app.add_option("--seeds", seeds, "one, or FIRST..LAST")->capture_default_str();
+  app.add_option("--workers", options.workers, "of each gateway, polled in turn")
+      ->check(CLI::Range(1, 16));
   app.add_flag("--plant", options.plants, "plant one bug after the other; each must be found");
   app.add_flag("--verbose", options.verbose, "tell of each seed");
   CLI11_PARSE(app, argc, argv);

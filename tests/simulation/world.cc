@@ -52,14 +52,14 @@ std::string sums(const Gateway& gateway) {
 
 }  // namespace
 
-World::World(const Conditions& conditions, rte_mempool* pool, Plant plant)
+World::World(const Conditions& conditions, rte_mempool* pool, Plant plant, uint8_t workers)
     : conditions_(conditions),
       pool_(pool),
       plant_(plant),
       buffers_before_(rte_mempool_avail_count(pool)),
       random_(conditions.seed),
-      a_(std::make_unique<Gateway>(1, pool, kRingSize, conditions.limits)),
-      b_(std::make_unique<Gateway>(2, pool, kRingSize, conditions.limits)) {
+      a_(std::make_unique<Gateway>(1, pool, kRingSize, conditions.limits, workers)),
+      b_(std::make_unique<Gateway>(2, pool, kRingSize, conditions.limits, workers)) {
   for (uint8_t u = 0; u < kPaths; ++u) {
     auto &here = *a_->uplinks[u], &there = *b_->uplinks[u];
     there_.push_back(std::make_unique<Link>(here.out, there.in, pool, random_()));
@@ -231,7 +231,9 @@ size_t World::buffers_in_use() const {
 
 size_t World::memory_limit() const {
   const auto& o = a_->options;
-  return 2 * (o.held_max + o.queued_max + o.retained_max + kPaths * dataplane::DelayLine::kSize);
+  const size_t workers = a_->worker->each().size() + b_->worker->each().size();
+  return workers *
+         (o.held_max + o.queued_max + o.retained_max + kPaths * dataplane::DelayLine::kSize);
 }
 
 void World::expect(bool holds, const std::string& otherwise) {

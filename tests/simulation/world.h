@@ -28,7 +28,7 @@ struct Outcome {
 
 class World {
  public:
-  World(const Conditions& conditions, rte_mempool* pool, Plant plant);
+  World(const Conditions& conditions, rte_mempool* pool, Plant plant, uint8_t workers = 1);
   ~World();
   Outcome run();
 

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   }
   constexpr uint16_t kSlot = 1;  // of the first service
   meters->region()
+      .workers[0]
       .services[kSlot]
       .places[path_place(1)][static_cast<size_t>(Direction::sent)][static_cast<size_t>(Kind::first)]
       .octets.add(1);

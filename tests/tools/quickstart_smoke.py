@@ -84,6 +84,11 @@ class Quickstart(unittest.TestCase):
         # Two files of 100 MB, and what it costs to carry them.
         self.assertGreater(sum(path["octets_billed"] for path in result["paths"]), 200_000_000)
 
+    def test_two_workers_in_each_gateway_lose_no_octet(self):
+        status = self.run_job("--workers", "2", "--kill")
+        self.assertEqual(status, 0, self.out + self.err)
+        self.assert_files_and_octets()
+
     def test_a_gateway_killed_in_the_middle_loses_no_octet(self):
         status = self.run_job("--kill")
         self.assertEqual(status, 0, self.out + self.err)

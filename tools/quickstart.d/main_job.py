@@ -198,12 +198,17 @@ def main():
     parser.add_argument("--megabytes", type=int, default=100, help="size of the files (default: 100)")
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parent.parent / "build", help=argparse.SUPPRESS)
     parser.add_argument("--kill", action="store_true", help="kill -9 gateway A in the middle of the upload, and start it again")
+    parser.add_argument("--workers", type=int, default=1, help="of each gateway (default: 1)")
     parser.add_argument("--falsify", metavar="PROGRAM", help=argparse.SUPPRESS)  # the tests' hook
     options = parser.parse_args()
     signal.signal(signal.SIGINT, interrupted)
     signal.signal(signal.SIGTERM, interrupted)
 
     sites = Sites(options.build.resolve())
+    if options.workers > 1:
+        for cpu in (0, 1):
+            cpus = [(cpu + w) % os.cpu_count() for w in range(options.workers)]
+            sites.edits.append((f"[dataplane]\ncpu = {cpu}\n", f"[dataplane]\nworkers = {options.workers}\nworker_cpus = {cpus}\n"))
     status, keep_logs, done = 0, False, False
     try:
         main_job(sites, options)

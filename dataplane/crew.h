@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the workers of one gateway have in common: how packets get from the worker that attends a
+// port to the one they are for, what paths and services have been given by all of them, and what
+// worker 0, whom the peer's beats reach, knows of paths.
+//
+// Everything here is an SPSC ring, a cell with one writer, or a time that is reserved by
+// compare-and-swap. Nothing orders anything but the rings.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dataplane/bounds.h"
+#include "dataplane/counters.h"
+#include "dataplane/handover.h"
+#include "dataplane/pace.h"
+
+namespace anabranch::dataplane {
+
+// Whether each worker has a queue of its own at a port. If not, one worker attends it for all.
+struct PortQueues {
+  bool each_receives = false, each_sends = false;
+};
+inline constexpr uint8_t kLanPort = 0;  // uplink u is port u + 1
+inline constexpr uint8_t kPortsMax = 1 + kUplinksMax;
+
+class Crew {
+ public:
+  explicit Crew(uint8_t workers, uint32_t ring_size = HandoverRing::kSize);
+  ~Crew();
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+  bool is_mapped() const;
+
+  const uint8_t workers;
+  std::array<PortQueues, kPortsMax> ports{};  // set before workers are made
+  uint8_t attendant(uint8_t port) const { return static_cast<uint8_t>(port % workers); }
+
+  // By what is handed over: packets from the LAN; from uplinks, and news of workers; frames for a
+  // port that the other attends.
+  enum class Way : uint8_t { lan, uplink, port };
+  HandoverRing& ring(Way way, uint8_t from, uint8_t to) {
+    return rings_[(static_cast<size_t>(way) * workers + from) * workers + to];
+  }
+
+  std::array<SharedPace, kPathsMax> path_paces{};
+  std::array<SharedPace, kServicesMax> service_paces{};
+
+  // What each worker received on a path.
+  struct Heard {
+    Counter at_ns, received, expected;
+  };
+  using HeardOnPaths = std::array<Heard, kPathsMax>;
+  std::array<HeardOnPaths, kWorkersMax> heard{};
+
+  // What a path was found to carry, where its rate is not given; written by worker 0.
+  struct Found {
+    Counter pace, bps;
+  };
+  std::array<Found, kPathsMax> found{};
+
+  // Which services have packets waiting at each worker, and the weight that gives it: a service's
+  // own, or its part where they wait at several.
+  struct Demand {
+    std::array<Counter, kServicesMax / 64> slots;
+    Counter weight;
+  };
+  std::array<Demand, kWorkersMax> demands{};
+
+ private:
+  std::vector<HandoverRing> rings_;
+};
+
+}  // namespace anabranch::dataplane
