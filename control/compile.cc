@@ -15,6 +15,13 @@ uint32_t next_generation() {
   return ++generation;
 }
 
+// A number of its own: only this many bits of it are kept with a flow.
+uint32_t next_epoch() {
+  static uint32_t epoch = 0;  // control thread only
+  epoch = epoch % dataplane::kEpochsMax + 1;
+  return epoch;
+}
+
 uint32_t mask_of(const Prefix& prefix) {
   return prefix.length == 0 ? 0 : UINT32_MAX << (32 - prefix.length);
 }
@@ -146,7 +153,7 @@ std::unique_ptr<const dataplane::Ruleset> compile(const std::vector<SlotRules>& 
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   auto ruleset = std::make_unique<dataplane::Ruleset>();
-  ruleset->epoch = next_generation();
+  ruleset->epoch = next_epoch();
   for (const auto& [rank, rule] : ranked) ruleset->rules.push_back(rule);
   return ruleset;
 }

@@ -29,10 +29,13 @@ struct Rule {
   }
 };
 
+inline constexpr uint32_t kEpochsMax = (1u << 26) - 1;
+
 // Immutable once published. The first rule that matches decides, so more special rules come first.
 struct Ruleset {
-  uint32_t epoch =
-      1;  // differs from every earlier ruleset's; flows are classified anew when it does
+  // Differs from every earlier ruleset's, and is at most kEpochsMax; flows are classified anew when
+  // it does.
+  uint32_t epoch = 1;
   std::vector<Rule> rules;
 
   // The service's slot; kHouseSlot (0) when no service wants the flow. Cost: linear in rules, paid
