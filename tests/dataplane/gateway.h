@@ -3,6 +3,7 @@
 // in the test's hands. It knows one peer, on kPaths paths (path p is on uplink p - 1), and one LAN.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -50,6 +51,8 @@ class Gateway {
              Segmentation segmentation = Segmentation::packet, bool resequence = true);
   // Everything from this LAN to the other goes to the service.
   void classify_all(uint16_t slot);
+  // … what comes from one of these ports, to its service.
+  void classify_ports(const std::map<uint16_t, uint16_t>& slots);
   // The peer is another instance: other receiver indices for all, other keys.
   void start_session(uint32_t session, uint32_t peer_session);
   PathTable paths() const;
@@ -94,6 +97,9 @@ class Gateway {
   std::array<uint16_t, kPathsMax> mtu;
 
  private:
+  Rule rule_of(uint16_t slot) const;
+  void publish(std::vector<Rule> rules);
+
   uint32_t generation_ = 0;
   uint32_t session_, peer_session_;
   rte_mempool* pool_;
