@@ -79,6 +79,7 @@ Gateway::~Gateway() {
   if (api_) api_->stop();
   worker_stop_.store(true, std::memory_order_release);
   if (worker_running_) rte_eal_wait_lcore(dataplane::kWorkerLcore);
+  telemetry_.reset();
   worker_.reset();
   for (const dataplane::Port& port : ports_) dataplane::close_port(port);
   if (signal_fd_ >= 0) close(signal_fd_);
@@ -190,6 +191,7 @@ Gateway::Status Gateway::open_port(const PortConfig& config, PortFacts& facts) {
 Gateway::Status Gateway::open_ports() {
   auto eal = dataplane::start_eal(
       {.runtime_dir = config_.runtime_dir,
+       .name = config_.name,
        .worker_cpu = config_.worker_cpu,
        .control_cpu = config_.control_cpus.empty() ? first_cpu() : config_.control_cpus.front(),
        .memory_mb = config_.memory_mb,
@@ -246,10 +248,23 @@ Gateway::Status Gateway::open_worker() {
                                    .held_max = kHeldMax,
                                    .retained_max = kHeldMax};
   for (size_t u = 0; u < uplinks_.size(); ++u) options.uplink_port[u] = ports_[u + 1].id;
+  const bool all_have = std::all_of(ports_.begin(), ports_.end(),
+                                    [](const dataplane::Port& port) { return port.socket >= 0; });
+  for (const dataplane::Port& port : ports_) {
+    if (all_have) options.sockets.push_back(port.socket);
+  }
   auto worker = dataplane::Worker::create(options, plans_, meters_->region());
   if (!worker) return tl::unexpected(worker.error());
   worker_ = std::move(*worker);
+  open_telemetry();
   return {};
+}
+
+void Gateway::open_telemetry() {
+  std::array<dataplane::WatchedPath, dataplane::kPathsMax> paths;
+  for (const PathConfig& path : config_.peer.paths)
+    paths[path.id] = {path.uplink, config_.find_uplink(path.uplink)->rate_up_bps};
+  telemetry_.emplace(std::vector<const dataplane::Worker*>{worker_.get()}, paths);
 }
 
 Gateway::Status Gateway::open_control() {
@@ -398,6 +413,7 @@ nlohmann::json Gateway::counters() const {
           {"forced", c.forced.get()},
           {"flows", c.flows.get()},
           {"flows_aged", c.flows_aged.get()},
+          {"flows_displaced", c.flows_displaced.get()},
           {"drops", drops}};
 }
 

@@ -12,6 +12,7 @@
 #include "control/attendance.h"
 #include "control/topology.h"
 #include "dataplane/ports.h"
+#include "dataplane/telemetry.h"
 #include "dataplane/worker.h"
 
 namespace anabranch::control {
@@ -38,6 +39,7 @@ class Gateway {
   Status open_meters();
   Status open_witness();
   Status open_worker();
+  void open_telemetry();
   Status open_control();
   void flush(std::function<void(Books::Status)> done);
   void tick();
@@ -69,6 +71,7 @@ class Gateway {
 
   dataplane::PlanTable plans_;
   std::unique_ptr<dataplane::Worker> worker_;
+  std::optional<dataplane::Telemetry> telemetry_;
   std::atomic<bool> worker_stop_{false};
   bool worker_running_ = false;
 

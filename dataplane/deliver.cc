@@ -49,6 +49,7 @@ void deliver_fragments(Context& context, rte_mbuf* packet, uint16_t mtu, uint64_
 }  // namespace
 
 void deliver(Context& context, rte_mbuf* packet, uint64_t now) {
+  const StageTimes::Scope timed(context.times, Stage::deliver, 1);
   const PacketView view = parse_ipv4(contents(packet));
   if (view.result != Parsed::ipv4 || view.total_length != rte_pktmbuf_data_len(packet)) {
     return context.drop(packet, Drop::bad_inner);

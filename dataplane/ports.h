@@ -24,6 +24,7 @@ struct PortSpec {
 struct Port {
   uint16_t id = 0;
   Mac mac{};
+  int socket = -1;  // that becomes readable when something comes; -1: the port has none
 };
 
 // Probes, configures (one queue each way) and starts it. Errors say which step failed and why.

@@ -26,6 +26,12 @@ uint8_t protocol_of(rte_mbuf* frame) {
   return octets(frame)[kEthernetHeader + 9];
 }
 
+void count_burst(Context& context, uint16_t received) {
+  context.counters.rx.add(received);
+  context.counters.bursts.add(1);
+  context.times.count(Stage::rx, received);
+}
+
 void leave_to_kernel(Context& context, rte_mbuf* packet) {
   context.counters.to_kernel.add(1);
   rte_pktmbuf_free(packet);
@@ -78,7 +84,8 @@ uint16_t rx_lan(Context& context, uint64_t now) {
   rte_mbuf* burst[kBurst];
   const uint16_t received = rte_eth_rx_burst(context.options.lan_port, 0, burst, kBurst);
   if (received == 0) return 0;
-  context.counters.rx.add(received);
+  count_burst(context, received);
+  const StageTimes::Scope timed(context.times, Stage::parse, received);
   const PathTable& paths = *context.paths;
   PacketView views[kBurst];
   uint16_t kept = 0;
@@ -94,7 +101,8 @@ uint16_t rx_uplink(Context& context, uint8_t uplink, uint64_t now) {
   rte_mbuf* burst[kBurst];
   const uint16_t received = rte_eth_rx_burst(context.options.uplink_port[uplink], 0, burst, kBurst);
   if (received == 0) return 0;
-  context.counters.rx.add(received);
+  count_burst(context, received);
+  const StageTimes::Scope timed(context.times, Stage::parse, received);
   const PathTable& paths = *context.paths;
   for (uint16_t i = 0; i < received; ++i) {
     const PacketView view = parse_frame(contents(burst[i]));

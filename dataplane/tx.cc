@@ -40,6 +40,7 @@ void book(Context& context, std::span<const TxQueue::Booking> bookings) {
 
 void flush(Context& context, TxQueue& queue) {
   if (queue.count == 0) return;
+  const StageTimes::Scope timed(context.times, Stage::tx, queue.count);
   uint16_t sent = 0;
   for (int attempt = 0; attempt < kTxAttempts && sent < queue.count; ++attempt) {
     sent =

@@ -25,11 +25,13 @@ class Worker {
   // are due, and everything sent. Returns how many packets it took from ports.
   uint32_t poll(uint64_t now);
 
-  // Polls until `stop`, sleeping up to kIdleSleepNs at a time when there is nothing to do, unless
-  // `spin`. To be called on the thread that shall be the worker.
+  // Polls until `stop`, and rests (rest.h) when there is nothing to do, unless `spin`. To be called
+  // on the thread that shall be the worker.
   void run(const std::atomic<bool>& stop, bool spin);
 
   const Counters& counters() const { return context_.counters; }
+  const StageTimes& times() const { return context_.times; }
+  uint8_t id() const { return context_.options.id; }
   const PathTelemetry& telemetry(uint8_t path) const { return context_.telemetry[path]; }
   // The next LAN address the worker would like resolved, or 0. Control thread.
   uint32_t wanted_neighbour();
@@ -44,7 +46,5 @@ constexpr uint32_t frames_for(uint32_t uplinks) {
   constexpr uint32_t kCached = 512;
   return uplinks * (kDescriptors + TxQueue::kSize) + kCached;
 }
-
-inline constexpr uint64_t kIdleSleepNs = 100'000;
 
 }  // namespace anabranch::dataplane
