@@ -105,24 +105,38 @@ void OneWorker::publish_keys() {
   plans_.publish(std::move(keys));
 }
 
-void OneWorker::publish_plans() {
+std::unique_ptr<Plan> OneWorker::make_plan(uint16_t slot) const {
   std::array<uint16_t, kPathsMax> weights{};
   std::fill_n(weights.begin() + 1, setup_.paths, uint16_t{1000});
-  for (const uint16_t slot : {kHouseSlot, kService}) {
-    auto plan = std::make_unique<Plan>();
-    plan->generation = slot + 1u;
-    plan->receiver_index = plan->peer_index = kReceiver + slot;
-    plan->inner_mtu = plan->whole_mtu = 1500 - kSegmentOverhead;
-    plan->dispersion = setup_.dispersion;
-    plan->recovery = setup_.recovery;
-    if (slot == kService) compile_weights(weights, *plan);
-    plans_.publish(slot, std::move(plan));
+  auto plan = std::make_unique<Plan>();
+  plan->generation = slot + 1u;
+  plan->receiver_index = plan->peer_index = kReceiver + slot;
+  plan->inner_mtu = plan->whole_mtu = 1500 - kSegmentOverhead;
+  plan->dispersion = setup_.dispersion;
+  plan->recovery = setup_.recovery;
+  if (slot != kHouseSlot) compile_weights(weights, *plan);
+  return plan;
+}
+
+void OneWorker::publish_plans() {
+  plans_.publish(kHouseSlot, make_plan(kHouseSlot));
+  for (uint16_t n = 0; n < setup_.services; ++n) {
+    const auto slot = static_cast<uint16_t>(kService + n);
+    plans_.publish(slot, make_plan(slot));
   }
 }
 
 void OneWorker::publish_rules() {
   auto rules = std::make_unique<Ruleset>();
   for (uint32_t n = 1; n < setup_.rules; ++n) rules->rules.push_back(other_rule(n));
+  // Hosts of one service have the same last bits.
+  for (uint32_t n = 1; n < setup_.services; ++n) {
+    Rule rule = client_rule();
+    rule.source_mask = 0xffff0000 | (setup_.services - 1u);
+    rule.source = kHere | n;
+    rule.slot = static_cast<uint16_t>(kService + n);
+    rules->rules.push_back(rule);
+  }
   rules->rules.push_back(client_rule());
   plans_.publish(std::move(rules));
 }

@@ -21,6 +21,9 @@ struct Setup {
   uint32_t flows = 0;  // known before anything is measured
   uint32_t flows_max = 65536;
   uint32_t rules = 1;  // the last is the service's
+  // In force, numbered from kService; flows are spread over them, whatever `rules` is. A power of
+  // two, or one.
+  uint16_t services = 1;
   uint8_t protocol = 17;
   uint16_t octets = 64;  // of the clients' IP packets
   dataplane::Dispersion dispersion = dataplane::Dispersion::weighted;
@@ -61,6 +64,10 @@ class OneWorker {
   // Frames that came out, beats included.
   uint64_t to_lan() const { return to_lan_; }
   uint64_t to_uplinks() const { return to_uplinks_; }
+  // For a thread that publishes; nobody else may meanwhile.
+  dataplane::PlanTable& plans() { return plans_; }
+  // A plan like the one in force.
+  std::unique_ptr<dataplane::Plan> make_plan(uint16_t slot) const;
   const dataplane::Counters& counters() const { return worker_->counters(); }
 
  private:

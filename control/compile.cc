@@ -21,6 +21,13 @@ uint8_t protocol_of(const TrafficRule& r) {
   return r.protocol == kIcmp && !r.source.is_ipv4() ? kIcmpv6 : r.protocol;
 }
 
+// A number of its own: only this many bits of it are kept with a flow.
+uint32_t next_epoch() {
+  static uint32_t epoch = 0;  // control thread only
+  epoch = epoch % dataplane::kEpochsMax + 1;
+  return epoch;
+}
+
 // `Number`: as long as an address of the family.
 template <typename Key, typename Number>
 dataplane::RuleOf<Key, Number> compile_rule(const TrafficRule& r, uint16_t slot) {
@@ -154,7 +161,7 @@ std::unique_ptr<dataplane::Ruleset> compile(const std::vector<SlotRules>& servic
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const Ranked& a, const Ranked& b) { return a.speciality > b.speciality; });
   auto ruleset = std::make_unique<dataplane::Ruleset>();
-  ruleset->epoch = next_generation();
+  ruleset->epoch = next_epoch();
   for (const auto& [rank, rule, slot] : ranked) {
     if (rule->source.is_ipv4()) {
       ruleset->rules.push_back(compile_rule<dataplane::FlowKey, uint32_t>(*rule, slot));

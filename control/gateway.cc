@@ -79,6 +79,7 @@ tl::expected<std::unique_ptr<Gateway>, std::string> Gateway::open(
 Gateway::~Gateway() {
   if (api_) api_->stop();
   stop_workers();
+  telemetry_.reset();
   workers_.reset();
   for (const dataplane::Port& port : ports_) dataplane::close_port(port);
   if (signal_fd_ >= 0) close(signal_fd_);
@@ -204,6 +205,7 @@ Gateway::Status Gateway::open_port(const PortConfig& config, PortFacts& facts) {
 Gateway::Status Gateway::open_ports() {
   auto eal = dataplane::start_eal(
       {.runtime_dir = config_.runtime_dir,
+       .name = config_.name,
        .worker_cpus = config_.worker_cpus,
        .control_cpu = config_.control_cpus.empty() ? first_cpu() : config_.control_cpus.front(),
        .memory_mb = config_.memory_mb,
@@ -263,12 +265,29 @@ Gateway::Status Gateway::open_workers() {
                                    .held_max = kHeldMax,
                                    .retained_max = kHeldMax};
   for (size_t u = 0; u < uplinks_.size(); ++u) options.uplink_port[u] = ports_[u + 1].id;
+  // Hand-over wakes nobody, so several workers never sleep for long.
+  const bool all_have = config_.workers() == 1 &&
+                        std::all_of(ports_.begin(), ports_.end(),
+                                    [](const dataplane::Port& port) { return port.socket >= 0; });
+  for (const dataplane::Port& port : ports_) {
+    if (all_have) options.sockets.push_back(port.socket);
+  }
   dataplane::Workers::Ports ports{.workers = static_cast<uint8_t>(config_.workers())};
   for (size_t p = 0; p < ports_.size(); ++p) ports.queues[p] = ports_[p].queues;
   auto workers = dataplane::Workers::create(options, ports, plans_, meters_->region());
   if (!workers) return tl::unexpected(workers.error());
   workers_ = std::move(*workers);
+  open_telemetry();
   return {};
+}
+
+void Gateway::open_telemetry() {
+  std::array<dataplane::WatchedPath, dataplane::kPathsMax> paths;
+  for (const PathConfig& path : config_.peer.paths)
+    paths[path.id] = {path.uplink, config_.find_uplink(path.uplink)->rate_up_bps};
+  std::vector<const dataplane::Worker*> all;
+  for (const auto& worker : workers_->each()) all.push_back(worker.get());
+  telemetry_.emplace(std::move(all), paths);
 }
 
 Gateway::Status Gateway::open_control() {
@@ -435,6 +454,7 @@ nlohmann::json Gateway::counters() const {
           {"forced", c.forced.get()},
           {"flows", c.flows.get()},
           {"flows_aged", c.flows_aged.get()},
+          {"flows_displaced", c.flows_displaced.get()},
           {"drops", drops}};
 }
 

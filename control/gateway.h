@@ -12,6 +12,7 @@
 #include "control/attendance.h"
 #include "control/topology.h"
 #include "dataplane/ports.h"
+#include "dataplane/telemetry.h"
 #include "dataplane/workers.h"
 
 namespace anabranch::control {
@@ -38,6 +39,7 @@ class Gateway {
   Status open_meters();
   Status open_witness();
   Status open_workers();
+  void open_telemetry();
   Status open_control();
   void flush(std::function<void(Books::Status)> done);
   void tick();
@@ -71,6 +73,7 @@ class Gateway {
 
   dataplane::PlanTable plans_;
   std::unique_ptr<dataplane::Workers> workers_;
+  std::optional<dataplane::Telemetry> telemetry_;
   std::atomic<bool> workers_stop_{false};
   bool workers_running_ = false;
 

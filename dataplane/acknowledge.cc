@@ -43,6 +43,7 @@ void owe_ack(Context& context, uint8_t worker, uint8_t p, bool newest) {
 
 void send_acks(Context& context) {
   if (context.acks_due_ns == 0 || context.now_ns < context.acks_due_ns) return;
+  const StageTimes::Scope timed(context.times, Stage::acks, 1);
   const uint8_t by = choose_ack_path(context);
   if (by == 0) return;  // they stay due
   uint8_t content[kAcksMax];

@@ -56,6 +56,7 @@ const Plan* find_receiver(const Context& context, uint32_t receiver_index, uint1
 }
 
 void assemble(Context& context, const Arrived& arrived, uint64_t now) {
+  const StageTimes::Scope timed(context.times, Stage::assemble, 1);
   uint16_t slot = 0;
   const Plan* plan = find_receiver(context, arrived.receiver_index, slot);
   // The service may have ended while the packet waited for slower paths; it was paid for all the
@@ -95,6 +96,7 @@ void skip_segment(Context& context, uint32_t receiver_index, uint8_t lane, uint3
 void expire_holes(Context& context, uint64_t now) {
   expire_fragments(context, now);
   if (context.resequencer.held() == 0) return;
+  const StageTimes::Scope timed(context.times, Stage::assemble);
   context.resequencer.expire(now, out_of_lane(context, now));
   write_counters(context);
 }

@@ -10,10 +10,13 @@
 
 namespace anabranch::dataplane {
 
+inline constexpr uint32_t kEpochsMax = (1u << 26) - 1;
+
 // Immutable once published. The first rule that matches decides, so more special rules come first.
 struct Ruleset {
-  uint32_t epoch =
-      1;  // differs from every earlier ruleset's; flows are classified anew when it does
+  // Differs from every earlier ruleset's, and is at most kEpochsMax; flows are classified anew when
+  // it does.
+  uint32_t epoch = 1;
   std::vector<Rule> rules;
   std::vector<Rule6> rules6;  // of IPv6
 

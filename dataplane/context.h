@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <vector>
 
 #include "dataplane/ack.h"
 #include "dataplane/address.h"
@@ -33,6 +34,7 @@
 #include "dataplane/reassemble.h"
 #include "dataplane/replay.h"
 #include "dataplane/resequence.h"
+#include "dataplane/stage_times.h"
 
 namespace anabranch::dataplane {
 
@@ -42,6 +44,7 @@ struct WorkerOptions {
   uint16_t lan_port = 0;  // DPDK port ids
   std::array<uint16_t, kUplinksMax> uplink_port{};
   uint8_t uplinks = 0;
+  std::vector<int> sockets;  // of these ports, all or none: what comes to them ends a rest
   rte_mempool* pool = nullptr;
   // Of what is sent to the peer; `pool` when it is not given. Frames are free again as soon as they
   // have left: in few buffers of their own they are written to warm memory, whatever is retained.
@@ -132,6 +135,7 @@ struct Context {
   const KeyTable* keys = nullptr;
   WorkerMeters* meters = nullptr;
   Counters counters;
+  StageTimes times;
   std::array<PathTelemetry, kPathsMax> telemetry;
 
   std::unique_ptr<FlowTable> flows;

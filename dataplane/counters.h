@@ -45,6 +45,7 @@ struct alignas(64) Counters {
 
   // Not ends of packets, but worth knowing.
   Counter polls;                           // iterations of the loop
+  Counter bursts;                          // taken from ports, with at least one packet
   Counter repaired;                        // segments sent again
   Counter repaired_in_vain;                // … and the first had arrived after all
   Counter given_up;                        // lost, and not sent again
@@ -55,6 +56,11 @@ struct alignas(64) Counters {
   Counter forced;                          // holes given up early: window or buffers exhausted
   Counter flows;                           // in the flow table now
   Counter flows_aged;                      // removed because idle
+  Counter flows_displaced;                 // made room for new ones
+  Counter waiting;                         // packets that wait for a path, at the last timed poll
+  Counter queues;                          // … in so many queues
+  Counter holed;                           // lanes with a hole, at the last timed poll
+  Counter pages;                           // … for whose segments so many pages are used
   Counter sealed;                          // with the key in force
   std::array<Counter, kPhasesMax> opened;  // with the key of each phase, by phase % kPhasesMax
 

@@ -69,6 +69,7 @@ Address unresolved_hop(const NeighbourTable& neighbours, const uint8_t* ip) {
 }  // namespace
 
 void deliver(Context& context, rte_mbuf* packet, uint64_t now) {
+  const StageTimes::Scope timed(context.times, Stage::deliver, 1);
   const PacketView view = parse_ip(contents(packet));
   if (view.result == Parsed::invalid || view.total_length != rte_pktmbuf_data_len(packet)) {
     return context.drop(packet, Drop::bad_inner);

@@ -25,8 +25,10 @@ std::vector<std::string> eal_arguments(const EalOptions& o) {
                                      lcores,
                                      "-m",
                                      std::to_string(o.memory_mb),
-                                     "--no-telemetry",
-                                     "--log-level=lib.eal:warning"};
+                                     "--file-prefix",
+                                     o.name,
+                                     "--log-level=lib.eal:warning",
+                                     "--log-level=lib.telemetry:error"};
   // Hugepages are unlinked at once; without them memory is ordinary pages of this process.
   if (o.hugepages) {
     arguments.push_back("--in-memory");

@@ -13,6 +13,7 @@ namespace anabranch::dataplane {
 
 struct EalOptions {
   std::string runtime_dir;               // where DPDK may put its files
+  std::string name;                      // … in dpdk/NAME, where the telemetry socket is
   std::vector<uint16_t> worker_cpus{0};  // lcores 1, 2 … run there
   uint16_t control_cpu = 0;              // lcore 0, the calling thread
   uint32_t memory_mb = 384;

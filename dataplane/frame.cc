@@ -112,6 +112,7 @@ uint16_t room_on(const Context& context, uint8_t p) {
 }
 
 bool transmit(Context& context, const Segment& segment, uint8_t p, Kind kind, bool keep) {
+  const StageTimes::Scope timed(context.times, Stage::seal, 1);
   const uint16_t header = inner_length(segment);
   const auto inner = static_cast<uint16_t>(rte_pktmbuf_data_len(segment.clear) - header);
   const uint16_t room = room_on(context, p);

@@ -58,6 +58,7 @@ void refuse(Context& context, rte_mbuf* packet, Place place, uint16_t octet_coun
 
 void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const PacketView& view,
                   uint64_t now) {
+  const StageTimes::Scope timed(context.times, Stage::open, 1);
   const uint16_t outer_octets = view.total_length;
   const auto segment =
       contents(packet).first(outer_octets).subspan(static_cast<size_t>(view.header_length) + 8);

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/ports.h"
 
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cstring>
@@ -58,6 +62,22 @@ void spread_by_hardware(const rte_eth_dev_info& info, rte_eth_conf& conf) {
   if (conf.rx_adv_conf.rss_conf.rss_hf != 0) conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 }
 
+// The packet socket that DPDK opened on the interface; -1: there is none.
+int socket_on(const std::string& interface) {
+  const auto index = static_cast<int>(if_nametoindex(interface.c_str()));
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  for (int fd = 0; fd < static_cast<int>(std::min<rlim_t>(limit.rlim_cur, 1 << 16)); ++fd) {
+    sockaddr_ll address{};
+    socklen_t length = sizeof address;
+    if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
+        address.sll_family == AF_PACKET && address.sll_ifindex == index && index != 0) {
+      return fd;
+    }
+  }
+  return -1;
+}
+
 }  // namespace
 
 tl::expected<Port, std::string> start_port(uint16_t id, uint16_t mtu, rte_mempool* pool,
@@ -101,7 +121,9 @@ tl::expected<Port, std::string> open_port(const PortSpec& spec, rte_mempool* poo
                                           uint8_t workers) {
   const auto id = probe(spec);
   if (!id) return tl::unexpected(id.error());
-  return start_port(*id, spec.mtu, pool, workers);
+  auto port = start_port(*id, spec.mtu, pool, workers);
+  if (port && !spec.interface.empty()) port->socket = socket_on(spec.interface);
+  return port;
 }
 
 void close_port(const Port& port) {

@@ -26,6 +26,7 @@ struct Port {
   uint16_t id = 0;
   Mac mac{};
   PortQueues queues;
+  int socket = -1;  // that becomes readable when something comes; -1: the port has none
 };
 
 // Probes, configures (a queue each way for each worker, where it has as many, else one) and starts

@@ -76,7 +76,7 @@ bool Queues::put(rte_mbuf* packet) {
     index = free_.back();
     free_.pop_back();
     flow(index) = FlowQueue{.deficit = note.young ? kYoungQuantum : kQuantum,
-                            .place = static_cast<uint32_t>(&index - places_.data()),
+                            .place = static_cast<uint32_t>(&index - places_.get()),
                             .slot = note.slot,
                             .hash = note.queue_hash,
                             .traffic_class = note.traffic_class};

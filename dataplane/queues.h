@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
 #include <vector>
 
 #include "dataplane/bounds.h"
@@ -80,6 +82,7 @@ class Queues {
     while (size_ != 0) drop(take(longest_queue()));
   }
 
+  bool is_allocated() const { return places_ != nullptr; }
   uint32_t size() const { return size_; }
   bool has_packets_of(uint16_t slot) const { return services_[slot].active; }
   uint32_t flows() const { return kFlows - static_cast<uint32_t>(free_.size()); }
@@ -134,9 +137,13 @@ class Queues {
 
   std::vector<FlowQueue> flows_ = std::vector<FlowQueue>(kFlows);
   std::vector<uint16_t> free_;
-  // Index of the queue in use at each place.
-  std::vector<uint16_t> places_ =
-      std::vector<uint16_t>(size_t{kServicesMax} * kTrafficClasses * kQueues);
+  // Index of the queue in use at each place. Large, and zero until it is used: calloc'd, so that
+  // memory is touched only for services whose packets wait.
+  struct FreeDelete {
+    void operator()(uint16_t* places) const { std::free(places); }
+  };
+  std::unique_ptr<uint16_t[], FreeDelete> places_{static_cast<uint16_t*>(
+      std::calloc(size_t{kServicesMax} * kTrafficClasses * kQueues, sizeof(uint16_t)))};
   std::vector<Service> services_ = std::vector<Service>(kServicesMax);
   List ready_;           // services with packets, as slot + 1
   List services_aside_;  // … that cannot send now

@@ -214,6 +214,7 @@ void retry_later(Context& context, Segment& fragment, bool keep) {
 }
 
 bool receive_acks(Context& context, std::span<const uint8_t> content) {
+  const StageTimes::Scope timed(context.times, Stage::acks, 1);
   context.acks_heard_ns = context.now_ns;
   while (!content.empty()) {
     AckReport report;
@@ -266,6 +267,8 @@ void keep_flight(Context& context, uint8_t p, bool alive) {
 }
 
 void send_repairs(Context& context) {
+  if (context.repairs.empty()) return;
+  const StageTimes::Scope timed(context.times, Stage::repair);
   while (!context.repairs.empty()) {
     Drop unable;
     if (!may_seal(context, unable)) return;
@@ -288,6 +291,7 @@ void send_repairs(Context& context) {
     }
     context.counters.made.add(1);
     context.counters.repaired.add(1);
+    context.times.count(Stage::repair, 1);
   }
 }
 

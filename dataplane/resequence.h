@@ -107,6 +107,9 @@ class Resequencer {
   }
 
   uint32_t held() const { return held_; }
+  // Lanes with a hole, and the pages in which is what they hold.
+  uint32_t holed() const { return static_cast<uint32_t>(used_.size()); }
+  uint32_t pages() const { return kPages - static_cast<uint32_t>(free_pages_.size()); }
   uint64_t gaps() const { return gaps_; }      // holes given up
   uint64_t forced() const { return forced_; }  // … before their deadline, for want of room
 

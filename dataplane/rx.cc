@@ -38,6 +38,12 @@ bool is_for_us(const PathTable& paths, rte_mbuf* frame, const PacketView& view) 
   return destination == paths.lan_address6 || is_local(destination);
 }
 
+void count_burst(Context& context, uint16_t received) {
+  context.counters.rx.add(received);
+  context.counters.bursts.add(1);
+  context.times.count(Stage::rx, received);
+}
+
 void leave_to_kernel(Context& context, rte_mbuf* packet) {
   context.counters.to_kernel.add(1);
   rte_pktmbuf_free(packet);
@@ -97,13 +103,14 @@ uint16_t rx_lan(Context& context, uint64_t now) {
   rte_mbuf* burst[kBurst];
   const uint16_t received = rte_eth_rx_burst(context.options.lan_port, rx.queue, burst, kBurst);
   if (received == 0) return 0;
-  context.counters.rx.add(received);
+  count_burst(context, received);
   const uint16_t own = rx.for_all ? hand_over_lan(context, {burst, received}) : received;
   receive_from_lan(context, {burst, own}, now);
   return received;
 }
 
 void receive_from_lan(Context& context, std::span<rte_mbuf*> burst, uint64_t now) {
+  const StageTimes::Scope timed(context.times, Stage::parse, static_cast<uint32_t>(burst.size()));
   const PathTable& paths = *context.paths;
   PacketView views[kBurst];
   uint16_t kept = 0;
@@ -121,8 +128,9 @@ uint16_t rx_uplink(Context& context, uint8_t uplink, uint64_t now) {
   const uint16_t received =
       rte_eth_rx_burst(context.options.uplink_port[uplink], rx.queue, burst, kBurst);
   if (received == 0) return 0;
-  context.counters.rx.add(received);
+  count_burst(context, received);
   const uint16_t own = rx.for_all ? hand_over_uplink(context, uplink, {burst, received}) : received;
+  const StageTimes::Scope timed(context.times, Stage::parse, own);
   for (uint16_t i = 0; i < own; ++i) receive_from_uplink(context, burst[i], uplink, now);
   return received;
 }

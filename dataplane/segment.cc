@@ -195,6 +195,7 @@ void send_waiting(Context& context) {
       context.drop(packet, Drop::codel);
     } else {
       context.queues.count_front(length, plan->weight);
+      context.times.count(Stage::queue, 1);
       context.service(note.slot).pace.take(length, plan->pace, context.now_ns);
       send_segment(context, packet, *plan, note, choice.path, even);
     }
@@ -206,17 +207,22 @@ void segment_burst(Context& context, std::span<rte_mbuf* const> packets,
                    std::span<const PacketView> views, uint64_t now) {
   const FlowKey* keys[kBurst];
   Flow* flows[kBurst];
+  const auto count = static_cast<uint32_t>(packets.size());
   bool any_ipv6 = false;
   for (size_t i = 0; i < packets.size(); ++i) {
     keys[i] = &views[i].key;
     any_ipv6 |= views[i].result == Parsed::ipv6;
   }
-  if (any_ipv6) {
-    find_flows_of_both(context, packets, views, now, {flows, packets.size()});
-  } else {
-    context.flows->find({keys, packets.size()}, context.plans->ruleset(), now,
-                        {flows, packets.size()});
+  {
+    const StageTimes::Scope timed(context.times, Stage::flows, count);
+    if (any_ipv6) {
+      find_flows_of_both(context, packets, views, now, {flows, packets.size()});
+    } else {
+      context.flows->find({keys, packets.size()}, context.plans->ruleset(), now,
+                          {flows, packets.size()});
+    }
   }
+  const StageTimes::Scope timed(context.times, Stage::disperse, count);
   for (size_t i = 0; i < packets.size(); ++i) {
     segment_packet(context, packets[i], views[i], flows[i], now);
   }

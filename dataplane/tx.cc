@@ -41,6 +41,7 @@ void book(Context& context, std::span<const TxQueue::Booking> bookings) {
 void flush(Context& context, TxQueue& queue) {
   if (queue.count == 0) return;
   if (queue.attendant != context.options.id) return hand_over_frames(context, queue);
+  const StageTimes::Scope timed(context.times, Stage::tx, queue.count);
   uint16_t sent = 0;
   for (int attempt = 0; attempt < kTxAttempts && sent < queue.count; ++attempt) {
     sent =

@@ -4,12 +4,11 @@
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <rte_pause.h>
-#include <sys/prctl.h>
 
 #include <algorithm>
 #include <bit>
-#include <ctime>
 
+#include "dataplane/rest.h"
 #include "dataplane/stages.h"
 
 namespace anabranch::dataplane {
@@ -17,7 +16,6 @@ namespace {
 
 constexpr uint32_t kWantedRing = 256;
 constexpr uint64_t kAgeNs = 1'000'000;
-constexpr uint32_t kIdlePollsBeforeSleep = 8;
 
 std::string unique_name(const char* what, uint8_t id) {
   static std::atomic<uint32_t> count{0};
@@ -31,6 +29,7 @@ void age_flows(Context& c, uint64_t now) {
   const auto entries = [&](uint32_t of) { return of / (c.options.flow_idle_s * 250) + 1; };
   c.counters.flows_aged.add(c.flows->age(now, entries(c.options.flows_max)) +
                             c.flows6->age(now, entries(c.options.flows6_max)));
+  c.counters.flows_displaced.set(c.flows->displaced());
 }
 
 TxQueue tx_queue(const WorkerOptions& options, uint8_t number, uint16_t port) {
@@ -73,6 +72,19 @@ void share_paces(Context& context) {
   }
 }
 
+// Nothing is held or under way that a timer finer than a millisecond is for.
+bool is_at_rest(const Context& c) {
+  return c.counters.held.get() == 0 && c.retained == 0 && c.acks_due_ns == 0;
+}
+
+// What only an operator looks at.
+void count_occupancy(Context& c) {
+  c.counters.waiting.set(c.queues.size());
+  c.counters.queues.set(c.queues.flows());
+  c.counters.holed.set(c.resequencer.holed());
+  c.counters.pages.set(c.resequencer.pages());
+}
+
 }  // namespace
 
 tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(const WorkerOptions& options,
@@ -99,7 +111,8 @@ tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(const WorkerOp
                                       RING_F_SP_ENQ | RING_F_SC_DEQ));
   const bool mapped = std::all_of(c.flights.begin(), c.flights.end(),
                                   [](const Flight& flight) { return flight.is_mapped(); });
-  if (c.services == nullptr || c.replay == nullptr || c.wanted == nullptr || !mapped) {
+  if (c.services == nullptr || c.replay == nullptr || c.wanted == nullptr || !mapped ||
+      !c.queues.is_allocated()) {
     return tl::unexpected<std::string>("worker: not enough memory; raise dataplane.memory_mb");
   }
   c.lan_rx = rx_queue(options, kLanPort);
@@ -130,6 +143,7 @@ Worker::~Worker() {
     while (line.count != 0) rte_pktmbuf_free(line.take().packet);
   }
   for (uint16_t slot = 0; slot < kServicesMax; ++slot) {
+    if (context_.service(slot).receiver_index == 0) continue;  // never received; not touched
     for (Lane& lane : context_.service(slot).lanes) {
       if (lane.window == 0) continue;
       context_.resequencer.flush(lane, [](rte_mbuf* packet) {
@@ -145,23 +159,33 @@ Worker::~Worker() {
 
 uint32_t Worker::poll(uint64_t now) {
   Context& c = context_;
+  const bool timed = c.times.begin();
+  const auto turn_to = [&](Stage stage) {
+    if (timed) [[unlikely]]
+      c.times.turn_to(stage);
+  };
   c.now_ns = c.nanoseconds(now);
   c.paths = &c.plans->paths();
   c.keys = &c.plans->keys();
   uint32_t packets = 0;
   take_over_paces(c);
   find_sound_paths(c);
+  turn_to(Stage::rx);
   for (uint8_t u = 0; u < c.options.uplinks; ++u) packets += rx_uplink(c, u, now);
   if (c.options.crew != nullptr) packets += take_over_uplink(c, now);
+  turn_to(Stage::upkeep);
   release_equalised(c, now);
   expire_holes(c, now);
   deliver_resolved(c, now);
   keep_paths(c);
   // What is lost goes before what waits, and that before what is new.
   send_repairs(c);
+  turn_to(Stage::queue);
   send_waiting(c);
+  turn_to(Stage::rx);
   packets += rx_lan(c, now);
   if (c.options.crew != nullptr) packets += take_over_lan(c, now);
+  turn_to(Stage::upkeep);
   send_acks(c);
   if (c.options.crew != nullptr) packets += take_over_frames(c);
   flush_all(c);
@@ -172,6 +196,10 @@ uint32_t Worker::poll(uint64_t now) {
                       c.unresolved_count + c.queues.size());
   c.counters.retained.set(c.retained_octets);
   c.counters.polls.add(1);
+  if (timed) [[unlikely]] {
+    c.times.finish();
+    count_occupancy(c);
+  }
   c.plans->quiescent(c.options.id);
   return packets;
 }
@@ -188,21 +216,15 @@ uint32_t Worker::finish(uint64_t now) {
 }
 
 void Worker::run(const std::atomic<bool>& stop, bool spin) {
-  // Without this the kernel adds 50 µs to each sleep.
-  prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
-  uint32_t idle = 0;
+  Rest rest(context_.options.sockets);
   while (!stop.load(std::memory_order_acquire)) {  // pairs with the store of whoever stops us
     if (poll(rte_rdtsc()) != 0) {
-      idle = 0;
-      continue;
-    }
-    if (spin || ++idle < kIdlePollsBeforeSleep) {
+      rest.wake();
+    } else if (spin) {
       rte_pause();
-      continue;
+    } else {
+      rest.rest(is_at_rest(context_));
     }
-    // Short naps cost more than they give: setting a timer in a virtual machine takes microseconds.
-    const timespec pause{0, static_cast<long>(kIdleSleepNs)};
-    nanosleep(&pause, nullptr);
   }
 }
 

@@ -29,11 +29,13 @@ class Worker {
   // Returns how many packets it was. Any thread, one at a time.
   uint32_t finish(uint64_t now);
 
-  // Polls until `stop`, sleeping up to kIdleSleepNs at a time when there is nothing to do, unless
-  // `spin`. To be called on the thread that shall be the worker.
+  // Polls until `stop`, and rests (rest.h) when there is nothing to do, unless `spin`. To be called
+  // on the thread that shall be the worker.
   void run(const std::atomic<bool>& stop, bool spin);
 
   const Counters& counters() const { return context_.counters; }
+  const StageTimes& times() const { return context_.times; }
+  uint8_t id() const { return context_.options.id; }
   const PathTelemetry& telemetry(uint8_t path) const { return context_.telemetry[path]; }
   // The next LAN address the worker would like resolved, or 0. Control thread.
   Address wanted_neighbour();
@@ -50,7 +52,5 @@ constexpr uint32_t frames_for(uint32_t uplinks, uint32_t workers = 1) {
   return workers * (uplinks * (kDescriptors + TxQueue::kSize) + kCached) +
          (workers - 1) * HandoverRing::kSize;
 }
-
-inline constexpr uint64_t kIdleSleepNs = 100'000;
 
 }  // namespace anabranch::dataplane

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What control changes while packets flow.
+#include <atomic>
+#include <map>
 #include <random>
+#include <thread>
 
 #include "tests/dataplane/two_gateways.h"
 
@@ -24,6 +27,48 @@ TEST_F(Changing, ThePlanUnderTrafficLosesNothingAndKeepsTheOrder) {
   EXPECT_EQ(a().plans.retired(), 1u) << "the last one but one, until the next is published";
   a().plans.reclaim();
   EXPECT_EQ(a().plans.retired(), 0u);
+}
+
+// As control does it: from a thread of its own, at its own time, one service after another.
+TEST_F(Changing, PlansOfAThousandServicesFromAnotherThreadLosesAndMissendsNothing) {
+  constexpr uint16_t kLast = 1000;
+  for (uint16_t slot = kOtherService + 1; slot <= kLast; ++slot)
+    admit_both(only(3), Segmentation::packet, true, slot);
+  admit_both(only(2), Segmentation::packet, true, kOtherService);
+  a().classify_ports({{5000, kService}, {5001, kOtherService}});
+  std::atomic<bool> stop{false};
+  std::atomic<uint32_t> published{0};
+  std::thread control([&] {
+    while (!stop.load(std::memory_order_acquire)) {
+      const uint32_t n = published.fetch_add(1, std::memory_order_release);
+      const auto slot = static_cast<uint16_t>(1 + n % kLast);
+      if (slot == kOtherService) {
+        a().admit(slot, only(2));
+      } else {
+        a().admit(slot, n / kLast % 2 == 0 ? kShares : only(1));
+      }
+    }
+  });
+  uint32_t sent = 0;
+  std::map<uint16_t, uint32_t> received;  // by source port
+  const auto receive = [&] {
+    for (const Bytes& ip : b().hosts_received()) ++received[load_be16(&ip[20])];
+  };
+  while (published.load(std::memory_order_acquire) < 20 * kLast || sent < 2000) {
+    a().host_sends(datagram(sent).ip());
+    a().host_sends(datagram(sent++).udp(5001, 6000).ip());
+    step();
+    receive();
+  }
+  stop.store(true, std::memory_order_release);
+  control.join();
+  settle();
+  receive();
+  EXPECT_EQ(received[5000], sent);
+  EXPECT_EQ(received[5001], sent);
+  EXPECT_EQ(first_sends(2, kOtherService), sent);
+  EXPECT_EQ(first_sends(1, kOtherService) + first_sends(3, kOtherService), 0u);
+  EXPECT_EQ(first_sends(1) + first_sends(2) + first_sends(3), sent);
 }
 
 TEST_F(Changing, TheRulesetMovesFlowsToTheirNewServiceWithTheNextPacket) {

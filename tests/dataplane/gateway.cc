@@ -106,23 +106,40 @@ void Gateway::admit(uint16_t slot, const std::array<uint16_t, kPathsMax>& weight
   plans.publish(slot, std::move(plan));
 }
 
-void Gateway::classify_all(uint16_t slot) {
+Rule Gateway::rule_of(uint16_t slot) const {
   const uint32_t here = lan_address() & 0xffff0000;
   const uint32_t there = here ^ 0x0a0a0000 ^ 0x0a140000;
-  auto rules = std::make_unique<Ruleset>();
-  rules->epoch = plans.ruleset().epoch + 1;
-  rules->rules = {{.source = here,
-                   .source_mask = 0xffff0000,
-                   .destination = there,
-                   .destination_mask = 0xffff0000,
-                   .slot = slot}};
+  return {.source = here,
+          .source_mask = 0xffff0000,
+          .destination = there,
+          .destination_mask = 0xffff0000,
+          .slot = slot};
+}
+
+void Gateway::publish(std::vector<Rule> rules, std::vector<Rule6> rules6) {
+  auto ruleset = std::make_unique<Ruleset>();
+  ruleset->epoch = plans.ruleset().epoch + 1;
+  ruleset->rules = std::move(rules);
+  ruleset->rules6 = std::move(rules6);
+  plans.publish(std::move(ruleset));
+}
+
+void Gateway::classify_all(uint16_t slot) {
   const auto mask = mask_of<Uint128>(48);
-  rules->rules6 = {{.source = network6(site),
-                    .source_mask = mask,
-                    .destination = network6(3 - site),
-                    .destination_mask = mask,
-                    .slot = slot}};
-  plans.publish(std::move(rules));
+  publish({rule_of(slot)}, {{.source = network6(site),
+                             .source_mask = mask,
+                             .destination = network6(3 - site),
+                             .destination_mask = mask,
+                             .slot = slot}});
+}
+
+void Gateway::classify_ports(const std::map<uint16_t, uint16_t>& slots) {
+  std::vector<Rule> rules;
+  for (const auto& [port, slot] : slots) {
+    rules.push_back(rule_of(slot));
+    rules.back().source_port_from = rules.back().source_port_to = port;
+  }
+  publish(std::move(rules));
 }
 
 void Gateway::start_session(uint32_t session, uint32_t peer_session) {

@@ -4,6 +4,7 @@
 // one LAN.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -52,6 +53,8 @@ class Gateway {
              Segmentation segmentation = Segmentation::packet, bool resequence = true);
   // Everything from this LAN to the other goes to the service.
   void classify_all(uint16_t slot);
+  // … what comes from one of these ports, to its service.
+  void classify_ports(const std::map<uint16_t, uint16_t>& slots);
   // The peer is another instance: other receiver indices for all, other keys.
   void start_session(uint32_t session, uint32_t peer_session);
   PathTable paths() const;
@@ -100,6 +103,9 @@ class Gateway {
   std::array<uint16_t, kPathsMax> mtu;
 
  private:
+  Rule rule_of(uint16_t slot) const;
+  void publish(std::vector<Rule> rules, std::vector<Rule6> rules6 = {});
+
   uint32_t generation_ = 0;
   uint32_t session_, peer_session_;
   rte_mempool* pool_;

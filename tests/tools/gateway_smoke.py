@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -331,6 +332,64 @@ class Running(World):
         self.sites.run("client", "ping", "-c", "3", "-i", "0.2", "-W", "2", "10.20.0.2")
         self.sites.run("net", *emulator, dead, "both", "up")
         self.wait_for(lambda: self.shares(identity) == {dead, *links.values()}, "the link does not come back")
+
+    def ask(self, command, user=()):
+        """What dpdk-telemetry.py, as it comes with DPDK, prints as the answer."""
+        said = subprocess.run([*user, "dpdk-telemetry.py", "-f", "site-a"], input=command + "\n", text=True, capture_output=True,
+                              env={**os.environ, "RUNTIME_DIRECTORY": str(self.sites.run_dir / "site-a")}, timeout=30)
+        answers = [json.loads(line) for line in said.stdout.splitlines() if line.startswith("{")]
+        return answers[0][command.split(",")[0]] if answers else said.stdout
+
+    def test_an_idle_gateway_leaves_its_core_alone(self):
+        """By how often it wakes up, which does not depend on the machine; what it takes of the core, bench/idle measures."""
+        self.start()
+        self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")
+        tasks = pathlib.Path(f"/proc/{self.sites.processes['site-a'].pid}/task")
+        worker = next(task for task in tasks.iterdir() if (task / "comm").read_text().startswith("rte-worker"))
+        def rests():
+            return int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)", (worker / "status").read_text())[1])
+        before, since = rests(), time.monotonic()
+        self.sites.run("client", "ping", "-c", "3", "-i", "2", "-W", "2", "10.20.0.2")
+        rests_each_second = (rests() - before) / (time.monotonic() - since)
+        self.assertTrue(200 < rests_each_second < 1500, rests_each_second)
+
+    @unittest.skipUnless(shutil.which("dpdk-telemetry.py"), "dpdk-telemetry.py is not installed")
+    def test_an_operator_reads_what_workers_do_over_the_telemetry_socket(self):
+        self.start()
+        self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")
+        self.sites.run("client", "ping", "-c", "2000", "-i", "0.001", "-s", "1000", "-W", "2", "10.20.0.2")
+        self.assertEqual(self.ask("/anabranch/workers"), [0])
+        worker = self.ask("/anabranch/workers,0")
+        self.assertGreaterEqual(worker["rx"], 4000)
+        self.assertTrue(0 < worker["bursts"] <= worker["rx"])
+        self.assertGreaterEqual(worker["flows"], 1)
+        counters = self.sites.cli_json("counters")
+        self.assertGreaterEqual(counters["rx"], worker["rx"])
+        self.assertEqual(self.ask("/anabranch/drops"), counters["drops"])
+        stages = self.ask("/anabranch/stages")
+        self.assertGreater(stages["timed_polls"], 0)
+        self.assertGreater(stages["idle_cycles_each"], 0)
+        self.assertEqual({name.rsplit("_cycles", 1)[0] for name in stages if name.endswith("_cycles")},
+                         {"rx", "parse", "flows", "disperse", "queue", "seal", "tx", "open", "assemble", "deliver", "repair", "acks", "upkeep", "idle"})
+        lanes = self.ask("/anabranch/lanes,0")
+        self.assertLessEqual(lanes["with_a_hole"], lanes["with_a_hole_max"])
+        self.assertEqual(self.ask("/anabranch/paths"), [1, 2, 3])
+        path = self.ask("/anabranch/paths,2")
+        self.assertEqual((path["name"], path["state"], path["rate_bps"]), ("mobile", "alive", 50_000_000))
+        self.assertTrue(60_000 < path["rtt_us"] < 90_000, path)
+        for nothing in ("/anabranch/paths,9", "/anabranch/workers,7", "/anabranch/stages,x"):
+            self.assertIsNone(self.ask(nothing), nothing)
+
+    @unittest.skipUnless(shutil.which("dpdk-telemetry.py"), "dpdk-telemetry.py is not installed")
+    def test_the_telemetry_socket_is_roots_only(self):
+        self.sites.start_links()
+        self.sites.start_gateway("a")
+        self.sites.wait_for(lambda: "is ready" in self.sites.log("site-a"), 20, "does not start", "site-a")
+        folder = self.sites.run_dir / "site-a/dpdk/site-a"
+        self.assertEqual(folder.stat().st_mode & 0o777, 0o700)
+        self.assertEqual((folder / "dpdk_telemetry.v2").stat().st_mode & 0o022, 0)
+        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+        self.assertIn("Error connecting", self.ask("/anabranch/workers", nobody))
 
     def test_the_gateways_are_two_hops_of_the_way(self):
         self.start()
