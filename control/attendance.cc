@@ -11,7 +11,14 @@ namespace anabranch::control {
 
 Attendance::Attendance(Usage& usage, Witness& witness, const dataplane::Workers& workers,
                        std::vector<uint8_t> shared_uplinks)
-    : usage_(usage), witness_(witness), workers_(workers), uplinks_(std::move(shared_uplinks)) {}
+    : usage_(usage), witness_(witness), workers_(workers), uplinks_(std::move(shared_uplinks)) {
+  keep_awake(true);
+}
+
+// A worker that listens takes milliseconds for a poll, and nothing must come for three of them.
+void Attendance::keep_awake(bool awake) {
+  for (const auto& worker : workers_.each()) worker->stay_awake(awake);
+}
 
 std::vector<UplinkCount> to_counts(const std::vector<WitnessCount>& witness) {
   std::vector<UplinkCount> counts;
@@ -24,7 +31,7 @@ std::vector<UplinkCount> to_counts(const std::vector<WitnessCount>& witness) {
 // A packet that the kernel had counted before is taken after two more polls of whoever attends the
 // port, and in the meters after two more of the worker it is for.
 bool Attendance::wait_for_polls() {
-  const auto patience = std::chrono::steady_clock::now() + std::chrono::milliseconds(10);
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
   const int rounds = workers_.each().size() > 1 ? 2 : 1;
   for (int round = 0; round < rounds; ++round) {
     std::vector<uint64_t> wanted;
@@ -44,7 +51,10 @@ void Attendance::check() {
   if (!before) return spdlog::error("{}", before.error());
   std::vector<UplinkCount> own_before;
   for (uint8_t u : uplinks_) own_before.push_back(usage_.uplink(u));
-  if (!wait_for_polls()) return;
+  keep_awake(true);
+  const bool polled = wait_for_polls();
+  keep_awake(pending_);
+  if (!polled) return;
   const auto after = witness_.read();
   if (!after) return;
   const auto counts_before = to_counts(*before), counts_after = to_counts(*after);
@@ -81,6 +91,7 @@ void Attendance::settle(const std::vector<Usage::Residue>& residues) {
         uplinks_[i], residue.octets[0], residue.octets[1]);
   }
   pending_ = false;
+  keep_awake(false);
 }
 
 }  // namespace anabranch::control

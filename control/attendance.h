@@ -29,6 +29,7 @@ class Attendance {
   uint32_t alarms() const { return alarms_; }
 
  private:
+  void keep_awake(bool awake);
   bool wait_for_polls();
   void settle(const std::vector<Usage::Residue>& residues);
 

@@ -223,7 +223,7 @@ void Worker::run(const std::atomic<bool>& stop, bool spin) {
     } else if (spin) {
       rte_pause();
     } else {
-      rest.rest(is_at_rest(context_));
+      rest.rest(is_at_rest(context_) && !awake_.load(std::memory_order_relaxed));
     }
   }
 }

@@ -32,6 +32,8 @@ class Worker {
   // Polls until `stop`, and rests (rest.h) when there is nothing to do, unless `spin`. To be called
   // on the thread that shall be the worker.
   void run(const std::atomic<bool>& stop, bool spin);
+  // Whether it shall look at its ports all the same, while there is nothing to do. Control thread.
+  void stay_awake(bool awake) { awake_.store(awake, std::memory_order_relaxed); }
 
   const Counters& counters() const { return context_.counters; }
   const StageTimes& times() const { return context_.times; }
@@ -43,6 +45,7 @@ class Worker {
  private:
   Worker() = default;
   Context context_;
+  std::atomic<bool> awake_{false};
 };
 
 // Frames for the peer that may be under way in the workers, between them and in as many ports at

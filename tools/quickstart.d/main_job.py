@@ -81,11 +81,11 @@ def settled(sites):
     """Statements and link counters of one moment in which nothing was under way."""
     for _ in range(100):
         before = sites.link_stats()
+        pending = sites.cli_json("status")["meters_pending"]  # before: what is booked meanwhile is on no statement yet
         sites.cli("flush")
         client, house = sites.cli_json("statement", "acme"), sites.cli_json("house")
         after = sites.link_stats()
         idle = all(link[way]["in_flight"] == 0 for link in after.values() for way in ("ab", "ba"))
-        pending = sites.cli_json("status")["meters_pending"]
         if idle and not pending and tunnel_octets(before) == tunnel_octets(after):
             return client, house, after
     raise Failure("the links did not fall silent for long enough to compare counts")
