@@ -187,7 +187,11 @@ uint32_t Worker::poll(uint64_t now) {
   if (c.options.crew != nullptr) packets += take_over_lan(c, now);
   turn_to(Stage::upkeep);
   send_acks(c);
-  if (c.options.crew != nullptr) packets += take_over_frames(c);
+  if (c.options.crew != nullptr) {
+    packets += take_over_frames(c);
+    // Written when the poll ends, and by others meanwhile: on its way while frames are sent.
+    __builtin_prefetch(&c.options.crew->path_paces, 1);
+  }
   flush_all(c);
   share_paces(c);
   age_flows(c, now);
@@ -217,6 +221,7 @@ uint32_t Worker::finish(uint64_t now) {
 
 void Worker::run(const std::atomic<bool>& stop, bool spin) {
   Rest rest(context_.options.sockets);
+  if (context_.options.crew != nullptr) use_own_cipher_library();
   while (!stop.load(std::memory_order_acquire)) {  // pairs with the store of whoever stops us
     if (poll(rte_rdtsc()) != 0) {
       rest.wake();
