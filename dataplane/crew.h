@@ -46,25 +46,25 @@ class Crew {
     return rings_[(static_cast<size_t>(way) * workers + from) * workers + to];
   }
 
-  std::array<SharedPace, kPathsMax> path_paces{};
-  std::array<SharedPace, kServicesMax> service_paces{};
+  alignas(64) std::array<SharedPace, kPathsMax> path_paces{};
+  alignas(64) std::array<SharedPace, kServicesMax> service_paces{};
 
   // What each worker received on a path.
   struct Heard {
     Counter at_ns, received, expected;
   };
-  using HeardOnPaths = std::array<Heard, kPathsMax>;
+  struct alignas(64) HeardOnPaths : std::array<Heard, kPathsMax> {};
   std::array<HeardOnPaths, kWorkersMax> heard{};
 
   // What a path was found to carry, where its rate is not given; written by worker 0.
   struct Found {
     Counter pace, bps;
   };
-  std::array<Found, kPathsMax> found{};
+  alignas(64) std::array<Found, kPathsMax> found{};
 
   // Which services have packets waiting at each worker, and the weight that gives it: a service's
   // own, or its part where they wait at several.
-  struct Demand {
+  struct alignas(64) Demand {
     std::array<Counter, kServicesMax / 64> slots;
     Counter weight;
   };
