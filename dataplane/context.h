@@ -187,7 +187,6 @@ struct Context {
   uint32_t equalising = 0;                       // segments in the delay lines
   uint64_t hole_wait = 0;                        // ticks
   uint64_t hole_wait_max = 0;
-  uint16_t identification = 0;  // of outer IPv4 headers
 
   uint64_t icmp_tokens_at = 0;  // token bucket of ICMP errors
   uint32_t icmp_tokens = 0;

@@ -33,7 +33,7 @@ void write_frame(Context& context, uint8_t p, const Path& path, SegmentType type
                  uint32_t receiver_index, std::span<const uint8_t> content, uint8_t* out) {
   const auto outer_length = static_cast<uint16_t>(kOuterIp + kOuterHeader + content.size() + kTag);
   std::memcpy(out, path.header.data(), path.header.size());
-  finish_header(out, outer_length, context.identification++);
+  finish_header(out, outer_length);
   Flight& flight = context.flights[p];
   while (flight.at(context.packet_number[p]).fate == Fate::in_flight)
     forget_number(context, flight, context.packet_number[p]);  // may itself take a number
@@ -41,7 +41,7 @@ void write_frame(Context& context, uint8_t p, const Path& path, SegmentType type
   flight.add(number, outer_length, context.now_ns);
   const auto taken = static_cast<uint32_t>(outer_length + path.link_overhead);
   context.paces[p].take(taken, pace_on(context, p), context.now_ns);
-  context.capacities[p].sent(taken);
+  if (path.estimated) context.capacities[p].sent(taken);
   const KeyTable& keys = *context.keys;
   seal(*keys.send,
        {.type = type,
@@ -51,7 +51,7 @@ void write_frame(Context& context, uint8_t p, const Path& path, SegmentType type
         .receiver_index = receiver_index,
         .packet_number = number},
        content, out + path.header.size());
-  context.counters.sealed.set(++context.sealed);
+  ++context.sealed;
 }
 
 // Whether a segment's packet has the room, and nobody else who needs it.

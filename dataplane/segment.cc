@@ -50,9 +50,8 @@ void send_copy(Context& context, Segment segment, const Plan& plan, uint8_t firs
 }
 
 // Numbers are taken last, so that a packet that is dropped here leaves no hole in its lane.
-void send_segment(Context& context, rte_mbuf* packet, const Plan& plan, const Waiting& note,
-                  uint8_t p, bool even, const Cuts& cuts = {}) {
-  ServiceState& service = context.service(note.slot);
+void send_segment(Context& context, rte_mbuf* packet, const Plan& plan, ServiceState& service,
+                  const Waiting& note, uint8_t p, bool even, const Cuts& cuts = {}) {
   if (service.peer_index != plan.peer_index) {
     service.peer_index = plan.peer_index;
     service.next_sn = {};
@@ -85,9 +84,8 @@ void wait_in_queue(Context& context, rte_mbuf* packet, const Waiting& note) {
 }
 
 // A path, unless the service's own rate is used up: then all of it waits, and no path is named.
-Choice choose_within_rate(Context& context, const Plan& plan, const Waiting& note, uint16_t length,
-                          bool even) {
-  ServiceState& service = context.service(note.slot);
+Choice choose_within_rate(Context& context, const Plan& plan, ServiceState& service,
+                          const Waiting& note, uint16_t length, bool even) {
   if (!service.pace.is_free(context.now_ns)) return {Choice::What::wait, 0};
   return choose_path(context, plan, service, note.bucket, length, even);
 }
@@ -97,11 +95,12 @@ void send_or_wait(Context& context, rte_mbuf* packet, const Plan& plan, const Wa
   if (context.queues.size() != 0) return wait_in_queue(context, packet, note);
   const uint16_t length = rte_pktmbuf_data_len(packet);
   const bool even = wants_even_delay(plan, note, length, context.now_ns);
-  const Choice choice = choose_within_rate(context, plan, note, length, even);
+  ServiceState& service = context.service(note.slot);
+  const Choice choice = choose_within_rate(context, plan, service, note, length, even);
   switch (choice.what) {
     case Choice::What::path:
-      context.service(note.slot).pace.take(length, plan.pace, context.now_ns);
-      return send_segment(context, packet, plan, note, choice.path, even,
+      service.pace.take(length, plan.pace, context.now_ns);
+      return send_segment(context, packet, plan, service, note, choice.path, even,
                           even ? Cuts{} : choose_cuts(context, plan, length));
     case Choice::What::wait:
       return wait_in_queue(context, packet, note);
@@ -178,7 +177,9 @@ void send_waiting(Context& context) {
     const bool may = plan != nullptr && plan->peer_index != 0 && may_seal(context, unable);
     const uint16_t length = rte_pktmbuf_data_len(packet);
     const bool even = may && wants_even_delay(*plan, note, length, context.now_ns);
-    const Choice choice = may ? choose_within_rate(context, *plan, note, length, even) : Choice{};
+    ServiceState& service = context.service(note.slot);
+    const Choice choice =
+        may ? choose_within_rate(context, *plan, service, note, length, even) : Choice{};
     if (choice.what == Choice::What::wait) {
       if (plan->segmentation == Segmentation::flow && choice.path != 0) {
         context.queues.set_flow_aside();
@@ -196,8 +197,8 @@ void send_waiting(Context& context) {
     } else {
       context.queues.count_front(length, plan->weight);
       context.times.count(Stage::queue, 1);
-      context.service(note.slot).pace.take(length, plan->pace, context.now_ns);
-      send_segment(context, packet, *plan, note, choice.path, even);
+      service.pace.take(length, plan->pace, context.now_ns);
+      send_segment(context, packet, *plan, service, note, choice.path, even);
     }
   }
   context.queues.resume();
