@@ -67,10 +67,10 @@ struct TxQueue {
   static constexpr uint16_t kSize = 2 * kBurst;
   struct Booking {
     uint16_t slot = 0;
-    uint16_t inner = 0;  // octets of the client's packet; 0: none, a frame of our own
-    uint16_t outer = 0;  // octets of the outer IP packet
     Place place = 0;
     Kind kind = Kind::control;
+    uint16_t inner = 0;  // octets of the client's packet; 0: none, a frame of our own
+    uint16_t outer = 0;  // octets of the outer IP packet
   };
   uint16_t port = 0;
   uint16_t queue = 0;

@@ -52,14 +52,15 @@ void send_copy(Context& context, Segment segment, const Plan& plan, uint8_t firs
 // Numbers are taken last, so that a packet that is dropped here leaves no hole in its lane.
 void send_segment(Context& context, rte_mbuf* packet, const Plan& plan, ServiceState& service,
                   const Waiting& note, uint8_t p, bool even, const Cuts& cuts = {}) {
-  if (service.peer_index != plan.peer_index) {
+  if (service.peer_index != plan.peer_index) [[unlikely]] {
     service.peer_index = plan.peer_index;
     service.next_sn = {};
   }
   // The inner header goes before the packet, in what was the room of its Ethernet header, so that
   // both are sealed in one go.
   auto* inner = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(packet, kInnerHeader));
-  if (inner == nullptr) return context.drop(packet, Drop::no_buffer);
+  if (inner == nullptr) [[unlikely]]
+    return context.drop(packet, Drop::no_buffer);
   const uint32_t sn = service.next_sn[note.lane];
   store_inner(inner, {.flags = even ? kInnerEven : uint8_t{0}, .lane = note.lane, .sn = sn});
   const Segment segment{packet, context.now_ns, plan.peer_index, sn, note.slot, note.lane};
@@ -68,7 +69,7 @@ void send_segment(Context& context, rte_mbuf* packet, const Plan& plan, ServiceS
   const bool keep = plan.recovery && !copied;
   const bool sent = cuts.count != 0 ? transmit_cut(context, segment, cuts, Kind::first, keep)
                                     : transmit(context, segment, p, Kind::first, keep);
-  if (!sent) {
+  if (!sent) [[unlikely]] {
     if (copied) rte_mbuf_refcnt_update(packet, -1);
     return context.drop(packet, Drop::no_buffer);
   }
@@ -112,7 +113,7 @@ void send_or_wait(Context& context, rte_mbuf* packet, const Plan& plan, const Wa
 void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, Flow* flow,
                     uint64_t now) {
   if (flow == nullptr) return context.drop(packet, Drop::flow_table_full);
-  if (flow->slot == kHouseSlot) {
+  if (flow->slot == kHouseSlot) [[unlikely]] {
     answer_icmp(context, packet, view, IcmpError::prohibited, 0, true, now);
     return context.drop(packet, Drop::no_service);
   }
@@ -122,7 +123,7 @@ void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, 
   if (!may_seal(context, unable)) return context.drop(packet, unable);
   const bool ipv6 = view.result == Parsed::ipv6;
   const uint16_t mtu = ipv6 ? std::max(plan->inner_mtu, kIpv6MtuMin) : plan->inner_mtu;
-  if (view.total_length > mtu && view.dont_fragment) {
+  if (view.total_length > mtu && view.dont_fragment) [[unlikely]] {
     answer_icmp(context, packet, view, IcmpError::too_big, mtu, true, now);
     return context.drop(packet, Drop::too_big);
   }
@@ -137,9 +138,11 @@ void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, 
                      .bulk = is_bulk(view, *flow, with_data),
                      .young = flow->is_young(),
                      .traffic_class = plan->class_of(view.key.dscp)};
-  clamp_mss(
-      contents(packet), view,
-      static_cast<uint16_t>(plan->whole_mtu - kTcpHeader - (ipv6 ? kIpv6Header : kIpv4Header)));
+  if (view.key.protocol == kTcp) {
+    clamp_mss(
+        contents(packet), view,
+        static_cast<uint16_t>(plan->whole_mtu - kTcpHeader - (ipv6 ? kIpv6Header : kIpv4Header)));
+  }
   send_or_wait(context, packet, *plan, note);
 }
 
