@@ -49,7 +49,7 @@ rte_mbuf* Peer::seal(SegmentType type, uint8_t path, uint32_t receiver,
   rte_mbuf* packet = make_frame_of(static_cast<uint16_t>(kEthernetHeader + outer));
   uint8_t* frame = rte_pktmbuf_mtod(packet, uint8_t*);
   std::memcpy(frame, paths_.paths[path].header.data(), kHeaders);
-  finish_header(frame, outer, 0);
+  finish_header(frame, outer);
   const Outer header{.type = type,
                      .worker = worker_,
                      .path = path,

@@ -67,10 +67,10 @@ struct TxQueue {
   static constexpr uint16_t kSize = 2 * kBurst;
   struct Booking {
     uint16_t slot = 0;
-    uint16_t inner = 0;  // octets of the client's packet; 0: none, a frame of our own
-    uint16_t outer = 0;  // octets of the outer IP packet
     Place place = 0;
     Kind kind = Kind::control;
+    uint16_t inner = 0;  // octets of the client's packet; 0: none, a frame of our own
+    uint16_t outer = 0;  // octets of the outer IP packet
   };
   uint16_t port = 0;
   uint16_t queue = 0;
@@ -187,7 +187,6 @@ struct Context {
   uint32_t equalising = 0;                       // segments in the delay lines
   uint64_t hole_wait = 0;                        // ticks
   uint64_t hole_wait_max = 0;
-  uint16_t identification = 0;  // of outer IPv4 headers
 
   uint64_t icmp_tokens_at = 0;  // token bucket of ICMP errors
   uint32_t icmp_tokens = 0;

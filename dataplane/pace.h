@@ -80,8 +80,9 @@ class ServicePace {
     return own_.is_free(now_ns) && (shared_ == nullptr || shared_->free_at_ns() <= now_ns);
   }
   void take(uint64_t octets, uint64_t pace, uint64_t now_ns) {
+    if (pace == 0) return;  // most have none
     own_.take(octets, workers_ > 1 ? pace * workers_ : pace, now_ns);
-    if (shared_ != nullptr && pace != 0)
+    if (shared_ != nullptr)
       shared_->add(octets * pace >> 16, now_ns - std::min(now_ns, Pace::kCreditNs));
   }
 

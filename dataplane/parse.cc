@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/parse.h"
 
+#include <cstring>
+
 #include "dataplane/bounds.h"
 #include "dataplane/bytes.h"
 
@@ -8,6 +10,19 @@ namespace anabranch::dataplane {
 namespace {
 
 constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17;
+
+// Of a header without options, as almost all are: it is only asked whether the sum is right, so
+// octets need not be swapped (RFC 1071 2).
+bool is_right_checksum(std::span<const uint8_t> header) {
+  if (header.size() != 20) return internet_checksum(header) == 0;
+  uint32_t words[5];
+  std::memcpy(words, header.data(), sizeof words);
+  uint64_t sum = uint64_t{words[0]} + words[1] + words[2] + words[3] + words[4];
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return sum == 0xffff;
+}
 
 bool is_icmp_error(uint8_t type) {
   return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
@@ -47,11 +62,11 @@ void parse_icmp(std::span<const uint8_t> message, PacketView& view) {
 
 }  // namespace
 
-PacketView parse_frame(std::span<const uint8_t> frame) {
+PacketView parse_frame(std::span<const uint8_t> frame, Checksum checksum) {
   PacketView view;
   if (frame.size() < kEthernetHeader) return view;
   const uint16_t type = load_be16(&frame[12]);
-  if (type == kEtherTypeIpv4) return parse_ipv4(frame.subspan(kEthernetHeader));
+  if (type == kEtherTypeIpv4) return parse_ipv4(frame.subspan(kEthernetHeader), checksum);
   if (type == kEtherTypeIpv6) return parse_ipv6(frame.subspan(kEthernetHeader));
   view.result = Parsed::other;
   return view;
@@ -61,7 +76,7 @@ PacketView parse_ip(std::span<const uint8_t> packet) {
   return !packet.empty() && is_ipv6(packet.data()) ? parse_ipv6(packet) : parse_ipv4(packet);
 }
 
-PacketView parse_ipv4(std::span<const uint8_t> packet) {
+PacketView parse_ipv4(std::span<const uint8_t> packet, Checksum checksum) {
   PacketView view;
   if (packet.size() < 20 || packet[0] >> 4 != 4) return view;
   view.header_length = static_cast<uint16_t>((packet[0] & 0x0f) * 4);
@@ -70,7 +85,7 @@ PacketView parse_ipv4(std::span<const uint8_t> packet) {
       view.total_length > packet.size()) {
     return view;
   }
-  if (internet_checksum(packet.first(view.header_length)) != 0) {
+  if (checksum == Checksum::unverified && !is_right_checksum(packet.first(view.header_length))) {
     view.drop = Drop::bad_checksum;
     return view;
   }
@@ -128,10 +143,10 @@ void decrement_ttl(uint8_t* ip) {
     ip[7] = static_cast<uint8_t>(ip[7] - 1);
     return;
   }
-  const uint16_t before = load_be16(ip + 8);
-  const auto after = static_cast<uint16_t>(before - 0x0100);
-  store_be16(ip + 8, after);
-  store_be16(ip + 10, adjust_checksum(load_be16(ip + 10), before, after));
+  ip[8] = static_cast<uint8_t>(ip[8] - 1);
+  // RFC 1141 2, and as RFC 1624 has it: never 0xffff, which stands for 0.
+  const uint32_t sum = load_be16(ip + 10) + 0x0100u;
+  store_be16(ip + 10, static_cast<uint16_t>(sum + (sum >= 0xffff)));
 }
 
 }  // namespace anabranch::dataplane

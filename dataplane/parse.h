@@ -56,11 +56,14 @@ struct PacketView {
   FlowKey key;                 // of IPv6 without its addresses: flow_key6() has them
 };
 
+// Whether somebody, as a port's hardware, has found an IPv4 header's checksum to be right already.
+enum class Checksum : uint8_t { unverified, verified };
+
 // `frame` starts at the Ethernet header.
-PacketView parse_frame(std::span<const uint8_t> frame);
+PacketView parse_frame(std::span<const uint8_t> frame, Checksum checksum = Checksum::unverified);
 // `packet` starts at the IPv4 header. Checks: version, header length, total length, header checksum
 // (RFC 1812 5.2.2).
-PacketView parse_ipv4(std::span<const uint8_t> packet);
+PacketView parse_ipv4(std::span<const uint8_t> packet, Checksum checksum = Checksum::unverified);
 // parse6.cc: the same of IPv6: version, payload length, extension headers up to the transport
 // header, at most kExtensionsMax (RFC 8200 4). All fragments are of their first header's protocol.
 PacketView parse_ipv6(std::span<const uint8_t> packet);

@@ -37,13 +37,11 @@ void redirect(Path& path, uint32_t remote, uint16_t remote_port) {
   store_be16(ip + 10, internet_checksum({ip, 20}));
 }
 
-void finish_header(uint8_t* frame, uint16_t ip_length, uint16_t identification) {
+void finish_header(uint8_t* frame, uint16_t ip_length) {
   uint8_t* ip = frame + kEthernetHeader;
   store_be16(ip + 2, ip_length);
-  store_be16(ip + 4, identification);
-  // The template's checksum was made with both fields 0 (RFC 1624).
-  uint32_t sum = static_cast<uint16_t>(~load_be16(ip + 10)) + uint32_t{ip_length} + identification;
-  sum = (sum & 0xffff) + (sum >> 16);
+  // The template's checksum was made with the length 0 (RFC 1624).
+  uint32_t sum = static_cast<uint16_t>(~load_be16(ip + 10)) + uint32_t{ip_length};
   sum = (sum & 0xffff) + (sum >> 16);
   store_be16(ip + 10, static_cast<uint16_t>(~sum));
   store_be16(ip + 24, static_cast<uint16_t>(ip_length - 20));

@@ -23,7 +23,7 @@ struct Path {
   uint16_t link_overhead = 0;  // octets a packet takes on the link besides
   uint64_t pace = 0;           // pace_of() the link's rate; 0: not paced
   bool estimated = false;      // … which the worker finds out
-  // Ethernet, IPv4 and UDP headers, complete but for lengths, identification and checksum; all zero
+  // Ethernet, IPv4 and UDP headers, complete but for lengths and checksum; all zero
   // while the next hop is not known.
   std::array<uint8_t, kEthernetHeader + kOuterIp> header{};
 };
@@ -46,7 +46,8 @@ void make_header(Path& path, const Mac& source, const Mac& next_hop, uint16_t ud
 // Another address of the peer, in the template too.
 void redirect(Path& path, uint32_t remote, uint16_t remote_port);
 
-// Fills in what differs from packet to packet. `ip_length` is of the whole outer packet.
-void finish_header(uint8_t* frame, uint16_t ip_length, uint16_t identification);
+// Fills in what differs from packet to packet. `ip_length` is of the whole outer packet. Its
+// identification is 0: nobody may cut it (RFC 6864 4.1).
+void finish_header(uint8_t* frame, uint16_t ip_length);
 
 }  // namespace anabranch::dataplane

@@ -96,17 +96,22 @@ tl::expected<Port, std::string> start_port(uint16_t id, uint16_t mtu, rte_mempoo
   const bool each_sends = workers > 1 && info.max_tx_queues >= workers;
   const uint16_t rx_queues = each_receives ? workers : 1, tx_queues = each_sends ? workers : 1;
   if (each_receives) spread_by_hardware(info, conf);
+  // Not RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE: what is kept for repair is in two hands, and packets and
+  // frames are of two pools. Nor checksums to be sent: all but the length is in the path's
+  // template.
+  conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
   if (int r = rte_eth_dev_configure(id, rx_queues, tx_queues, &conf); r != 0)
     return failed("cannot be configured", r);
+  const auto node = static_cast<unsigned>(rte_eth_dev_socket_id(id));  // of its memory
   uint16_t rx = kDescriptors, tx = kDescriptors;
   if (int r = rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx, &tx); r != 0)
     return failed("has no descriptors", r);
   for (uint16_t q = 0; q < rx_queues; ++q) {
-    if (int r = rte_eth_rx_queue_setup(id, q, rx, SOCKET_ID_ANY, nullptr, pool); r != 0)
+    if (int r = rte_eth_rx_queue_setup(id, q, rx, node, nullptr, pool); r != 0)
       return failed("receive queue cannot be set up", r);
   }
   for (uint16_t q = 0; q < tx_queues; ++q) {
-    if (int r = rte_eth_tx_queue_setup(id, q, tx, SOCKET_ID_ANY, nullptr); r != 0)
+    if (int r = rte_eth_tx_queue_setup(id, q, tx, node, nullptr); r != 0)
       return failed("transmit queue cannot be set up", r);
   }
   if (int r = rte_eth_dev_start(id); r != 0) return failed("does not start", r);

@@ -38,6 +38,12 @@ bool is_for_us(const PathTable& paths, rte_mbuf* frame, const PacketView& view) 
   return destination == paths.lan_address6 || is_local(destination);
 }
 
+PacketView parse_received(rte_mbuf* frame) {
+  const bool verified =
+      (frame->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+  return parse_frame(contents(frame), verified ? Checksum::verified : Checksum::unverified);
+}
+
 void count_burst(Context& context, uint16_t received) {
   context.counters.rx.add(received);
   context.counters.bursts.add(1);
@@ -62,7 +68,7 @@ bool accept_from_lan(Context& context, const PathTable& paths, rte_mbuf* packet,
     leave_to_kernel(context, packet);
     return false;
   }
-  ::new (&view) PacketView(parse_frame(contents(packet)));  // in place: copying it costs 10 cycles
+  ::new (&view) PacketView(parse_received(packet));  // in place: copying it costs 10 cycles
   if (view.result == Parsed::invalid) {
     context.drop(packet, view.drop);
     return false;
@@ -136,14 +142,14 @@ uint16_t rx_uplink(Context& context, uint8_t uplink, uint64_t now) {
 }
 
 void receive_from_uplink(Context& context, rte_mbuf* packet, uint8_t uplink, uint64_t now) {
-  const PacketView view = parse_frame(contents(packet));
+  const PacketView view = parse_received(packet);
   if (!is_segment(*context.paths, uplink, packet, view)) return leave_to_kernel(context, packet);
   rte_pktmbuf_adj(packet, kEthernetHeader);
   open_segment(context, packet, uplink, view, now);
 }
 
 void refuse_from_uplink(Context& context, rte_mbuf* packet, uint8_t uplink) {
-  const PacketView view = parse_frame(contents(packet));
+  const PacketView view = parse_received(packet);
   if (!is_segment(*context.paths, uplink, packet, view)) return leave_to_kernel(context, packet);
   refuse(context, packet, uplink_place(uplink), view.total_length, Drop::handover_full);
 }

@@ -50,17 +50,17 @@ void send_copy(Context& context, Segment segment, const Plan& plan, uint8_t firs
 }
 
 // Numbers are taken last, so that a packet that is dropped here leaves no hole in its lane.
-void send_segment(Context& context, rte_mbuf* packet, const Plan& plan, const Waiting& note,
-                  uint8_t p, bool even, const Cuts& cuts = {}) {
-  ServiceState& service = context.service(note.slot);
-  if (service.peer_index != plan.peer_index) {
+void send_segment(Context& context, rte_mbuf* packet, const Plan& plan, ServiceState& service,
+                  const Waiting& note, uint8_t p, bool even, const Cuts& cuts = {}) {
+  if (service.peer_index != plan.peer_index) [[unlikely]] {
     service.peer_index = plan.peer_index;
     service.next_sn = {};
   }
   // The inner header goes before the packet, in what was the room of its Ethernet header, so that
   // both are sealed in one go.
   auto* inner = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(packet, kInnerHeader));
-  if (inner == nullptr) return context.drop(packet, Drop::no_buffer);
+  if (inner == nullptr) [[unlikely]]
+    return context.drop(packet, Drop::no_buffer);
   const uint32_t sn = service.next_sn[note.lane];
   store_inner(inner, {.flags = even ? kInnerEven : uint8_t{0}, .lane = note.lane, .sn = sn});
   const Segment segment{packet, context.now_ns, plan.peer_index, sn, note.slot, note.lane};
@@ -69,7 +69,7 @@ void send_segment(Context& context, rte_mbuf* packet, const Plan& plan, const Wa
   const bool keep = plan.recovery && !copied;
   const bool sent = cuts.count != 0 ? transmit_cut(context, segment, cuts, Kind::first, keep)
                                     : transmit(context, segment, p, Kind::first, keep);
-  if (!sent) {
+  if (!sent) [[unlikely]] {
     if (copied) rte_mbuf_refcnt_update(packet, -1);
     return context.drop(packet, Drop::no_buffer);
   }
@@ -85,9 +85,8 @@ void wait_in_queue(Context& context, rte_mbuf* packet, const Waiting& note) {
 }
 
 // A path, unless the service's own rate is used up: then all of it waits, and no path is named.
-Choice choose_within_rate(Context& context, const Plan& plan, const Waiting& note, uint16_t length,
-                          bool even) {
-  ServiceState& service = context.service(note.slot);
+Choice choose_within_rate(Context& context, const Plan& plan, ServiceState& service,
+                          const Waiting& note, uint16_t length, bool even) {
   if (!service.pace.is_free(context.now_ns)) return {Choice::What::wait, 0};
   return choose_path(context, plan, service, note.bucket, length, even);
 }
@@ -97,11 +96,12 @@ void send_or_wait(Context& context, rte_mbuf* packet, const Plan& plan, const Wa
   if (context.queues.size() != 0) return wait_in_queue(context, packet, note);
   const uint16_t length = rte_pktmbuf_data_len(packet);
   const bool even = wants_even_delay(plan, note, length, context.now_ns);
-  const Choice choice = choose_within_rate(context, plan, note, length, even);
+  ServiceState& service = context.service(note.slot);
+  const Choice choice = choose_within_rate(context, plan, service, note, length, even);
   switch (choice.what) {
     case Choice::What::path:
-      context.service(note.slot).pace.take(length, plan.pace, context.now_ns);
-      return send_segment(context, packet, plan, note, choice.path, even,
+      service.pace.take(length, plan.pace, context.now_ns);
+      return send_segment(context, packet, plan, service, note, choice.path, even,
                           even ? Cuts{} : choose_cuts(context, plan, length));
     case Choice::What::wait:
       return wait_in_queue(context, packet, note);
@@ -113,7 +113,7 @@ void send_or_wait(Context& context, rte_mbuf* packet, const Plan& plan, const Wa
 void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, Flow* flow,
                     uint64_t now) {
   if (flow == nullptr) return context.drop(packet, Drop::flow_table_full);
-  if (flow->slot == kHouseSlot) {
+  if (flow->slot == kHouseSlot) [[unlikely]] {
     answer_icmp(context, packet, view, IcmpError::prohibited, 0, true, now);
     return context.drop(packet, Drop::no_service);
   }
@@ -123,7 +123,7 @@ void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, 
   if (!may_seal(context, unable)) return context.drop(packet, unable);
   const bool ipv6 = view.result == Parsed::ipv6;
   const uint16_t mtu = ipv6 ? std::max(plan->inner_mtu, kIpv6MtuMin) : plan->inner_mtu;
-  if (view.total_length > mtu && view.dont_fragment) {
+  if (view.total_length > mtu && view.dont_fragment) [[unlikely]] {
     answer_icmp(context, packet, view, IcmpError::too_big, mtu, true, now);
     return context.drop(packet, Drop::too_big);
   }
@@ -138,9 +138,11 @@ void segment_packet(Context& context, rte_mbuf* packet, const PacketView& view, 
                      .bulk = is_bulk(view, *flow, with_data),
                      .young = flow->is_young(),
                      .traffic_class = plan->class_of(view.key.dscp)};
-  clamp_mss(
-      contents(packet), view,
-      static_cast<uint16_t>(plan->whole_mtu - kTcpHeader - (ipv6 ? kIpv6Header : kIpv4Header)));
+  if (view.key.protocol == kTcp) {
+    clamp_mss(
+        contents(packet), view,
+        static_cast<uint16_t>(plan->whole_mtu - kTcpHeader - (ipv6 ? kIpv6Header : kIpv4Header)));
+  }
   send_or_wait(context, packet, *plan, note);
 }
 
@@ -178,7 +180,9 @@ void send_waiting(Context& context) {
     const bool may = plan != nullptr && plan->peer_index != 0 && may_seal(context, unable);
     const uint16_t length = rte_pktmbuf_data_len(packet);
     const bool even = may && wants_even_delay(*plan, note, length, context.now_ns);
-    const Choice choice = may ? choose_within_rate(context, *plan, note, length, even) : Choice{};
+    ServiceState& service = context.service(note.slot);
+    const Choice choice =
+        may ? choose_within_rate(context, *plan, service, note, length, even) : Choice{};
     if (choice.what == Choice::What::wait) {
       if (plan->segmentation == Segmentation::flow && choice.path != 0) {
         context.queues.set_flow_aside();
@@ -196,8 +200,8 @@ void send_waiting(Context& context) {
     } else {
       context.queues.count_front(length, plan->weight);
       context.times.count(Stage::queue, 1);
-      context.service(note.slot).pace.take(length, plan->pace, context.now_ns);
-      send_segment(context, packet, *plan, note, choice.path, even);
+      service.pace.take(length, plan->pace, context.now_ns);
+      send_segment(context, packet, *plan, service, note, choice.path, even);
     }
   }
   context.queues.resume();

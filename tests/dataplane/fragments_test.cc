@@ -32,7 +32,7 @@ class Fragments : public TwoGateways {
     Path by = a().paths().paths[1];
     Bytes frame(by.header.begin(), by.header.end());
     frame.resize(frame.size() + kOuterHeader + content.size() + kTag);
-    finish_header(frame.data(), static_cast<uint16_t>(frame.size() - kEthernetHeader), 0);
+    finish_header(frame.data(), static_cast<uint16_t>(frame.size() - kEthernetHeader));
     seal(*test_keys(1, 1, {1})->send, outer, content, frame.data() + by.header.size());
     there(1).inject(frame);
   }

@@ -75,6 +75,24 @@ TEST_F(LanSide, NamesTheReasonForWhatIsMalformed) {
   EXPECT_EQ(segments_sent(), 0u);
 }
 
+TEST_F(LanSide, BelievesAPortThatHasVerifiedAChecksum) {
+  Bytes frame = datagram(0).frame(a().lan_mac, a().host_mac);
+  frame[14 + 10] ^= 1;
+  const auto send = [&](uint64_t flags) {
+    rte_mbuf* packet = buffer_of(frame, packet_pool());
+    packet->ol_flags |= flags;
+    ASSERT_EQ(rte_ring_enqueue(a().lan.in, packet), 0);
+    step();
+  };
+  send(RTE_MBUF_F_RX_IP_CKSUM_GOOD);
+  EXPECT_EQ(a().drops(Drop::bad_checksum), 0u);
+  for (const uint64_t flags :
+       {uint64_t{RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN}, uint64_t{RTE_MBUF_F_RX_IP_CKSUM_BAD},
+        uint64_t{RTE_MBUF_F_RX_IP_CKSUM_NONE}})
+    send(flags);
+  EXPECT_EQ(a().drops(Drop::bad_checksum), 3u);
+}
+
 TEST_F(LanSide, CutsPaddingOffShortFrames) {
   const Bytes padded = datagram(0, 1).frame(a().lan_mac, a().host_mac) + Bytes(17, 0xee);
   ASSERT_EQ(rte_ring_enqueue(a().lan.in, buffer_of(padded, packet_pool())), 0);

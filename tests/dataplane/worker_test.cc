@@ -58,7 +58,7 @@ TEST(Worker, GivesBackWhatWaitsInItsLanesWhenItEnds) {
     path.remote_port = 9188;
     make_header(path, {}, {}, 9188);
     std::copy(path.header.begin(), path.header.end(), frame.begin());
-    finish_header(frame.data(), static_cast<uint16_t>(frame.size() - kEthernetHeader), 1);
+    finish_header(frame.data(), static_cast<uint16_t>(frame.size() - kEthernetHeader));
     uint8_t* segment = &frame[path.header.size()];
     Bytes content(kInnerHeader, 0);
     store_inner(content.data(), {.lane = 0, .sn = 5});

@@ -144,7 +144,7 @@ TEST(CrewOfTwo, BooksWhatAWorkerThatDoesNotKeepUpIsNotGiven) {
     make_header(from_peer, {}, {}, path.remote_port);
     Bytes frame(kEthernetHeader + kOuterIp + kOuterHeader + 40, 0);
     std::copy(from_peer.header.begin(), from_peer.header.end(), frame.begin());
-    finish_header(frame.data(), static_cast<uint16_t>(frame.size() - kEthernetHeader), 1);
+    finish_header(frame.data(), static_cast<uint16_t>(frame.size() - kEthernetHeader));
     store_outer(&frame[kEthernetHeader + kOuterIp], {.worker = 1, .path = 2});
     for (uint32_t n = 0; n < kFrames; ++n)
       ASSERT_EQ(rte_ring_enqueue(gateway.uplinks[1]->in, buffer_of(frame, packet_pool())), 0);

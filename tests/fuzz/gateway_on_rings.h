@@ -28,7 +28,7 @@ class GatewayOnRings {
   // lost from the books or a buffer for good.
   void receive(const Bytes& segment) {
     Bytes frame = header_ + segment;
-    finish_header(frame.data(), static_cast<uint16_t>(frame.size() - kEthernetHeader), 1);
+    finish_header(frame.data(), static_cast<uint16_t>(frame.size() - kEthernetHeader));
     if (rte_ring_enqueue(gateway_.uplinks[0]->in, buffer_of(frame, pool_)) != 0) std::abort();
     poll();
     // What waits for others is let go, so that each input stands for itself.

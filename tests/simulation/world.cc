@@ -115,7 +115,7 @@ Bytes World::frame_on(uint8_t path, const Bytes& segment) const {
   const dataplane::Path by = a_->paths().paths[path];
   Bytes frame = Bytes(by.header.begin(), by.header.end()) + segment;
   dataplane::finish_header(frame.data(),
-                           static_cast<uint16_t>(frame.size() - dataplane::kEthernetHeader), 0);
+                           static_cast<uint16_t>(frame.size() - dataplane::kEthernetHeader));
   return frame;
 }
 
