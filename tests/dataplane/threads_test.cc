@@ -5,10 +5,9 @@
 // an error without it, too.
 //
 // The sanitiser sees our code and DPDK's inline functions, not DPDK's libraries. What goes through
-// them is ordered for it here: buffers by a pool of our own, and frames in ports by the clock,
-// which this thread sets when it has put frames in, and by each worker's count of polls. Between
-// workers, and between control and a worker that polls, nothing is ordered but by the code under
-// test.
+// them is ordered for it here: buffers by a pool of our own, frames in ports by turns. In each turn
+// all workers poll a few times, at once and with nothing between them but the code under test, and
+// control publishes and reads meanwhile; between turns ports are filled and emptied.
 #include <rte_lcore.h>
 #include <rte_mbuf_pool_ops.h>
 
@@ -80,31 +79,35 @@ class Threads : public TwoGateways {
 
   // From here until stop() nobody else may poll.
   void start() {
-    clock_.store(now, std::memory_order_release);
     for (Gateway* gateway : {&a(), &b()}) {
       for (const auto& worker : gateway->worker->each())
-        threads_.emplace_back([this, &worker, n = threads_.size()] { run(*worker, polls_[n]); });
+        threads_.emplace_back([this, &worker] { run(*worker); });
     }
   }
   void stop() {
-    stop_.store(true, std::memory_order_release);
+    stop_ = true;
+    turn_.fetch_add(1, std::memory_order_release);
     for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
-    collect();
   }
-  // Frames that are due are put into ports; every worker polls twice or more; what was sent leaves.
-  void turn() {
+  template <typename Control>
+  void turn(Control control) {
     now += step_ns;
     for (uint8_t path = 1; path <= kPaths; ++path) {
       there(path).deliver(now);
       back(path).deliver(now);
     }
-    clock_.store(now, std::memory_order_release);
-    for (auto& polls : polls_) {
-      const uint32_t wanted = polls.load(std::memory_order_acquire) + 2;
-      while (polls.load(std::memory_order_acquire) < wanted) std::this_thread::yield();
+    done_.store(0, std::memory_order_relaxed);
+    turn_.fetch_add(1, std::memory_order_release);
+    control();
+    while (done_.load(std::memory_order_acquire) < threads_.size()) std::this_thread::yield();
+    for (uint8_t path = 1; path <= kPaths; ++path) {
+      there(path).collect(now);
+      back(path).collect(now);
     }
-    collect();
+    received_ += a().hosts_received().size() + b().hosts_received().size();
+  }
+  void turn() {
+    turn([] {});
   }
   void host_packets(uint32_t number) {
     for (uint16_t flow = 0; flow < kFlows; ++flow) {
@@ -130,21 +133,15 @@ class Threads : public TwoGateways {
   uint64_t sent() const { return sent_; }
 
  private:
-  void run(Worker& worker, std::atomic<uint32_t>& polls) {
+  void run(Worker& worker) {
     rte_thread_register();  // a cache of its own in the pool, or every buffer would be ordered
-    while (!stop_.load(std::memory_order_acquire)) {
-      const uint32_t packets = worker.poll(clock_.load(std::memory_order_acquire));
-      polls.fetch_add(1, std::memory_order_release);
-      if (packets == 0) std::this_thread::yield();
+    for (uint32_t turn = 0;; ++turn) {
+      while (turn_.load(std::memory_order_acquire) == turn) std::this_thread::yield();
+      if (stop_) break;
+      for (int poll = 0; poll < 4; ++poll) worker.poll(now);
+      done_.fetch_add(1, std::memory_order_release);
     }
     rte_thread_unregister();
-  }
-  void collect() {
-    for (uint8_t path = 1; path <= kPaths; ++path) {
-      there(path).collect(now);
-      back(path).collect(now);
-    }
-    received_ += a().hosts_received().size() + b().hosts_received().size();
   }
   // … to where the peer's segments were seen to come from.
   void publish_paths(Gateway& gateway) {
@@ -163,9 +160,9 @@ class Threads : public TwoGateways {
     gateway.metered(path_place(1), Direction::sent);
   }
 
-  std::atomic<uint64_t> clock_{0};
-  std::atomic<bool> stop_{false};
-  std::array<std::atomic<uint32_t>, size_t{2} * kWorkers> polls_{};
+  // What is written before turn_ grows, workers read after it; and the other way round with done_.
+  std::atomic<uint32_t> turn_{0}, done_{0};
+  bool stop_ = false;
   std::vector<std::thread> threads_;
   uint64_t sent_ = 0, received_ = 0;
 };
@@ -184,8 +181,9 @@ TEST_F(Threads, HandOverPublishAndFollowWithoutARace) {
   start();
   for (uint32_t n = 0; n < 300; ++n) {
     host_packets(n);
-    turn();
-    if (n % 10 == 5) publish(n / 10);
+    turn([&] {
+      if (n % 10 == 5) publish(n / 10);
+    });
   }
   for (uint32_t n = 0; n < 400; ++n) turn();
   stop();
@@ -201,8 +199,7 @@ TEST_F(Threads, DISABLED_PlanTouchedAfterItWasPublished) {
   start();
   for (uint32_t n = 0; n < 20; ++n) {
     host_packets(n);
-    const_cast<Plan*>(a().plans.plan(kService))->weight = 2;
-    turn();
+    turn([&] { const_cast<Plan*>(a().plans.plan(kService))->inner_mtu = 1400; });
   }
   for (uint32_t n = 0; n < 400; ++n) turn();
   stop();
