@@ -10,6 +10,7 @@
 #include "control/documents.h"
 #include "control/table_reader.h"
 #include "dataplane/bounds.h"
+#include "dataplane/memory.h"
 
 namespace anabranch::control {
 namespace {
@@ -138,12 +139,14 @@ void read_dataplane(TableReader t, Config& c) {
   read_workers(t, c);
   for (const uint64_t cpu : t.integers("control_cpus", 1023))
     c.control_cpus.push_back(static_cast<uint16_t>(cpu));
-  const uint64_t workers = c.workers();
-  c.memory_mb =
-      static_cast<uint32_t>(t.integer("memory_mb", 512 * workers, 384 * workers, 1u << 20));
   c.hugepages = t.boolean("hugepages", false);
   c.spin = t.boolean("spin", false);
   c.flows_max = static_cast<uint32_t>(t.integer("flows_max", c.flows_max, 1024, 1u << 24));
+  const auto workers = static_cast<uint32_t>(c.workers());
+  const uint64_t least =
+      dataplane::memory_mb_for(workers, dataplane::kUplinksMax, c.flows_max, c.hugepages);
+  c.memory_mb = static_cast<uint32_t>(
+      t.integer("memory_mb", std::max<uint64_t>(512 * workers, least), least, 1u << 20));
   c.flow_idle_s = static_cast<uint32_t>(t.integer("flow_idle_s", c.flow_idle_s, 1, 86400));
   c.hole_wait_ms_max =
       static_cast<uint32_t>(t.integer("hole_wait_ms_max", c.hole_wait_ms_max, 1, 5000));

@@ -15,6 +15,8 @@ namespace anabranch::dataplane {
 namespace {
 
 constexpr uint32_t kWantedRing = 256;
+static_assert(frames_for(1) - 512 == kDescriptors + TxQueue::kSize);
+static_assert(frames_for(0, 2) - 2 * 512 == HandoverRing::kSize);
 constexpr uint64_t kAgeNs = 1'000'000;
 
 std::string unique_name(const char* what, uint8_t id) {

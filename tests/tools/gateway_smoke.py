@@ -400,6 +400,30 @@ class Running(World):
         out = self.sites.run("client", "ping", "-c", "1", "-M", "do", "-s", "1472", "-W", "2", "10.20.0.2", check=False)
         self.assertRegex(out, r"(Frag needed|message too long).*mtu ?= ?1434")
 
+    def test_two_workers_ended_under_traffic_lose_no_octet(self):
+        self.sites.edits.append(("cpu = 0", "cpu = 0\nworkers = 2"))
+        self.start()
+        identity = self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
+        many_flows = ("import socket,time\nends = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(32)]\n"
+                      "until = time.monotonic() + 60\nwhile time.monotonic() < until:\n"
+                      "  for end in ends: end.sendto(bytes(500), ('10.20.0.2', 9))\n  time.sleep(0.002)")
+        sender = subprocess.Popen(self.sites.command("client", sys.executable, "-c", many_flows))
+        try:
+            for name in ("a", "b"):
+                time.sleep(1)
+                self.assertEqual(self.sites.stop(f"site-{name}"), 0, self.sites.log(f"site-{name}"))
+                self.assertIn("ended; all usage is charged", self.sites.log(f"site-{name}"))
+                self.sites.start_gateway(name)
+                self.wait_for(self.sites.paths_up, "the gateway does not come back")
+            self.wait_for(lambda: self.service(identity)["state"] == "active", "its service does not come back")
+            time.sleep(1)
+        finally:
+            sender.kill()
+            sender.wait()
+        self.sites.cli("end", identity)
+        client, house, stats = main_job.settled(self.sites)
+        self.assertEqual(main_job.compare(client, house, stats)[1], [])
+
     def test_sigterm_ends_in_order_and_usage_goes_on_where_it_was(self):
         self.start()
         identity = self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
