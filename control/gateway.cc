@@ -261,14 +261,11 @@ Gateway::Status Gateway::open_workers() {
                                    .held_max = dataplane::kHeldMax,
                                    .retained_max = dataplane::kHeldMax};
   for (size_t u = 0; u < uplinks_.size(); ++u) options.uplink_port[u] = ports_[u + 1].id;
-  // Hand-over wakes nobody, so several workers never sleep for long.
-  const bool all_have = config_.workers() == 1 &&
-                        std::all_of(ports_.begin(), ports_.end(),
-                                    [](const dataplane::Port& port) { return port.socket >= 0; });
-  for (const dataplane::Port& port : ports_) {
-    if (all_have) options.sockets.push_back(port.socket);
-  }
   dataplane::Workers::Ports ports{.workers = static_cast<uint8_t>(config_.workers())};
+  if (std::all_of(ports_.begin(), ports_.end(),
+                  [](const dataplane::Port& port) { return port.socket >= 0; })) {
+    for (const dataplane::Port& port : ports_) ports.sockets.push_back(port.socket);
+  }
   for (size_t p = 0; p < ports_.size(); ++p) ports.queues[p] = ports_[p].queues;
   auto workers = dataplane::Workers::create(options, ports, plans_, meters_->region());
   if (!workers) return tl::unexpected(workers.error());

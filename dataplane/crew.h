@@ -3,8 +3,8 @@
 // port to the one they are for, what paths and services have been given by all of them, and what
 // worker 0, whom the peer's beats reach, knows of paths.
 //
-// Everything here is an SPSC ring, a cell with one writer, or a time that is reserved by
-// compare-and-swap. Nothing orders anything but the rings.
+// Everything here is an SPSC ring, a bell to it, a cell with one writer, or a time that is reserved
+// by compare-and-swap. Nothing orders anything but the rings.
 #pragma once
 
 #include <array>
@@ -15,6 +15,7 @@
 
 #include "dataplane/bounds.h"
 #include "dataplane/counters.h"
+#include "dataplane/doorbell.h"
 #include "dataplane/handover.h"
 #include "dataplane/pace.h"
 
@@ -45,6 +46,8 @@ class Crew {
   HandoverRing& ring(Way way, uint8_t from, uint8_t to) {
     return rings_[(static_cast<size_t>(way) * workers + from) * workers + to];
   }
+
+  std::array<Doorbell, kWorkersMax> bells;
 
   alignas(64) std::array<SharedPace, kPathsMax> path_paces{};
   alignas(64) std::array<SharedPace, kServicesMax> service_paces{};

@@ -26,6 +26,7 @@ Handed& handed(rte_mbuf* packet) {
 uint32_t put(Context& context, Crew::Way way, uint8_t to, rte_mbuf* const* packets,
              uint32_t count) {
   const uint32_t went = context.options.crew->ring(way, context.options.id, to).put(packets, count);
+  context.options.crew->bells[to].ring();
   context.counters.handed_over.add(went);
   return went;
 }

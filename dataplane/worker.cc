@@ -222,8 +222,11 @@ uint32_t Worker::finish(uint64_t now) {
 }
 
 void Worker::run(const std::atomic<bool>& stop, bool spin) {
-  Rest rest(context_.options.sockets);
-  if (context_.options.crew != nullptr) use_own_cipher_library();
+  const WorkerOptions& options = context_.options;
+  Rest rest(options.sockets, options.crew != nullptr && options.listens
+                                 ? &options.crew->bells[options.id]
+                                 : nullptr);
+  if (options.crew != nullptr) use_own_cipher_library();
   while (!stop.load(std::memory_order_acquire)) {  // pairs with the store of whoever stops us
     if (poll(rte_rdtsc()) != 0) {
       rest.wake();
