@@ -82,9 +82,9 @@ struct Config {
   std::vector<uint16_t> worker_cpus{0};  // one for each worker
   size_t workers() const { return worker_cpus.size(); }
   std::vector<uint16_t> control_cpus;  // empty: every CPU this process may use
-  uint32_t memory_mb = 0;  // by default 512 for each worker, or what flows_max needs
+  uint32_t memory_mb = 0;              // by default 512 for each worker, or what flows_max needs
   bool hugepages = false;
-  bool spin = false;  // never sleep when idle
+  bool spin = false;           // never sleep when idle
   uint32_t flows_max = 65536;  // of all workers together, of each family
   uint32_t flow_idle_s = 60;
   uint32_t hole_wait_ms_max = 1000;  // hard cap a hole in a lane may wait
