@@ -13,6 +13,7 @@
 
 #include <array>
 #include <atomic>
+#include <list>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -31,12 +32,11 @@ TracedPool& traced(const rte_mempool* pool) {
   return *static_cast<TracedPool*>(pool->pool_data);
 }
 int traced_alloc(rte_mempool* pool) {
-  pool->pool_data = new TracedPool;
+  static std::list<TracedPool> pools;  // they last as long as the process, as packet_pool() does
+  pool->pool_data = &pools.emplace_back();
   return 0;
 }
-void traced_free(rte_mempool* pool) {
-  delete &traced(pool);
-}
+void traced_free(rte_mempool*) {}
 int traced_enqueue(rte_mempool* pool, void* const* objects, unsigned count) {
   const std::lock_guard lock(traced(pool).mutex);
   traced(pool).objects.insert(traced(pool).objects.end(), objects, objects + count);
