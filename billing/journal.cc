@@ -381,10 +381,12 @@ tl::expected<void, std::string> Journal::prepare(uint64_t number, uint64_t octet
   }
   if (fd < 0) return failed("cannot be made", unfinished, fd);
   const int file = static_cast<int>(fd);
-  const AlignedBuffer zeros = aligned_buffer(kFrameMax);
+  const size_t at_once = std::min<uint64_t>(kFrameMax, octets);
+  const AlignedBuffer zeros = aligned_buffer(at_once);
+  std::memset(zeros.get(), 0, at_once);
   int64_t result = disk_.allocate(file, octets);
   for (uint64_t at = 0; at < octets && result >= 0;) {
-    result = disk_.write(file, {zeros.get(), std::min<uint64_t>(kFrameMax, octets - at)}, at);
+    result = disk_.write(file, {zeros.get(), std::min<uint64_t>(at_once, octets - at)}, at);
     if (result == 0) result = -ENOSPC;
     if (result > 0) at += static_cast<uint64_t>(result) / kBlock * kBlock;
     if (result > 0 && result < static_cast<int64_t>(kBlock)) result = -ENOSPC;

@@ -210,7 +210,6 @@ void FreeAligned::operator()(uint8_t* bytes) const {
 
 AlignedBuffer aligned_buffer(size_t octets) {
   auto* bytes = static_cast<uint8_t*>(std::aligned_alloc(kBlock, octets));
-  std::memset(bytes, 0, octets);
   return AlignedBuffer(bytes);
 }
 

@@ -65,7 +65,7 @@ class Disk {
 // development, on a filesystem that has no O_DIRECT.
 Disk& real_disk(bool direct);
 
-// For buffers of Disk::write: kBlock-aligned, zeroed.
+// For buffers of Disk::write: kBlock-aligned.
 struct FreeAligned {
   void operator()(uint8_t* bytes) const;
 };

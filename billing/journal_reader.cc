@@ -13,6 +13,8 @@ namespace {
 constexpr const char* kRepair =
     "restore the file from a backup, or accept what is lost: anabranch journal repair";
 
+constexpr const char* kPutBack = "put each file back under its own name";
+
 std::string sequence_range(uint64_t first, uint64_t last) {
   return first == last ? "frame " + std::to_string(first)
                        : "frames " + std::to_string(first) + " to " + std::to_string(last);
@@ -74,9 +76,28 @@ tl::expected<FolderReader::Follower, JournalFault> FolderReader::follower() {
   const auto next = std::upper_bound(numbers->begin(), numbers->end(), position_.segment);
   if (next == numbers->end()) return Follower{};
   Follower follower{.number = *next};
-  if (auto segment = SegmentReader::open(*disk_, folder_, *next, pool_))
-    follower.opening = segment->header_at(0);
+  if (auto segment = SegmentReader::open(*disk_, folder_, *next, pool_)) {
+    const auto header = segment->header_at(0);
+    const bool ours = header && (journal_id_ == 0 || header->journal == journal_id_);
+    if (ours && segment->belongs(*header, 0))
+      follower.opening = header;
+    else
+      follower.foreign = foreign(*segment);
+  }
   return follower;
+}
+
+// A file that is whole, but not the one that should have this name.
+std::string FolderReader::foreign(SegmentReader& segment) const {
+  const auto header = segment.header_at(0);
+  if (!header || header->block != 0 || header->type != FrameType::opening) return {};
+  if (journal_id_ != 0 && header->journal != journal_id_)
+    return "this segment is of another journal";
+  const auto own = segment.find(
+      0, [&](const FrameHeader& h, uint64_t offset) { return segment.belongs(h, offset); });
+  return own ? ""
+             : "this file holds segment " + std::to_string(header->segment) +
+                   ": files were renamed or copied";
 }
 
 bool FolderReader::follows(const FrameHeader& opening) const {
@@ -160,7 +181,7 @@ FolderReader::Result FolderReader::lost_opening(uint64_t number) {
     if (later < number || !behind.empty()) continue;
     auto segment = SegmentReader::open(*disk_, folder_, later, pool_);
     if (!segment) continue;
-    if (later > number && segment->header_at(0))
+    if (later > number && segment->begun())
       behind = ", though segment " + std::to_string(later) + " was written later";
     if (later > number || !options_.check_tail) continue;
     if (const auto frame = segment->later_write({.segment = later}))
@@ -168,7 +189,7 @@ FolderReader::Result FolderReader::lost_opening(uint64_t number) {
   }
   if (behind.empty()) return Step::end;
   auto segment = SegmentReader::open(*disk_, folder_, number, pool_);
-  if (!segment || segment->header_at(0)) return Step::end;  // written in the meantime
+  if (!segment || segment->begun()) return Step::end;  // written in the meantime
   position_ = {.segment = number,
                .offset = 0,
                .next_sequence = position_.next_sequence,
@@ -181,6 +202,10 @@ FolderReader::Result FolderReader::lost_opening(uint64_t number) {
 FolderReader::Result FolderReader::leave_segment() {
   const auto next = follower();
   if (!next) return tl::unexpected(next.error());
+  if (!next->foreign.empty()) {
+    position_ = {.segment = next->number, .offset = 0, .next_sequence = position_.next_sequence};
+    return tl::unexpected(fault(next->foreign, kPutBack));
+  }
   if (next->number == 0 || !next->opening) {
     if (next->number != 0) {
       if (const auto lost = lost_opening(next->number); !lost) return lost;
@@ -188,15 +213,6 @@ FolderReader::Result FolderReader::leave_segment() {
     return at_end();
   }
   const FrameHeader& opening = *next->opening;
-  if (opening.segment != next->number || opening.block != 0 || opening.type != FrameType::opening ||
-      (journal_id_ != 0 && opening.journal != journal_id_)) {
-    position_ = {.segment = next->number, .offset = 0, .next_sequence = position_.next_sequence};
-    const std::string what = opening.journal != journal_id_ && journal_id_ != 0
-                                 ? "this segment is of another journal"
-                                 : "this file holds segment " + std::to_string(opening.segment) +
-                                       ": files were renamed or copied";
-    return tl::unexpected(fault(what, "put each file back under its own name"));
-  }
   if (!follows(opening)) {
     if (next->number != position_.segment + 1) {
       JournalFault missing = fault(
@@ -236,16 +252,10 @@ tl::expected<std::optional<JournalFrame>, JournalFault> FolderReader::next() {
     if (segment_->error() != 0)
       return tl::unexpected(
           fault("cannot be read: " + std::string(std::strerror(segment_->error())), kRepair));
-    const bool foreign = [&] {
-      if (position_.offset != 0) return false;
-      const auto header = segment_->header_at(0);
-      return header && !segment_->belongs(*header, 0);
-    }();
-    if (foreign)
-      return tl::unexpected(fault("this file holds segment " +
-                                      std::to_string(segment_->header_at(0)->segment) +
-                                      ": files were renamed or copied",
-                                  "put each file back under its own name"));
+    if (position_.offset == 0) {
+      if (const std::string what = foreign(*segment_); !what.empty())
+        return tl::unexpected(fault(what, kPutBack));
+    }
     const auto left = leave_segment();
     if (!left) return tl::unexpected(left.error());
     if (*left == Step::end) {

@@ -55,8 +55,10 @@ class FolderReader {
   struct Follower {
     uint64_t number = 0;
     std::optional<FrameHeader> opening;
+    std::string foreign;
   };
   tl::expected<Follower, JournalFault> follower();
+  std::string foreign(SegmentReader& segment) const;
   bool follows(const FrameHeader& opening) const;
   bool outside(uint64_t number);
   JournalFault fault(std::string what, std::string advice) const;

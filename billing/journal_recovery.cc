@@ -25,7 +25,7 @@ tl::expected<uint64_t, std::string> Journal::last_segment(const std::vector<uint
     if (!segment)
       return tl::unexpected("journal " + segment_name(options_.folder, *number) +
                             ": cannot be opened: " + std::strerror(segment.error()));
-    if (segment->header_at(0) || segment->error() != 0) return *number;
+    if (segment->begun() || segment->error() != 0) return *number;
     if (segment->format_one())
       return tl::unexpected(
           "journal " + segment->name() +

@@ -395,17 +395,22 @@ class Repair {
     for (const JournalFrame& frame : frames) {
       const FrameType type = frame.header.type;
       if (type == FrameType::trailer) continue;
-      if (!has_opening && (type == FrameType::opening || type == FrameType::totals)) continue;
-      std::vector<UsageRecord> bridges;
+      const bool begun_anew = !has_opening && type != FrameType::usage && type != FrameType::flow;
+      if (begun_anew) continue;
+      std::vector<UsageRecord> records;
       for (const UsageRecord& r : frame.usage()) {
-        if (auto b = bridge(r.key, r.octets_from, r.packets_from, r.wall_from_ns))
-          bridges.push_back(*b);
+        if (auto b = bridge(r.key, r.octets_from, r.packets_from, r.wall_from_ns)) {
+          bridged += b->octets_to - b->octets_from;
+          records.push_back(*b);
+        }
+        records.push_back(r);
         meters_[r.key] = {r.octets_to, r.packets_to, r.wall_to_ns};
       }
       for (const TotalRecord& t : frame.totals()) meters_[t.key] = {t.octets, t.packets, t.wall_ns};
-      for (const UsageRecord& b : bridges) bridged += b.octets_to - b.octets_from;
-      writer.usage(bridges, kBridged);
-      writer.put(frame.header, frame.payload);
+      if (records.size() > frame.usage().size())
+        writer.usage(records, frame.header.flags | kBridged);
+      else
+        writer.put(frame.header, frame.payload);
     }
     if (next) {
       std::vector<UsageRecord> bridges;

@@ -121,6 +121,11 @@ class SegmentReader {
   // A write that began behind `end`: what was to be at `end` is damaged, not torn.
   std::optional<uint64_t> later_write(const JournalPosition& end);
 
+  // Begins with a frame that belongs there.
+  bool begun() {
+    const auto header = header_at(0);
+    return header && belongs(*header, 0);
+  }
   bool format_one();              // begins like a segment of format 1
   bool zero_at(uint64_t offset);  // the block there
 
