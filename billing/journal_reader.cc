@@ -13,8 +13,6 @@ namespace {
 constexpr const char* kRepair =
     "restore the file from a backup, or accept what is lost: anabranch journal repair";
 
-constexpr const char* kPutBack = "put each file back under its own name";
-
 std::string sequence_range(uint64_t first, uint64_t last) {
   return first == last ? "frame " + std::to_string(first)
                        : "frames " + std::to_string(first) + " to " + std::to_string(last);
@@ -37,9 +35,27 @@ FolderReader::FolderReader(Disk& disk, std::string folder, Options options,
       pool_(std::move(pool)),
       position_(options.from) {}
 
-JournalFault FolderReader::fault(std::string what, std::string advice) const {
-  return {segment_name(folder_, position_.segment), position_.offset, position_.next_sequence,
-          std::move(what), std::move(advice)};
+JournalFault FolderReader::fault(std::string what, std::string advice, bool repairable) const {
+  return {segment_name(folder_, position_.segment),
+          position_.offset,
+          position_.next_sequence,
+          std::move(what),
+          std::move(advice),
+          repairable};
+}
+
+// Renamed, when another file has what should be here; else written over.
+JournalFault FolderReader::not_its_place(std::string what) const {
+  const auto numbers = list_segments(*disk_, folder_);
+  for (const uint64_t number : numbers ? *numbers : std::vector<uint64_t>()) {
+    if (number == position_.segment) continue;
+    auto segment = SegmentReader::open(*disk_, folder_, number, pool_);
+    const auto header = segment ? segment->header_at(0) : std::nullopt;
+    if (header && header->segment == position_.segment && header->block == 0)
+      return fault(what + "; this segment is in " + segment->name(),
+                   "put each file back under its own name");
+  }
+  return fault(what, kRepair, true);
 }
 
 // Somewhere else in this segment there may be the frame that is missing here.
@@ -67,7 +83,7 @@ JournalFault FolderReader::damaged(std::string more) {
     what += "the frame here is number " + std::to_string(header->sequence) +
             " and does not follow the one before";
   }
-  return fault(what + more + misdirected(), kRepair);
+  return fault(what + more + misdirected(), kRepair, true);
 }
 
 tl::expected<FolderReader::Follower, JournalFault> FolderReader::follower() {
@@ -127,6 +143,12 @@ FolderReader::Result FolderReader::enter(uint64_t number) {
     return tl::unexpected(
         fault("cannot be opened: " + std::string(std::strerror(segment.error())), ""));
   segment_.emplace(std::move(*segment));
+  // What the next segment does not count as part of this one was written again there.
+  const auto next = follower();
+  if (!next) return tl::unexpected(next.error());
+  superseded_from_ = next->opening && (next->opening->flags & kAfterSuspect) != 0
+                         ? next->opening->sequence
+                         : std::numeric_limits<uint64_t>::max();
   return Step::again;
 }
 
@@ -183,9 +205,10 @@ FolderReader::Result FolderReader::lost_opening(uint64_t number) {
     if (!segment) continue;
     if (later > number && segment->begun())
       behind = ", though segment " + std::to_string(later) + " was written later";
-    if (later > number || !options_.check_tail) continue;
+    if (!behind.empty() || !options_.check_tail) continue;
     if (const auto frame = segment->later_write({.segment = later}))
-      behind = ", though one that was written later is, at offset " + std::to_string(*frame);
+      behind = ", though one that was written later is, at offset " + std::to_string(*frame) +
+               " of segment " + std::to_string(later);
   }
   if (behind.empty()) return Step::end;
   auto segment = SegmentReader::open(*disk_, folder_, number, pool_);
@@ -204,7 +227,7 @@ FolderReader::Result FolderReader::leave_segment() {
   if (!next) return tl::unexpected(next.error());
   if (!next->foreign.empty()) {
     position_ = {.segment = next->number, .offset = 0, .next_sequence = position_.next_sequence};
-    return tl::unexpected(fault(next->foreign, kPutBack));
+    return tl::unexpected(not_its_place(next->foreign));
   }
   if (next->number == 0 || !next->opening) {
     if (next->number != 0) {
@@ -244,17 +267,19 @@ tl::expected<std::optional<JournalFrame>, JournalFault> FolderReader::next() {
       if (!opened) return tl::unexpected(opened.error());
       if (*opened == Step::end) return std::nullopt;
     }
-    if (auto frame = segment_->next(position_, options_.range)) {
+    const bool superseded = position_.next_sequence >= superseded_from_;
+    auto frame = superseded ? std::nullopt : segment_->next(position_, options_.range);
+    if (frame) {
       if (journal_id_ == 0) journal_id_ = frame->header.journal;
       seen_ = frame->header.sequence;
       return frame;
     }
     if (segment_->error() != 0)
       return tl::unexpected(
-          fault("cannot be read: " + std::string(std::strerror(segment_->error())), kRepair));
+          fault("cannot be read: " + std::string(std::strerror(segment_->error())), kRepair, true));
     if (position_.offset == 0) {
       if (const std::string what = foreign(*segment_); !what.empty())
-        return tl::unexpected(fault(what, kPutBack));
+        return tl::unexpected(not_its_place(what));
     }
     const auto left = leave_segment();
     if (!left) return tl::unexpected(left.error());

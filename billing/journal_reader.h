@@ -61,7 +61,8 @@ class FolderReader {
   std::string foreign(SegmentReader& segment) const;
   bool follows(const FrameHeader& opening) const;
   bool outside(uint64_t number);
-  JournalFault fault(std::string what, std::string advice) const;
+  JournalFault fault(std::string what, std::string advice, bool repairable = false) const;
+  JournalFault not_its_place(std::string what) const;
   JournalFault damaged(std::string more);
   std::string misdirected();
 
@@ -73,6 +74,7 @@ class FolderReader {
   std::optional<SegmentReader> segment_;
   uint64_t journal_id_ = 0;
   uint64_t seen_ = 0;  // the last frame's sequence
+  uint64_t superseded_from_ = std::numeric_limits<uint64_t>::max();
 };
 
 // Several at once.

@@ -225,7 +225,6 @@ tl::expected<bool, std::string> compact_segment(Disk& disk, const std::string& f
     if (!*frame || (*frame)->segment != number) break;
     const FrameHeader& header = (*frame)->header;
     if (header.type == FrameType::trailer) return false;
-    if (header.sequence >= next->opening.sequence) continue;  // it was written again there
     read = reader.position();
     if (!writer) {
       writer.emplace(disk, folder, number, header);
@@ -303,8 +302,7 @@ class Repair {
     for (;;) {
       auto frame = reader.next();
       if (!frame) {
-        if (!frame.error().advice.starts_with("restore"))
-          return tl::unexpected(frame.error().text());
+        if (!frame.error().repairable) return tl::unexpected(frame.error().text());
         const uint64_t where = number_of(frame.error().file);
         if (damaged != 0 && where != damaged) break;
         if (damaged == 0 && where != segment) {
@@ -371,10 +369,7 @@ class Repair {
                                                  const JournalPosition& read) {
     const auto next = next_segment(disk_, folder_, number);
     std::erase_if(frames, [&](const JournalFrame& f) { return f.segment != number; });
-    if (frames.empty() && !next)
-      return tl::unexpected("journal " + segment_name(folder_, number) +
-                            ": nothing in it is readable, and nothing follows; move it away: the "
-                            "meters cover what it had");
+    if (frames.empty() && !next) return move_away(number);
     const bool has_opening =
         !frames.empty() && frames.front().header.type == FrameType::opening && beginning(frames);
     const auto numbers = list_segments(disk_, folder_);
@@ -390,7 +385,10 @@ class Repair {
       first.previous_crc = before_crc_;
     }
     SegmentWriter writer(disk_, folder_, number, first);
-    if (!has_opening) begin(writer, number, first);
+    if (!has_opening) {
+      if (!from_the_first_) begin_with_what_is_read(frames, next);
+      begin(writer, number, first);
+    }
     uint64_t bridged = 0;
     for (const JournalFrame& frame : frames) {
       const FrameType type = frame.header.type;
@@ -425,6 +423,29 @@ class Repair {
       return tl::unexpected(finished.error());
     return "Written anew; " + std::to_string(bridged) +
            " octets known only by the readings around them";
+  }
+
+  // Nothing in it is readable, and nothing follows.
+  tl::expected<std::string, std::string> move_away(uint64_t number) {
+    const std::string name = segment_name(folder_, number);
+    int64_t result = disk_.link(name, name + ".damaged");
+    if (result >= 0 || result == -EEXIST) result = disk_.remove(name);
+    if (result >= 0) result = disk_.sync_folder(folder_);
+    if (result >= 0) return "Nothing in it is readable, and nothing follows; moved away";
+    return tl::unexpected("journal " + name +
+                          ": cannot be moved away: " + std::strerror(static_cast<int>(-result)));
+  }
+
+  // Nothing is known of what was before: a meter begins where its first record does.
+  void begin_with_what_is_read(const std::vector<JournalFrame>& frames,
+                               const std::optional<Next>& next) {
+    for (const JournalFrame& frame : frames) {
+      for (const UsageRecord& r : frame.usage())
+        meters_.try_emplace(r.key, Through{r.octets_from, r.packets_from, r.wall_from_ns});
+    }
+    if (!next) return;
+    for (const TotalRecord& t : next->totals)
+      meters_.try_emplace(t.key, Through{t.octets, t.packets, t.wall_ns});
   }
 
   // Opening, totals and catalogue are all there, unbroken.

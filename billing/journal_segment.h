@@ -26,6 +26,7 @@ struct JournalFault {
   uint64_t frame = 0;  // the sequence expected there; 0: unknown
   std::string what;
   std::string advice;
+  bool repairable = false;  // repair_journal() makes it whole
   std::string text() const;
 };
 

@@ -102,7 +102,11 @@ tl::expected<Meters, std::string> totals(SimulatedDisk& disk) {
       if (through[t.key] < t.octets) return tl::unexpected(std::string("a gap before totals"));
     }
     for (const UsageRecord& r : (*frame)->usage()) {
-      if (r.octets_from > through[r.key]) return tl::unexpected(std::string("a gap"));
+      if (r.octets_from > through[r.key])
+        return tl::unexpected(
+            "a gap before " + std::to_string((*frame)->segment) + ":" +
+            std::to_string((*frame)->offset) + " path " + std::to_string(r.key.path) + " from " +
+            std::to_string(through[r.key]) + " to " + std::to_string(r.octets_from));
       if (r.octets_to < r.octets_from || r.wall_to_ns < r.wall_from_ns)
         return tl::unexpected(std::string("a record that goes back"));
       through[r.key] = std::max(through[r.key], r.octets_to);
@@ -140,11 +144,17 @@ void check(World& world, Fault fault, SimulatedDisk::Crash how) {
   }
   auto found = totals(world.disk);
   if (!found) {
-    ASSERT_TRUE(may_damage(fault)) << found.error();
-    EXPECT_FALSE(verify_journal(world.disk, kFolder)->whole());
+    ASSERT_TRUE(may_damage(fault))
+        << found.error() << to_text(*verify_journal(world.disk, kFolder));
+    const auto report = verify_journal(world.disk, kFolder);
+    EXPECT_FALSE(report->whole());
+    SCOPED_TRACE(to_text(*report));
     const auto done = repair_journal(world.disk, kFolder);
     ASSERT_TRUE(done.has_value()) << done.error();
     EXPECT_FALSE(done->empty());
+    std::string said;
+    for (const std::string& sentence : *done) said += sentence + "\n";
+    SCOPED_TRACE(said);
     repaired = true;
     found = totals(world.disk);
     ASSERT_TRUE(found.has_value()) << found.error();
@@ -204,7 +214,8 @@ TEST_P(JournalFaults, AtTheNthOperationForEachN) {
 // While it does not recover, too.
 TEST_P(JournalFaults, FromTheNthOperationOnForAWhile) {
   const auto [fault, read_back] = GetParam();
-  if (fault <= Fault::kill_after) return;  // only once
+  if (fault <= Fault::kill_after) return;               // only once
+  if (fault > Fault::lost_write && !read_back) return;  // all of several files is then elsewhere
   bool reached = true;
   for (uint64_t n = 1; reached; ++n) {
     for (const uint64_t length : {3, 9, 40}) {

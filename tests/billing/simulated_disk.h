@@ -107,7 +107,11 @@ class SimulatedDisk : public Disk {
     }
   }
   int64_t size(int fd) override { return static_cast<int64_t>(open_.at(fd)->now.size()); }
-  int64_t allocate(int, uint64_t) override { return dead_ ? -EIO : 0; }
+  int64_t allocate(int fd, uint64_t octets) override {
+    if (dead_) return -EIO;
+    open_.at(fd)->now.resize(octets);
+    return 0;
+  }
   int64_t read(int fd, std::span<uint8_t> into, uint64_t offset) override {
     const auto& file = open_.at(fd)->now;
     if (offset >= file.size()) return 0;
