@@ -389,35 +389,31 @@ class Repair {
       if (!from_the_first_) begin_with_what_is_read(frames, next);
       begin(writer, number, first);
     }
+    // Records go close together, so that there are numbers for frames that were not there.
+    std::vector<UsageRecord> records;
     uint64_t bridged = 0;
+    const auto reach = [&](const MeterKey& key, uint64_t octets, uint64_t packets, int64_t wall) {
+      const auto missing = bridge(key, octets, packets, wall);
+      if (!missing) return;
+      bridged += missing->octets_to - missing->octets_from;
+      records.push_back(*missing);
+    };
     for (const JournalFrame& frame : frames) {
       const FrameType type = frame.header.type;
-      if (type == FrameType::trailer) continue;
-      const bool begun_anew = !has_opening && type != FrameType::usage && type != FrameType::flow;
-      if (begun_anew) continue;
-      std::vector<UsageRecord> records;
       for (const UsageRecord& r : frame.usage()) {
-        if (auto b = bridge(r.key, r.octets_from, r.packets_from, r.wall_from_ns)) {
-          bridged += b->octets_to - b->octets_from;
-          records.push_back(*b);
-        }
+        reach(r.key, r.octets_from, r.packets_from, r.wall_from_ns);
         records.push_back(r);
         meters_[r.key] = {r.octets_to, r.packets_to, r.wall_to_ns};
       }
       for (const TotalRecord& t : frame.totals()) meters_[t.key] = {t.octets, t.packets, t.wall_ns};
-      if (records.size() > frame.usage().size())
-        writer.usage(records, frame.header.flags | kBridged);
-      else
+      const bool kept = has_opening || type == FrameType::flow;
+      if (kept && type != FrameType::usage && type != FrameType::trailer)
         writer.put(frame.header, frame.payload);
     }
     if (next) {
-      std::vector<UsageRecord> bridges;
-      for (const TotalRecord& t : next->totals) {
-        if (auto b = bridge(t.key, t.octets, t.packets, t.wall_ns)) bridges.push_back(*b);
-      }
-      for (const UsageRecord& b : bridges) bridged += b.octets_to - b.octets_from;
-      writer.usage(bridges, kBridged);
+      for (const TotalRecord& t : next->totals) reach(t.key, t.octets, t.packets, t.wall_ns);
     }
+    writer.usage(records, kBridged);
     const JournalPosition end = end_of(next, read);
     if (auto finished = writer.finish(end.next_sequence - 1, end.previous_crc, true); !finished)
       return tl::unexpected(finished.error());
@@ -478,7 +474,9 @@ class Repair {
 
   void begin(SegmentWriter& writer, uint64_t number, const FrameHeader& first) {
     std::vector<TotalRecord> totals;
-    for (const auto& [key, t] : meters_) totals.push_back({key, t.octets, t.packets, t.wall_ns});
+    for (const auto& [key, t] : meters_) {
+      if (t.octets != 0 || t.packets != 0) totals.push_back({key, t.octets, t.packets, t.wall_ns});
+    }
     const auto texts = to_frames(catalogue_);
     const std::string opening = to_text(Opening{.journal = first.journal,
                                                 .segment = number,
