@@ -89,12 +89,12 @@ int write(const Options& o) {
   check((*journal)->commit());
   const double took = since(start);
   std::sort(waits.begin(), waits.end());
-  fmt::print("{{\"frames\": {}, \"seconds\": {:.6f}, \"mib_s\": {:.3f}, \"p50_ms\": {:.4f}, "
-             "\"p99_ms\": {:.4f}, \"max_ms\": {:.4f}, \"records_s\": {:.0f}}}\n",
-             frames, took,
-             static_cast<double>(frames * o.frame_octets) / took / (1 << 20),
-             waits[waits.size() / 2] * 1e3, waits[waits.size() * 99 / 100] * 1e3,
-             waits.back() * 1e3, static_cast<double>(frames * meters) / took);
+  fmt::print(
+      "{{\"frames\": {}, \"seconds\": {:.6f}, \"mib_s\": {:.3f}, \"p50_ms\": {:.4f}, "
+      "\"p99_ms\": {:.4f}, \"max_ms\": {:.4f}, \"records_s\": {:.0f}}}\n",
+      frames, took, static_cast<double>(frames * o.frame_octets) / took / (1 << 20),
+      waits[waits.size() / 2] * 1e3, waits[waits.size() * 99 / 100] * 1e3, waits.back() * 1e3,
+      static_cast<double>(frames * meters) / took);
   return 0;
 }
 
@@ -114,10 +114,11 @@ int read(const std::vector<std::string>& folders) {
   const double took = since(start);
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  fmt::print("{{\"records\": {}, \"octets\": {}, \"seconds\": {:.6f}, \"records_s\": {:.0f}, "
-             "\"gb_s\": {:.3f}, \"memory_kib\": {}}}\n",
-             records, octets, took, static_cast<double>(records) / took,
-             static_cast<double>(file_octets) / took / 1e9, usage.ru_maxrss);
+  fmt::print(
+      "{{\"records\": {}, \"octets\": {}, \"seconds\": {:.6f}, \"records_s\": {:.0f}, "
+      "\"gb_s\": {:.3f}, \"memory_kib\": {}}}\n",
+      records, octets, took, static_cast<double>(records) / took,
+      static_cast<double>(file_octets) / took / 1e9, usage.ru_maxrss);
   return 0;
 }
 

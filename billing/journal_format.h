@@ -12,6 +12,7 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -61,10 +62,10 @@ struct FrameHeader {
   uint32_t previous_crc = 0;  // header_crc of the frame before
   uint32_t write_block =
       0;  // where the write this frame was part of began: tells torn from damaged
-  uint32_t zero[4] = {};
+  uint32_t zero[5] = {};
   uint32_t header_crc = 0;  // of all before
 };
-static_assert(sizeof(FrameHeader) == 96);
+static_assert(sizeof(FrameHeader) == 96 && offsetof(FrameHeader, header_crc) == 92);
 
 // A meter as it was when a segment began.
 struct TotalRecord {

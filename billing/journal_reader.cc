@@ -117,7 +117,6 @@ std::string FolderReader::foreign(SegmentReader& segment) const {
 }
 
 bool FolderReader::follows(const FrameHeader& opening) const {
-  if (position_.next_sequence == 0) return true;
   if ((opening.flags & kAfterSuspect) != 0) return opening.sequence <= position_.next_sequence;
   if ((opening.flags & kAfterLoss) != 0) return opening.sequence >= position_.next_sequence;
   return opening.sequence == position_.next_sequence &&
@@ -236,11 +235,14 @@ FolderReader::Result FolderReader::leave_segment() {
     return at_end();
   }
   const FrameHeader& opening = *next->opening;
+  if (position_.next_sequence == 0)
+    return tl::unexpected(
+        damaged(", and the next segment begins with frame " + std::to_string(opening.sequence)));
   if (!follows(opening)) {
     if (next->number != position_.segment + 1) {
       JournalFault missing = fault(
           "segments are missing: " + sequence_range(position_.next_sequence, opening.sequence - 1),
-          kRepair);
+          kRepair, true);
       missing.file = segment_name(folder_, position_.segment + 1);
       missing.offset = 0;
       return tl::unexpected(missing);

@@ -50,6 +50,12 @@ struct Killed {};
 
 class SimulatedDisk : public Disk {
  public:
+  // The same files, and nothing else of the other.
+  void copy(const SimulatedDisk& other) {
+    names_.clear();
+    for (const auto& [name, file] : other.names_) names_[name] = std::make_shared<File>(*file);
+    durable_names_ = names_;
+  }
   // Operations `at` to `until` (from 1) fail.
   void fail(Fault fault, uint64_t at, uint64_t until) {
     fault_ = fault;
