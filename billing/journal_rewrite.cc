@@ -92,6 +92,7 @@ class SegmentWriter {
       if (error_ >= 0 && result < 0) error_ = result;
     };
     if (error_ >= 0) check(disk_.sync(static_cast<int>(fd_)));
+    if (error_ >= 0) check(read_back());
     if (error_ >= 0 && keep_old) check(disk_.link(name_, name_ + ".damaged"));
     if (error_ == -EEXIST || error_ == -ENOENT) error_ = 0;  // kept before; or there was none
     if (error_ >= 0) check(disk_.rename(name_ + ".new", name_));
@@ -120,8 +121,22 @@ class SegmentWriter {
       else
         done += static_cast<size_t>(n) / kBlock * kBlock;
     }
+    written_.push_back({flushed_, used_, crc32c(buffer_.get(), used_)});
     flushed_ += used_;
     used_ = 0;
+  }
+  // What was written may be elsewhere, or nowhere.
+  int64_t read_back() {
+    for (const auto& [offset, octets, crc] : written_) {
+      for (size_t done = 0; done < octets;) {
+        const int64_t n = disk_.read(static_cast<int>(fd_), {buffer_.get() + done, octets - done},
+                                     offset + done);
+        if (n <= 0) return n < 0 ? n : -EIO;
+        done += static_cast<size_t>(n);
+      }
+      if (crc32c(buffer_.get(), octets) != crc) return -EIO;
+    }
+    return 0;
   }
 
   Disk& disk_;
@@ -133,6 +148,12 @@ class SegmentWriter {
   AlignedBuffer buffer_ = aligned_buffer(kFrameMax);
   size_t used_ = 0;
   uint64_t flushed_ = 0;
+  struct Written {
+    uint64_t offset;
+    size_t octets;
+    uint32_t crc;
+  };
+  std::vector<Written> written_;
 };
 
 // Records of the slot under way, in the order in which their meters first came.
@@ -381,9 +402,15 @@ class Repair {
       first.sequence = frames.front().header.sequence;
       first.previous_crc = frames.front().header.previous_crc;
     } else {
-      first.sequence = before_sequence(number) + 1;
+      // Numbers are left for a segment before this one that is not readable yet.
+      const uint64_t at_least = before_sequence(number) + 1;
+      const uint64_t blocks = frames.empty() ? 0 : frames.front().offset / kBlock;
+      const uint64_t seen = frames.empty() ? 0 : frames.front().header.sequence;
+      first.sequence = std::max(at_least, seen - std::min(seen, blocks));
       first.previous_crc = before_crc_;
     }
+    if (frames.empty() && end_of(next, read).next_sequence <= first.sequence)
+      return move_away(number);  // the segments around it leave no room for it
     SegmentWriter writer(disk_, folder_, number, first);
     if (!has_opening) {
       if (!from_the_first_) begin_with_what_is_read(frames, next);
@@ -421,13 +448,12 @@ class Repair {
            " octets known only by the readings around them";
   }
 
-  // Nothing in it is readable, and nothing follows.
   tl::expected<std::string, std::string> move_away(uint64_t number) {
     const std::string name = segment_name(folder_, number);
     int64_t result = disk_.link(name, name + ".damaged");
     if (result >= 0 || result == -EEXIST) result = disk_.remove(name);
     if (result >= 0) result = disk_.sync_folder(folder_);
-    if (result >= 0) return "Nothing in it is readable, and nothing follows; moved away";
+    if (result >= 0) return "Nothing in it is readable; moved away";
     return tl::unexpected("journal " + name +
                           ": cannot be moved away: " + std::strerror(static_cast<int>(-result)));
   }
