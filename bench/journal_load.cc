@@ -22,7 +22,7 @@ struct Options {
   std::string folder;
   uint64_t frame_octets = 4096, megabytes = 64, segment_mb = 256, seconds_apart = 1;
   double seconds = 3;
-  bool read_back = false;
+  bool read_back = false, background = false;
   int rounds = 0;  // instead of seconds
 };
 
@@ -49,7 +49,8 @@ int write(const Options& o) {
   auto journal = Journal::open({.folder = o.folder,
                                 .gateway = "bench",
                                 .segment_octets = static_cast<uint32_t>(o.segment_mb << 20),
-                                .read_back = o.read_back});
+                                .read_back = o.read_back,
+                                .prepare_in_background = o.background});
   if (!journal) fail(journal.error());
   (*journal)->set_catalogue(catalogue());
   std::vector<Reading> readings(meters);
@@ -73,7 +74,7 @@ int write(const Options& o) {
     if (!result) fail(result.error());
   };
   more();
-  check((*journal)->commit());  // opens the segment
+  check((*journal)->commit());  // opens the segment; without --background, makes the next one, too
   std::vector<double> waits;
   uint64_t frames = 0;
   const uint64_t frames_max =
@@ -135,8 +136,9 @@ int main(int argc, char** argv) {
   w->add_option("--mb", o.megabytes, "at most");
   w->add_option("--seconds", o.seconds, "at most");
   w->add_option("--rounds", o.rounds, "commits, instead");
-  w->add_option("--segment-mb", o.segment_mb);
+  w->add_option("--segment-mb", o.segment_mb)->take_last();
   w->add_option("--seconds-apart", o.seconds_apart, "of the records' own time");
+  w->add_flag("--background", o.background, "make the next segment meanwhile, as a gateway does");
   w->add_flag("--read-back", o.read_back, "read each write again");
   auto* r = app.add_subcommand("read", "all of it");
   r->add_option("folders", folders)->required();

@@ -93,9 +93,13 @@ void Journal::tell(const std::string& what) const {
 size_t Journal::add(std::span<const Reading> readings, int64_t wall_now_ns) {
   wall_now_ns_ = wall_now_ns;
   size_t advanced = 0;
-  for (const Reading& reading : readings) {
+  places_.resize(std::max(places_.size(), readings.size()), nullptr);
+  for (size_t i = 0; i < readings.size(); ++i) {
+    const Reading& reading = readings[i];
     if (reading.key.region != region_) regions_.insert(region_ = reading.key.region);
-    Meter& meter = meters_.try_emplace(reading.key, Meter{.wall_ns = wall_now_ns}).first->second;
+    if (places_[i] == nullptr || places_[i]->first != reading.key)
+      places_[i] = &*meters_.try_emplace(reading.key, Meter{.wall_ns = wall_now_ns}).first;
+    Meter& meter = places_[i]->second;
     if (reading.octets < meter.octets || reading.packets < meter.packets) {
       ++went_backwards_;
       continue;
@@ -158,6 +162,8 @@ tl::expected<void, std::string> Journal::advance(bool wait) {
     if (!result) return {};
     if (*result != static_cast<int64_t>(flying_->length)) return failed_write(*result);
     acked_ = flying_->after;
+    spare_ = std::move(flying_->records);
+    spare_.clear();
     flying_.reset();
     second_attempt_ = false;
     opening_flags_ = 0;
@@ -234,6 +240,7 @@ std::optional<Journal::Batch> Journal::encode(const End& from, unsigned buffer) 
   if (count > 0) {
     if (count == pending_.size()) {
       batch.records.swap(pending_);
+      pending_.swap(spare_);
     } else {
       batch.records.assign(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(count));
       pending_.erase(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(count));

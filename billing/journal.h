@@ -181,7 +181,10 @@ class Journal {
 
   uint64_t went_backwards_ = 0;
   std::unordered_map<MeterKey, Meter, KeyHash> meters_;
-  std::vector<UsageRecord> pending_;
+  // By place among the readings: they come in the same order each time, so a meter is rarely looked
+  // up. An element stays where it is while the map grows.
+  std::vector<std::pair<const MeterKey, Meter>*> places_;
+  std::vector<UsageRecord> pending_, spare_;
   uint64_t first_pending_ = 1;  // number of pending_[0]
   int64_t wall_now_ns_ = 0;
   uint64_t region_ = 0;  // of the last reading

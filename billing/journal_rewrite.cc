@@ -129,8 +129,8 @@ class SegmentWriter {
   int64_t read_back() {
     for (const auto& [offset, octets, crc] : written_) {
       for (size_t done = 0; done < octets;) {
-        const int64_t n = disk_.read(static_cast<int>(fd_), {buffer_.get() + done, octets - done},
-                                     offset + done);
+        const int64_t n =
+            disk_.read(static_cast<int>(fd_), {buffer_.get() + done, octets - done}, offset + done);
         if (n <= 0) return n < 0 ? n : -EIO;
         done += static_cast<size_t>(n);
       }
