@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <random>
 
 #include "billing/journal.h"
 #include "billing/journal_format.h"
@@ -54,8 +55,9 @@ int write(const Options& o) {
   if (!journal) fail(journal.error());
   (*journal)->set_catalogue(catalogue());
   std::vector<Reading> readings(meters);
+  const uint64_t region = std::random_device()();  // each run's meters begin at zero
   for (size_t i = 0; i < meters; ++i) {
-    readings[i].key = {.region = 7,
+    readings[i].key = {.region = region,
                        .service = i % 5,
                        .worker = static_cast<uint16_t>(i / 20),
                        .path = static_cast<uint16_t>(1 + i % 2),
