@@ -2,6 +2,7 @@
 #include "billing/journal_segment.h"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -48,19 +49,21 @@ tl::expected<std::vector<uint64_t>, JournalFault> list_segments(Disk& disk,
   return numbers;
 }
 
-std::shared_ptr<uint8_t> ChunkPool::take() {
+std::shared_ptr<uint8_t> ChunkPool::take(size_t octets) {
   const std::lock_guard lock(mutex_);
-  AlignedBuffer buffer;
-  if (free_.empty()) {
-    buffer = aligned_buffer(kOctets);
+  auto large_enough = std::find_if(free_.begin(), free_.end(),
+                                   [&](const Free& chunk) { return chunk.octets >= octets; });
+  if (large_enough == free_.end()) {
+    octets = std::bit_ceil(octets);
+    large_enough = free_.insert(free_.end(), {aligned_buffer(octets), octets});
     ++made_;
-  } else {
-    buffer = std::move(free_.back());
-    free_.pop_back();
   }
-  return {buffer.release(), [pool = shared_from_this()](uint8_t* bytes) {
+  octets = large_enough->octets;
+  AlignedBuffer buffer = std::move(large_enough->bytes);
+  free_.erase(large_enough);
+  return {buffer.release(), [pool = shared_from_this(), octets](uint8_t* bytes) {
             const std::lock_guard returning(pool->mutex_);
-            pool->free_.emplace_back(bytes);
+            pool->free_.push_back({AlignedBuffer(bytes), octets});
           }};
 }
 
@@ -101,11 +104,11 @@ std::span<const uint8_t> SegmentReader::view(uint64_t offset, size_t octets) {
   if (offset + octets > size_) return {};
   if (chunk_ == nullptr || offset < chunk_from_ || offset + octets > chunk_from_ + chunk_octets_) {
     wanted_ = std::min(ChunkPool::kOctets, std::max(wanted_ * 2, octets));
+    const size_t want = std::min<uint64_t>(wanted_, size_ - offset);
     chunk_.reset();
-    chunk_ = pool_->take();
+    chunk_ = pool_->take(want);
     chunk_from_ = offset;
     chunk_octets_ = 0;
-    const size_t want = std::min<uint64_t>(wanted_, size_ - offset);
     while (chunk_octets_ < want) {
       const int64_t n = disk_->read(file_->fd, {chunk_.get() + chunk_octets_, want - chunk_octets_},
                                     offset + chunk_octets_);

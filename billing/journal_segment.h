@@ -81,12 +81,16 @@ tl::expected<std::vector<uint64_t>, JournalFault> list_segments(Disk& disk,
 class ChunkPool : public std::enable_shared_from_this<ChunkPool> {
  public:
   static constexpr size_t kOctets = 4u << 20;
-  std::shared_ptr<uint8_t> take();
+  std::shared_ptr<uint8_t> take(size_t octets);
   size_t made() const;
 
  private:
+  struct Free {
+    AlignedBuffer bytes;
+    size_t octets;
+  };
   mutable std::mutex mutex_;
-  std::vector<AlignedBuffer> free_;
+  std::vector<Free> free_;
   size_t made_ = 0;
 };
 

@@ -310,7 +310,8 @@ class SimulatedDisk : public Disk {
     return file.now.size() > offset ? file.now.size() - offset : 0;
   }
 
-  AlignedBuffer buffers_ = aligned_buffer(2 * kFrameMax);
+  inline static const AlignedBuffer buffers_ =
+      aligned_buffer(2 * kFrameMax);  // one journal at a time
   std::map<std::string, FilePtr> names_, durable_names_;
   std::map<int, FilePtr> open_;
   std::map<int, std::string> locks_;
