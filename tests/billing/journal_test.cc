@@ -505,7 +505,7 @@ TEST_F(JournalTest, AReadersMemoryIsThatOfTheFramesInHand) {
   EXPECT_LE(pool->made(), 9u);  // of 50 segments
 }
 
-TEST_F(JournalTest, AFullDiskIsToldWhileThereIsStillRoom) {
+TEST_F(JournalTest, AFullDiskSaysWhatToDoAndTakesNothing) {
   auto journal = open();
   run(*journal, 1);
   disk_.fail(Fault::disk_full, 1, 1'000'000);
