@@ -344,6 +344,12 @@ void read_billing(TableReader t, Config& c) {
   c.journal_segment_mb =
       static_cast<uint32_t>(t.integer("journal_segment_mb", c.journal_segment_mb, 1, 1024));
   c.journal_direct = t.boolean("journal_direct", true);
+  const auto number = [&](const char* key, uint32_t& into, int64_t max) {
+    into = static_cast<uint32_t>(t.integer(key, into, 0, max));
+  };
+  number("journal_keep_days", c.journal_keep_days, 36'500);
+  number("journal_keep_mb", c.journal_keep_mb, 100'000'000);
+  number("journal_compact_after_days", c.journal_compact_after_days, 36'500);
   t.finish();
 }
 

@@ -104,6 +104,9 @@ struct Config {
 
   // [billing]
   uint32_t journal_segment_mb = 16;
+  uint32_t journal_keep_days = 400;          // charged usage, by second or compacted; 0: for ever
+  uint32_t journal_keep_mb = 0;              // 0: without limit
+  uint32_t journal_compact_after_days = 35;  // to slots of five minutes; 0: never
 
   std::string documents_dir;  // profiles/, tariffs/ and clients/ as *.json
 
