@@ -9,7 +9,9 @@ tl::expected<std::unique_ptr<Billing>, std::string> Billing::open(const BillingO
                                 .segment_octets = options.journal_segment_octets,
                                 .direct = options.journal_direct});
   if (!journal) return tl::unexpected(journal.error());
-  auto ledger = Ledger::open(options.state_dir + "/ledger.sqlite", options.gateway);
+  auto ledger =
+      Ledger::open(options.ledger.empty() ? options.state_dir + "/ledger.sqlite" : options.ledger,
+                   options.gateway);
   if (!ledger) return tl::unexpected(ledger.error());
   return std::unique_ptr<Billing>(
       new Billing(std::move(*journal), std::move(*ledger), std::move(house)));

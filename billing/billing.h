@@ -17,7 +17,8 @@
 namespace anabranch::billing {
 
 struct BillingOptions {
-  std::string state_dir;  // journal/ and ledger.sqlite are in it
+  std::string state_dir;  // journal/ is in it, and ledger.sqlite unless `ledger` says otherwise
+  std::string ledger;     // "postgresql://…", or empty
   std::string gateway;
   uint32_t journal_segment_octets = 16u << 20;
   bool journal_direct = true;

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "billing/store.h"
 #include "control/documents.h"
 #include "control/table_reader.h"
 #include "dataplane/bounds.h"
@@ -341,6 +342,12 @@ void read_billing(TableReader t, Config& c) {
   c.journal_segment_mb =
       static_cast<uint32_t>(t.integer("journal_segment_mb", c.journal_segment_mb, 1, 1024));
   c.journal_direct = t.boolean("journal_direct", true);
+  c.ledger =
+      t.text("ledger", "a PostgreSQL address such as \"postgresql://billing@db/ledger\"", false);
+  if (!c.ledger.empty() && !billing::Store::is_url(c.ledger)) {
+    t.wrong("ledger", "\"" + c.ledger + "\"",
+            "a PostgreSQL address such as \"postgresql://billing@db/ledger\"");
+  }
   t.finish();
 }
 

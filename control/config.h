@@ -104,6 +104,7 @@ struct Config {
 
   // [billing]
   uint32_t journal_segment_mb = 16;
+  std::string ledger;  // "postgresql://…"; empty: ledger.sqlite in state_dir
 
   std::string documents_dir;  // profiles/, tariffs/ and clients/ as *.json
 

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The ledger's tables, and how older ones become them.
+#pragma once
+
+#include <string>
+
+#include "billing/store.h"
+
+namespace anabranch::billing {
+
+inline constexpr int64_t kLedgerVersion = 2;
+
+// Makes the tables, or brings them up to kLedgerVersion: all in one transaction, once, whoever else
+// does the same. `gateway`: whose ledger one of version 1 was, which did not say so itself. The
+// error: made by a later version of this program.
+Stored<void> migrate(Store& store, const std::string& gateway);
+
+}  // namespace anabranch::billing
