@@ -36,6 +36,7 @@ uint64_t available_mb() {
 }
 
 constexpr uint32_t kUplinks = 3;
+uint32_t pools_for = 1;
 
 rte_mempool* make_pool(uint32_t packets, const char* name) {
   const auto made = dataplane::create_pool(packets, name);
@@ -76,13 +77,17 @@ void start_bench_eal() {
   std::exit(1);
 }
 
+void make_pools_for(uint32_t workers) {
+  pools_for = workers;
+}
+
 rte_mempool* bench_pool() {
-  static rte_mempool* const pool = make_pool(32767, "packets");
+  static rte_mempool* const pool = make_pool(32768 * pools_for - 1, "packets");
   return pool;
 }
 
 rte_mempool* bench_frames() {
-  static rte_mempool* const pool = make_pool(dataplane::frames_for(kUplinks), "frames");
+  static rte_mempool* const pool = make_pool(dataplane::frames_for(kUplinks, pools_for), "frames");
   return pool;
 }
 

@@ -19,7 +19,9 @@ Memory memory();
 
 // Once a process; ends it when EAL does not start.
 void start_bench_eal();
-// Packet buffers for one worker and all it keeps; and for the frames it makes.
+// Packet buffers for one worker and all it keeps; and for the frames it makes. For several: to be
+// said before the first is asked for.
+void make_pools_for(uint32_t workers);
 rte_mempool* bench_pool();
 rte_mempool* bench_frames();
 

@@ -11,33 +11,18 @@
 #include <numeric>
 
 #include "bench/cycles.h"
-#include "bench/packets.h"
+#include "bench/eal.h"
 
 namespace anabranch::bench {
 namespace {
 
 using namespace dataplane;
 
-constexpr Mac kLanMac{2, 0, 0, 0, 0, 1};
-constexpr uint16_t kLinkOverhead = 38;  // of Ethernet
-
 template <typename T>
 T value_of(tl::expected<T, std::string> result) {
   if (result) return std::move(*result);
   std::fprintf(stderr, "bench: %s\n", result.error().c_str());
   std::exit(1);
-}
-
-// The clients' own, after those that are none of theirs.
-Rule client_rule() {
-  return {.source = kHere,
-          .source_mask = 0xffff0000,
-          .destination = kThere,
-          .destination_mask = 0xffff0000,
-          .slot = kService};
-}
-Rule other_rule(uint32_t n) {
-  return {.source = 0x0b000000 + n, .source_mask = 0xffffffff, .slot = kService};
 }
 
 }  // namespace
@@ -57,17 +42,9 @@ OneWorker::OneWorker(const Setup& setup) : setup_(setup) {
   options.flows_max = setup_.flows_max;
   options.flow_idle_s = 3600;
   worker_ = value_of(Worker::create(options, plans_, meters_->region().workers[0]));
-  const PathTable paths = make_paths();
+  const PathTable paths = make_paths(setup_);
   peer_ = std::make_unique<Peer>(paths, setup_.cipher);
-  plans_.publish(std::make_unique<const PathTable>(paths));
-  const std::vector<std::pair<uint32_t, Mac>> known{{kHere + 2, Mac{2, 0, 0, 0, 0, 2}}};
-  NeighbourTable neighbours(known);
-  neighbours.on_link = {kHere, 0xffff0000};
-  neighbours.behind = {neighbours.on_link};
-  plans_.publish(std::make_unique<const NeighbourTable>(neighbours));
-  publish_keys();
-  publish_plans();
-  publish_rules();
+  publish_tables(setup_, paths, plans_);
   poll();  // it learns of its peer
   learn_flows();
 }
@@ -75,70 +52,6 @@ OneWorker::OneWorker(const Setup& setup) : setup_(setup) {
 OneWorker::~OneWorker() {
   worker_.reset();
   unlink(meters_file_.c_str());
-}
-
-PathTable OneWorker::make_paths() const {
-  PathTable table;
-  table.uplinks = setup_.paths;
-  table.lan_mac = kLanMac;
-  table.lan_address = kHere + 1;
-  const uint64_t packet_bits = 8u * (setup_.octets + kSegmentOverhead + kLinkOverhead);
-  const uint64_t offered_bps = packet_bits * kBurst * 1'000'000'000 / kStepNs;
-  for (uint8_t p = 1; p <= setup_.paths; ++p) {
-    Path& path = table.paths[p];
-    path.configured = path.reachable = path.in_use = true;
-    path.uplink = static_cast<uint8_t>(p - 1);
-    path.local = table.uplink_address[path.uplink] = 0xc6330100u + p;
-    path.remote = 0xc6330200u + p;
-    path.remote_port = table.udp_port;
-    path.link_overhead = kLinkOverhead;
-    if (setup_.paced) path.pace = pace_of(offered_bps * 11 / 10 / setup_.paths);
-    make_header(path, {2, 1}, {2, 2}, table.udp_port);
-  }
-  return table;
-}
-
-void OneWorker::publish_keys() {
-  auto keys = std::make_unique<KeyTable>();
-  keys->send = bench_key(setup_.cipher);
-  keys->receive[0] = {0, keys->send};
-  plans_.publish(std::move(keys));
-}
-
-std::unique_ptr<Plan> OneWorker::make_plan(uint16_t slot) const {
-  std::array<uint16_t, kPathsMax> weights{};
-  std::fill_n(weights.begin() + 1, setup_.paths, uint16_t{1000});
-  auto plan = std::make_unique<Plan>();
-  plan->generation = slot + 1u;
-  plan->receiver_index = plan->peer_index = kReceiver + slot;
-  plan->inner_mtu = plan->whole_mtu = 1500 - kSegmentOverhead;
-  plan->dispersion = setup_.dispersion;
-  plan->recovery = setup_.recovery;
-  if (slot != kHouseSlot) compile_weights(weights, *plan);
-  return plan;
-}
-
-void OneWorker::publish_plans() {
-  plans_.publish(kHouseSlot, make_plan(kHouseSlot));
-  for (uint16_t n = 0; n < setup_.services; ++n) {
-    const auto slot = static_cast<uint16_t>(kService + n);
-    plans_.publish(slot, make_plan(slot));
-  }
-}
-
-void OneWorker::publish_rules() {
-  auto rules = std::make_unique<Ruleset>();
-  for (uint32_t n = 1; n < setup_.rules; ++n) rules->rules.push_back(other_rule(n));
-  // Hosts of one service have the same last bits.
-  for (uint32_t n = 1; n < setup_.services; ++n) {
-    Rule rule = client_rule();
-    rule.source_mask = 0xffff0000 | (setup_.services - 1u);
-    rule.source = kHere | n;
-    rule.slot = static_cast<uint16_t>(kService + n);
-    rules->rules.push_back(rule);
-  }
-  rules->rules.push_back(client_rule());
-  plans_.publish(std::move(rules));
 }
 
 void OneWorker::learn_flows() {
@@ -154,12 +67,7 @@ void OneWorker::learn_flows() {
 }
 
 void OneWorker::offer_packet(uint32_t flow) {
-  rte_mbuf* packet = make_frame_of(static_cast<uint16_t>(kEthernetHeader + setup_.octets));
-  uint8_t* frame = rte_pktmbuf_mtod(packet, uint8_t*);
-  std::copy(kLanMac.begin(), kLanMac.end(), frame);
-  store_be16(frame + 12, 0x0800);
-  write_packet(frame + kEthernetHeader, setup_.octets, flow_key(flow, setup_.protocol));
-  lan_.offer(packet);
+  lan_.offer(make_client_frame(setup_, flow));
 }
 
 void OneWorker::offer_packets() {

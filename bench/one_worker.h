@@ -12,30 +12,13 @@
 
 #include "bench/peer.h"
 #include "bench/ring_port.h"
+#include "bench/tables.h"
 #include "dataplane/worker.h"
 
 namespace anabranch::bench {
 
-struct Setup {
-  uint8_t paths = 3;
-  uint32_t flows = 0;  // known before anything is measured
-  uint32_t flows_max = 65536;
-  uint32_t rules = 1;  // the last is the service's
-  // In force, numbered from kService; flows are spread over them, whatever `rules` is. A power of
-  // two, or one.
-  uint16_t services = 1;
-  uint8_t protocol = 17;
-  uint16_t octets = 64;  // of the clients' IP packets
-  dataplane::Dispersion dispersion = dataplane::Dispersion::weighted;
-  bool recovery = false;
-  dataplane::Cipher cipher = dataplane::Cipher::null;
-  bool paced = false;  // to links that together carry a tenth more than a burst each poll
-};
-
 class OneWorker {
  public:
-  static constexpr uint64_t kStepNs = 16'000;
-
   explicit OneWorker(const Setup& setup);
   ~OneWorker();
   OneWorker(const OneWorker&) = delete;
@@ -67,14 +50,12 @@ class OneWorker {
   // For a thread that publishes; nobody else may meanwhile.
   dataplane::PlanTable& plans() { return plans_; }
   // A plan like the one in force.
-  std::unique_ptr<dataplane::Plan> make_plan(uint16_t slot) const;
+  std::unique_ptr<dataplane::Plan> make_plan(uint16_t slot) const {
+    return bench::make_plan(setup_, slot);
+  }
   const dataplane::Counters& counters() const { return worker_->counters(); }
 
  private:
-  dataplane::PathTable make_paths() const;
-  void publish_plans();
-  void publish_rules();
-  void publish_keys();
   void learn_flows();
   void offer_packet(uint32_t flow);
   void drain();

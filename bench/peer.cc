@@ -40,8 +40,8 @@ std::shared_ptr<const TrafficKey> bench_key(Cipher cipher) {
   return std::shared_ptr<const TrafficKey>(new TrafficKey(cipher, key, Nonce{}));
 }
 
-Peer::Peer(const PathTable& paths, Cipher cipher)
-    : paths_(mirrored(paths)), key_(bench_key(cipher)) {}
+Peer::Peer(const PathTable& paths, Cipher cipher, uint8_t worker)
+    : paths_(mirrored(paths)), worker_(worker), key_(bench_key(cipher)) {}
 
 rte_mbuf* Peer::seal(SegmentType type, uint8_t path, uint32_t receiver,
                      std::span<const uint8_t> content) {
@@ -50,8 +50,11 @@ rte_mbuf* Peer::seal(SegmentType type, uint8_t path, uint32_t receiver,
   uint8_t* frame = rte_pktmbuf_mtod(packet, uint8_t*);
   std::memcpy(frame, paths_.paths[path].header.data(), kHeaders);
   finish_header(frame, outer);
-  const Outer header{
-      .type = type, .path = path, .receiver_index = receiver, .packet_number = number_[path]++};
+  const Outer header{.type = type,
+                     .worker = worker_,
+                     .path = path,
+                     .receiver_index = receiver,
+                     .packet_number = number_[path]++};
   dataplane::seal(*key_, header, content, frame + kHeaders);
   return packet;
 }
@@ -110,7 +113,7 @@ rte_mbuf* Peer::ack(uint64_t now_ns) {
          under_way.pop_front())
       last = under_way.front();
     if (last.at_ns == 0) continue;
-    AckReport report{.path = p, .range_count = 1, .largest = last.number};
+    AckReport report{.path = p, .worker = worker_, .range_count = 1, .largest = last.number};
     report.received_ns = last.at_ns + kRoundTripNs / 2;
     report.held_us = static_cast<uint32_t>((now_ns - last.at_ns - kRoundTripNs) / 1000);
     report.ranges[0] = {0, static_cast<uint16_t>(std::min(kAckDepth, last.number + 1))};

@@ -31,9 +31,10 @@ class Peer {
   static constexpr uint64_t kRoundTripNs = 4'000'000;
   static constexpr uint64_t kAckEveryNs = dataplane::kAckDelayMinNs;
 
-  // `paths` as the worker has them.
+  // `paths` as the worker has them. Of several sending workers this is `worker`, who hears the
+  // worker of that number.
   explicit Peer(const dataplane::PathTable& paths,
-                dataplane::Cipher cipher = dataplane::Cipher::aes_128_gcm);
+                dataplane::Cipher cipher = dataplane::Cipher::aes_128_gcm, uint8_t worker = 0);
 
   // A segment with a packet of `octets` of one flow, number `sn` of its lane.
   rte_mbuf* segment(uint8_t path, uint32_t sn, uint16_t octets);
@@ -56,6 +57,7 @@ class Peer {
     uint64_t at_ns;
   };
   dataplane::PathTable paths_;  // mirrored
+  const uint8_t worker_;
   std::shared_ptr<const dataplane::TrafficKey> key_;
   std::array<uint64_t, dataplane::kPathsMax> number_{};
   std::array<std::deque<Sent>, dataplane::kPathsMax> under_way_;  // the last number of each poll

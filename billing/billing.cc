@@ -1,26 +1,74 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "billing/billing.h"
 
+#include <algorithm>
+
 namespace anabranch::billing {
 
 tl::expected<std::unique_ptr<Billing>, std::string> Billing::open(const BillingOptions& options,
                                                                   Tariff house) {
-  auto journal = Journal::open({.folder = options.state_dir + "/journal",
-                                .segment_octets = options.journal_segment_octets,
-                                .direct = options.journal_direct});
-  if (!journal) return tl::unexpected(journal.error());
   auto ledger =
       Ledger::open(options.ledger.empty() ? options.state_dir + "/ledger.sqlite" : options.ledger,
                    options.gateway);
   if (!ledger) return tl::unexpected(ledger.error());
+  auto journal = Journal::open({.folder = options.state_dir + "/journal",
+                                .gateway = options.gateway,
+                                .segment_octets = options.journal_segment_octets,
+                                .direct = options.journal_direct,
+                                .charged_through = ledger->charged_sequence(),
+                                .notice = options.notice});
+  if (!journal) return tl::unexpected(journal.error());
   return std::unique_ptr<Billing>(
-      new Billing(std::move(*journal), std::move(*ledger), std::move(house)));
+      new Billing(options, std::move(*journal), std::move(*ledger), std::move(house)));
+}
+
+namespace {
+constexpr int64_t kEachNs = 60'000'000'000;
+}
+
+// When there is something it does not name yet; else each minute, for services that were closed.
+void Billing::refresh_catalogue(std::span<const Reading> readings, int64_t wall_ns) {
+  const Catalogue& known = journal_->catalogue();
+  const bool due = wall_ns - catalogue_of_ns_ >= kEachNs || wall_ns < catalogue_of_ns_ ||
+                   std::any_of(readings.begin(), readings.end(), [&](const Reading& r) {
+                     return !known.paths.contains(r.key.path) ||
+                            (r.key.service != kHouse && !known.services.contains(r.key.service));
+                   });
+  if (!due) return;
+  auto next = catalogue();
+  if (!next) return;  // what is in force stays; looked for again at the next flush
+  journal_->set_catalogue(std::move(*next));
+  catalogue_of_ns_ = wall_ns;
+}
+
+std::optional<Catalogue> Billing::catalogue() const {
+  Catalogue catalogue{.gateway = options_.gateway, .paths = {}, .services = {}};
+  const auto paths = ledger_.paths();
+  const auto services = ledger_.services();
+  if (!paths || !services) return std::nullopt;
+  for (const auto& [id, path] : *paths)
+    catalogue.paths[id] = {path.name, path.provider, path.network};
+  for (const ServiceEntry& s : *services)
+    catalogue.services[s.id] = {s.client, s.tariff, s.tariff_version, s.opened_ns, s.closed_ns};
+  return catalogue;
+}
+
+// Charged segments grow old slowly: looked for each minute, one at a time.
+void Billing::maintain(int64_t wall_ns) {
+  const bool clock_set_back = maintain_again_ns_ > wall_ns + kEachNs;
+  if (wall_ns < maintain_again_ns_ && !clock_set_back) return;
+  const auto done = journal_->maintain(options_.retention, ledger_.charged_sequence(), wall_ns);
+  if (!done && options_.notice) options_.notice(done.error());
+  if (!done || !*done) maintain_again_ns_ = wall_ns + kEachNs;
 }
 
 tl::expected<void, std::string> Billing::flush(std::span<const Reading> readings, int64_t wall_ns) {
+  refresh_catalogue(readings, wall_ns);
   if (auto recorded = journal_->record(readings, wall_ns); !recorded)
     return tl::unexpected(recorded.error());
-  return charging_.run(wall_ns);
+  if (auto charged = charging_.run(wall_ns); !charged) return charged;
+  maintain(wall_ns);
+  return {};
 }
 
 }  // namespace anabranch::billing

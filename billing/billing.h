@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -22,6 +24,9 @@ struct BillingOptions {
   std::string gateway;
   uint32_t journal_segment_octets = 16u << 20;
   bool journal_direct = true;
+  JournalRetention retention;
+  // What an operator should know, and is no error of a call.
+  std::function<void(const std::string&)> notice;
 };
 
 class Billing {
@@ -38,11 +43,19 @@ class Billing {
   tl::expected<void, std::string> flush(std::span<const Reading> readings, int64_t wall_ns);
 
  private:
-  Billing(std::unique_ptr<Journal> journal, Ledger ledger, Tariff house)
-      : journal_(std::move(journal)),
+  Billing(BillingOptions options, std::unique_ptr<Journal> journal, Ledger ledger, Tariff house)
+      : options_(std::move(options)),
+        journal_(std::move(journal)),
         ledger_(std::move(ledger)),
         charging_(*journal_, ledger_, std::move(house)) {}
 
+  // What the ledger calls paths and services.
+  std::optional<Catalogue> catalogue() const;  // nullopt: the ledger cannot be read
+  void refresh_catalogue(std::span<const Reading> readings, int64_t wall_ns);
+  void maintain(int64_t wall_ns);
+
+  BillingOptions options_;
+  int64_t maintain_again_ns_ = 0, catalogue_of_ns_ = 0;
   std::unique_ptr<Journal> journal_;
   Ledger ledger_;
   Charging charging_;

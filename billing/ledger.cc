@@ -93,6 +93,16 @@ std::optional<PathEntry> Ledger::path(uint16_t id) const {
   return PathEntry{r.text(0), r.text(1), r.text(2)};
 }
 
+tl::expected<std::map<uint16_t, PathEntry>, std::string> Ledger::paths() const {
+  const auto rows =
+      store_->read("SELECT id, name, provider, network FROM paths WHERE gateway = $1", gateway_);
+  if (!rows) return tl::unexpected(sentence(rows.error()));
+  std::map<uint16_t, PathEntry> all;
+  for (const Row& r : *rows)
+    all[static_cast<uint16_t>(r.integer(0))] = {r.text(1), r.text(2), r.text(3)};
+  return all;
+}
+
 tl::expected<uint64_t, std::string> Ledger::open_service(const std::string& client,
                                                          const Tariff& tariff,
                                                          const std::string& request,

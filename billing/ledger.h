@@ -89,6 +89,7 @@ class Ledger {
   tl::expected<uint16_t, std::string> path_id(const std::string& name, const std::string& provider,
                                               const std::string& network);
   std::optional<PathEntry> path(uint16_t id) const;
+  tl::expected<std::map<uint16_t, PathEntry>, std::string> paths() const;
 
   // Ids are never used again.
   tl::expected<uint64_t, std::string> open_service(const std::string& client, const Tariff& tariff,

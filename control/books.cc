@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/books.h"
 
+#include <spdlog/spdlog.h>
+
 #include <chrono>
 
 namespace anabranch::control {
@@ -10,6 +12,13 @@ int64_t wall_now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
+}
+
+billing::JournalRetention retention(const Config& config) {
+  constexpr int64_t kDayNs = 86'400'000'000'000;
+  return {.keep_ns = config.journal_keep_days * kDayNs,
+          .keep_octets = uint64_t{config.journal_keep_mb} << 20,
+          .compact_after_ns = config.journal_compact_after_days * kDayNs};
 }
 
 tl::expected<std::string, std::string> render(
@@ -30,12 +39,15 @@ Books::~Books() {
 
 tl::expected<std::unique_ptr<Books>, std::string> Books::open(const Config& config,
                                                               const billing::Tariff& house) {
-  auto billing = billing::Billing::open({.state_dir = config.state_dir,
-                                         .ledger = config.ledger,
-                                         .gateway = config.name,
-                                         .journal_segment_octets = config.journal_segment_mb << 20,
-                                         .journal_direct = config.journal_direct},
-                                        house);
+  auto billing =
+      billing::Billing::open({.state_dir = config.state_dir,
+                               .ledger = config.ledger,
+                              .gateway = config.name,
+                              .journal_segment_octets = config.journal_segment_mb << 20,
+                              .journal_direct = config.journal_direct,
+                              .retention = retention(config),
+                              .notice = [](const std::string& what) { spdlog::warn("{}", what); }},
+                             house);
   if (!billing) return tl::unexpected(billing.error());
   return std::unique_ptr<Books>(new Books(std::move(*billing)));
 }

@@ -11,6 +11,7 @@
 #include "control/documents.h"
 #include "control/table_reader.h"
 #include "dataplane/bounds.h"
+#include "dataplane/memory.h"
 
 namespace anabranch::control {
 namespace {
@@ -139,12 +140,14 @@ void read_dataplane(TableReader t, Config& c) {
   read_workers(t, c);
   for (const uint64_t cpu : t.integers("control_cpus", 1023))
     c.control_cpus.push_back(static_cast<uint16_t>(cpu));
-  const uint64_t workers = c.workers();
-  c.memory_mb =
-      static_cast<uint32_t>(t.integer("memory_mb", 512 * workers, 384 * workers, 1u << 20));
   c.hugepages = t.boolean("hugepages", false);
   c.spin = t.boolean("spin", false);
   c.flows_max = static_cast<uint32_t>(t.integer("flows_max", c.flows_max, 1024, 1u << 24));
+  const auto workers = static_cast<uint32_t>(c.workers());
+  const uint64_t least =
+      dataplane::memory_mb_for(workers, dataplane::kUplinksMax, c.flows_max, c.hugepages);
+  c.memory_mb = static_cast<uint32_t>(
+      t.integer("memory_mb", std::max<uint64_t>(512 * workers, least), least, 1u << 20));
   c.flow_idle_s = static_cast<uint32_t>(t.integer("flow_idle_s", c.flow_idle_s, 1, 86400));
   c.hole_wait_ms_max =
       static_cast<uint32_t>(t.integer("hole_wait_ms_max", c.hole_wait_ms_max, 1, 5000));
@@ -342,6 +345,12 @@ void read_billing(TableReader t, Config& c) {
   c.journal_segment_mb =
       static_cast<uint32_t>(t.integer("journal_segment_mb", c.journal_segment_mb, 1, 1024));
   c.journal_direct = t.boolean("journal_direct", true);
+  const auto number = [&](const char* key, uint32_t& into, int64_t max) {
+    into = static_cast<uint32_t>(t.integer(key, into, 0, max));
+  };
+  number("journal_keep_days", c.journal_keep_days, 36'500);
+  number("journal_keep_mb", c.journal_keep_mb, 100'000'000);
+  number("journal_compact_after_days", c.journal_compact_after_days, 36'500);
   c.ledger =
       t.text("ledger", "a PostgreSQL address such as \"postgresql://billing@db/ledger\"", false);
   if (!c.ledger.empty() && !billing::Store::is_url(c.ledger)) {

@@ -82,10 +82,10 @@ struct Config {
   std::vector<uint16_t> worker_cpus{0};  // one for each worker
   size_t workers() const { return worker_cpus.size(); }
   std::vector<uint16_t> control_cpus;  // empty: every CPU this process may use
-  uint32_t memory_mb = 0;              // by default 512 for each worker
+  uint32_t memory_mb = 0;              // by default 512 for each worker, or what flows_max needs
   bool hugepages = false;
-  bool spin = false;  // never sleep when idle
-  uint32_t flows_max = 65536;
+  bool spin = false;           // never sleep when idle
+  uint32_t flows_max = 65536;  // of all workers together, of each family
   uint32_t flow_idle_s = 60;
   uint32_t hole_wait_ms_max = 1000;  // hard cap a hole in a lane may wait
 
@@ -104,6 +104,9 @@ struct Config {
 
   // [billing]
   uint32_t journal_segment_mb = 16;
+  uint32_t journal_keep_days = 400;          // charged usage, by second or compacted; 0: for ever
+  uint32_t journal_keep_mb = 0;              // 0: without limit
+  uint32_t journal_compact_after_days = 35;  // to slots of five minutes; 0: never
   std::string ledger;  // "postgresql://…"; empty: ledger.sqlite in state_dir
 
   std::string documents_dir;  // profiles/, tariffs/ and clients/ as *.json

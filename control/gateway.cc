@@ -20,10 +20,6 @@
 namespace anabranch::control {
 namespace {
 
-// What may be held in lanes, as many that are kept for repair, and as many again that wait, are
-// delayed to be even, or are in ports' rings and caches.
-constexpr uint32_t kHeldMax = 32768;
-constexpr uint32_t kPackets = 3 * kHeldMax;
 constexpr auto kTick = std::chrono::milliseconds(20);
 constexpr auto kSecond = std::chrono::seconds(1);
 constexpr auto kAttendPending = std::chrono::milliseconds(200);
@@ -210,13 +206,12 @@ Gateway::Status Gateway::open_ports() {
        .memory_mb = config_.memory_mb,
        .hugepages = config_.hugepages});
   if (!eal) return eal;
-  const auto pool = dataplane::create_pool(kPackets * static_cast<uint32_t>(config_.workers()));
+  const auto workers = static_cast<uint32_t>(config_.workers());
+  const auto pool = dataplane::create_pool(dataplane::packets_for(workers));
   if (!pool) return tl::unexpected(pool.error());
   pool_ = *pool;
-  const auto frames =
-      dataplane::create_pool(dataplane::frames_for(static_cast<uint32_t>(config_.uplinks.size()),
-                                                   static_cast<uint32_t>(config_.workers())),
-                             "frames");
+  const auto frames = dataplane::create_pool(
+      dataplane::frames_for(static_cast<uint32_t>(config_.uplinks.size()), workers), "frames");
   if (!frames) return tl::unexpected(frames.error());
   frames_ = *frames;
   if (auto witness = open_witness(); !witness) return witness;
@@ -252,26 +247,24 @@ Gateway::Status Gateway::open_witness() {
 }
 
 Gateway::Status Gateway::open_workers() {
+  const auto flows_each = static_cast<uint32_t>(config_.flows_max / config_.workers());
   dataplane::WorkerOptions options{.lan_port = ports_[0].id,
                                    .uplinks = static_cast<uint8_t>(uplinks_.size()),
                                    .pool = pool_,
                                    .frames = frames_,
                                    .tsc_hz = rte_get_tsc_hz(),
-                                   .flows_max = config_.flows_max,
-                                   .flows6_max = config_.flows_max,
+                                   .flows_max = flows_each,
+                                   .flows6_max = flows_each,
                                    .flow_idle_s = config_.flow_idle_s,
                                    .hole_wait_ms_max = config_.hole_wait_ms_max,
-                                   .held_max = kHeldMax,
-                                   .retained_max = kHeldMax};
+                                   .held_max = dataplane::kHeldMax,
+                                   .retained_max = dataplane::kHeldMax};
   for (size_t u = 0; u < uplinks_.size(); ++u) options.uplink_port[u] = ports_[u + 1].id;
-  // Hand-over wakes nobody, so several workers never sleep for long.
-  const bool all_have = config_.workers() == 1 &&
-                        std::all_of(ports_.begin(), ports_.end(),
-                                    [](const dataplane::Port& port) { return port.socket >= 0; });
-  for (const dataplane::Port& port : ports_) {
-    if (all_have) options.sockets.push_back(port.socket);
-  }
   dataplane::Workers::Ports ports{.workers = static_cast<uint8_t>(config_.workers())};
+  if (std::all_of(ports_.begin(), ports_.end(),
+                  [](const dataplane::Port& port) { return port.socket >= 0; })) {
+    for (const dataplane::Port& port : ports_) ports.sockets.push_back(port.socket);
+  }
   for (size_t p = 0; p < ports_.size(); ++p) ports.queues[p] = ports_[p].queues;
   auto workers = dataplane::Workers::create(options, ports, plans_, meters_->region());
   if (!workers) return tl::unexpected(workers.error());

@@ -13,7 +13,7 @@ namespace anabranch::dataplane {
 inline constexpr uint32_t kEpochsMax = (1u << 26) - 1;
 
 // Immutable once published. The first rule that matches decides, so more special rules come first.
-struct Ruleset {
+struct alignas(64) Ruleset {
   // Differs from every earlier ruleset's, and is at most kEpochsMax; flows are classified anew when
   // it does.
   uint32_t epoch = 1;

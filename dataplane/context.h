@@ -44,7 +44,9 @@ struct WorkerOptions {
   uint16_t lan_port = 0;  // DPDK port ids
   std::array<uint16_t, kUplinksMax> uplink_port{};
   uint8_t uplinks = 0;
-  std::vector<int> sockets;  // of these ports, all or none: what comes to them ends a rest
+  // What comes to these ends a rest: of all ports that the worker attends, where each has one.
+  bool listens = false;
+  std::vector<int> sockets;
   rte_mempool* pool = nullptr;
   // Of what is sent to the peer; `pool` when it is not given. Frames are free again as soon as they
   // have left: in few buffers of their own they are written to warm memory, whatever is retained.

@@ -3,8 +3,8 @@
 // port to the one they are for, what paths and services have been given by all of them, and what
 // worker 0, whom the peer's beats reach, knows of paths.
 //
-// Everything here is an SPSC ring, a cell with one writer, or a time that is reserved by
-// compare-and-swap. Nothing orders anything but the rings.
+// Everything here is an SPSC ring, a bell to it, a cell with one writer, or a time that is reserved
+// by compare-and-swap. Nothing orders anything but the rings.
 #pragma once
 
 #include <array>
@@ -15,6 +15,7 @@
 
 #include "dataplane/bounds.h"
 #include "dataplane/counters.h"
+#include "dataplane/doorbell.h"
 #include "dataplane/handover.h"
 #include "dataplane/pace.h"
 
@@ -46,25 +47,27 @@ class Crew {
     return rings_[(static_cast<size_t>(way) * workers + from) * workers + to];
   }
 
-  std::array<SharedPace, kPathsMax> path_paces{};
-  std::array<SharedPace, kServicesMax> service_paces{};
+  std::array<Doorbell, kWorkersMax> bells;
+
+  alignas(64) std::array<SharedPace, kPathsMax> path_paces{};
+  alignas(64) std::array<SharedPace, kServicesMax> service_paces{};
 
   // What each worker received on a path.
   struct Heard {
     Counter at_ns, received, expected;
   };
-  using HeardOnPaths = std::array<Heard, kPathsMax>;
+  struct alignas(64) HeardOnPaths : std::array<Heard, kPathsMax> {};
   std::array<HeardOnPaths, kWorkersMax> heard{};
 
   // What a path was found to carry, where its rate is not given; written by worker 0.
   struct Found {
     Counter pace, bps;
   };
-  std::array<Found, kPathsMax> found{};
+  alignas(64) std::array<Found, kPathsMax> found{};
 
   // Which services have packets waiting at each worker, and the weight that gives it: a service's
   // own, or its part where they wait at several.
-  struct Demand {
+  struct alignas(64) Demand {
     std::array<Counter, kServicesMax / 64> slots;
     Counter weight;
   };

@@ -7,8 +7,8 @@
 namespace anabranch::dataplane {
 namespace {
 
-constexpr uint32_t kErrorsPerSecond = 100;
-constexpr uint16_t kQuoteMax = 548;  // RFC 1812 4.3.2.3: as much as fits 576 octets
+constexpr uint32_t kErrorsPerSecond = 100;  // of all workers together
+constexpr uint16_t kQuoteMax = 548;         // RFC 1812 4.3.2.3: as much as fits 576 octets
 
 struct TypeAndCode {
   uint8_t type, code;
@@ -44,7 +44,7 @@ bool may_answer(const PathTable& paths, const uint8_t* ip, const PacketView& vie
 bool take_token(Context& context, uint64_t now) {
   if (now - context.icmp_tokens_at >= context.options.tsc_hz) {
     context.icmp_tokens_at = now;
-    context.icmp_tokens = kErrorsPerSecond;
+    context.icmp_tokens = kErrorsPerSecond / context.workers();
   }
   if (context.icmp_tokens == 0) return false;
   --context.icmp_tokens;

@@ -18,7 +18,7 @@ namespace anabranch::dataplane {
 // segments of 94 blocks an attacker's advantage stays below 2^-47 (as RFC 9001 B.1 reckons).
 inline constexpr uint64_t kSealedMax = uint64_t{1} << 34;
 
-struct KeyTable {
+struct alignas(64) KeyTable {
   // Another instance of the peer numbers its segments from 0 and has other keys.
   uint64_t peer_instance = 0;
   std::shared_ptr<const TrafficKey> send;  // nullptr: nothing may be sent

@@ -29,7 +29,7 @@ struct Path {
 };
 
 // Immutable once published. Index is the path's number on the wire.
-struct PathTable {
+struct alignas(64) PathTable {
   std::array<Path, kPathsMax> paths{};
   uint16_t udp_port = 9188;
   std::array<uint32_t, kUplinksMax> uplink_address{};

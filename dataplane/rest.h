@@ -13,6 +13,8 @@
 #include <span>
 #include <vector>
 
+#include "dataplane/doorbell.h"
+
 namespace anabranch::dataplane {
 
 class Rest {
@@ -22,17 +24,27 @@ class Rest {
   static constexpr uint32_t kLooks = 8;
   static constexpr uint32_t kNaps = 4;  // … before it listens
 
-  // `sockets`: of all ports; none when a port has none. To be made on the worker's thread.
-  explicit Rest(std::span<const int> sockets);
+  // `sockets`: of all ports; none when a port has none. `bell`: of what other workers hand over;
+  // nullptr when there are none, or when it shall not listen. To be made on the worker's thread.
+  explicit Rest(std::span<const int> sockets, Doorbell* bell = nullptr);
 
-  void wake() { empty_ = 0; }
+  void wake() {
+    empty_ = 0;
+    leave_bell();
+  }
   // After a poll in which nothing came. `at_rest`: nothing waits in the worker either.
   void rest(bool at_rest);
 
  private:
   std::vector<pollfd> sockets_;
-  uint32_t empty_ = 0;  // polls in a row
+  Doorbell* const bell_;
+  bool at_bell_ = false;  // others ring from now on
+  uint32_t empty_ = 0;    // polls in a row
 
+  void leave_bell() {
+    if (at_bell_) bell_->awake();
+    at_bell_ = false;
+  }
   void listen();
   static void nap();
 };

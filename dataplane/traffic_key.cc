@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/traffic_key.h"
 
+#include <dlfcn.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -12,14 +13,25 @@ namespace anabranch::dataplane {
 namespace {
 
 // The library's functions for this CPU. The manager also holds queues of jobs, which we do not use.
-const IMB_MGR& functions() {
+const IMB_MGR* make_functions(decltype(&alloc_mb_mgr) alloc, decltype(&init_mb_mgr_auto) init) {
+  IMB_MGR* manager = alloc(0);
+  if (manager != nullptr) init(manager, nullptr);
+  return manager;
+}
+
+const IMB_MGR& shared_functions() {
   static const IMB_MGR* const manager = [] {
-    IMB_MGR* m = alloc_mb_mgr(0);
+    const IMB_MGR* m = make_functions(alloc_mb_mgr, init_mb_mgr_auto);
     if (m == nullptr) std::abort();
-    init_mb_mgr_auto(m, nullptr);
     return m;
   }();
   return *manager;
+}
+
+thread_local const IMB_MGR* own_functions = nullptr;
+
+const IMB_MGR& functions() {
+  return own_functions != nullptr ? *own_functions : shared_functions();
 }
 
 bool is_same_tag(const uint8_t* a, const uint8_t* b) {
@@ -30,6 +42,18 @@ bool is_same_tag(const uint8_t* a, const uint8_t* b) {
 }
 
 }  // namespace
+
+void use_own_cipher_library() {
+  if (own_functions != nullptr || imb_get_version() >= IMB_VERSION(1, 4, 0)) return;
+  Dl_info library{};
+  if (dladdr(reinterpret_cast<void*>(&alloc_mb_mgr), &library) == 0) return;
+  void* const instance = dlmopen(LM_ID_NEWLM, library.dli_fname, RTLD_NOW | RTLD_LOCAL);
+  if (instance == nullptr) return;  // there may be so many; the others share the first
+  const auto alloc = reinterpret_cast<decltype(&alloc_mb_mgr)>(dlsym(instance, "alloc_mb_mgr"));
+  const auto init =
+      reinterpret_cast<decltype(&init_mb_mgr_auto)>(dlsym(instance, "init_mb_mgr_auto"));
+  if (alloc != nullptr && init != nullptr) own_functions = make_functions(alloc, init);
+}
 
 void* TrafficKey::operator new(size_t size) {
   void* pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -52,13 +76,9 @@ TrafficKey::TrafficKey(Cipher cipher, std::span<const uint8_t> key, const Nonce&
   switch (cipher) {
     case Cipher::aes_128_gcm:
       f.gcm128_pre(key.data(), &gcm_);
-      gcm_seal_ = f.gcm128_enc;
-      gcm_open_ = f.gcm128_dec;
       break;
     case Cipher::aes_256_gcm:
       f.gcm256_pre(key.data(), &gcm_);
-      gcm_seal_ = f.gcm256_enc;
-      gcm_open_ = f.gcm256_dec;
       break;
     case Cipher::chacha20_poly1305:
       std::copy_n(key.begin(), chacha_.size(), chacha_.begin());
@@ -77,10 +97,12 @@ TrafficKey::~TrafficKey() {
 void TrafficKey::seal(uint8_t* out, std::span<const uint8_t> clear,
                       std::span<const uint8_t> authenticated, const Nonce& nonce) const {
   uint8_t* const tag = out + clear.size();
-  if (gcm_seal_ != nullptr) {
+  if (is_gcm()) {
+    const IMB_MGR& f = functions();
+    const auto seal = cipher_ == Cipher::aes_128_gcm ? f.gcm128_enc : f.gcm256_enc;
     gcm_context_data context;
-    return gcm_seal_(&gcm_, &context, out, clear.data(), clear.size(), nonce.data(),
-                     authenticated.data(), authenticated.size(), tag, kTag);
+    return seal(&gcm_, &context, out, clear.data(), clear.size(), nonce.data(),
+                authenticated.data(), authenticated.size(), tag, kTag);
   }
   if (cipher_ == Cipher::null) {
     if (out != clear.data()) std::memcpy(out, clear.data(), clear.size());
@@ -101,10 +123,12 @@ bool TrafficKey::open(std::span<uint8_t> sealed, std::span<const uint8_t> authen
   const size_t length = sealed.size() - kTag;
   uint8_t* const content = sealed.data();
   uint8_t tag[kTag] = {};
-  if (gcm_open_ != nullptr) {
+  if (is_gcm()) {
+    const IMB_MGR& f = functions();
+    const auto open = cipher_ == Cipher::aes_128_gcm ? f.gcm128_dec : f.gcm256_dec;
     gcm_context_data context;
-    gcm_open_(&gcm_, &context, content, content, length, nonce.data(), authenticated.data(),
-              authenticated.size(), tag, kTag);
+    open(&gcm_, &context, content, content, length, nonce.data(), authenticated.data(),
+         authenticated.size(), tag, kTag);
   } else if (cipher_ != Cipher::null) {
     const IMB_MGR& f = functions();
     chacha20_poly1305_context_data context;

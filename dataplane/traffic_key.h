@@ -23,6 +23,12 @@ namespace anabranch::dataplane {
 inline constexpr size_t kNonce = 12;
 using Nonce = std::array<uint8_t, kNonce>;
 
+// Before version 1.4 the library notes in each call that it went well, in one variable for all: a
+// cache line that travels between cores with each segment (its issue 112). From here on the calling
+// thread uses an instance of its own, where one is to be had: some ten are. Two workers seal 1.4
+// times as many small packets as one without it, and 1.9 times with it (bench/scaling_bench).
+void use_own_cipher_library();
+
 class TrafficKey {
  public:
   // `key` has key_length(cipher) octets. Aborts when memory for secrets cannot be had.
@@ -46,8 +52,9 @@ class TrafficKey {
             const Nonce& nonce) const;
 
  private:
+  bool is_gcm() const { return cipher_ == Cipher::aes_128_gcm || cipher_ == Cipher::aes_256_gcm; }
+
   alignas(64) gcm_key_data gcm_{};
-  aes_gcm_enc_dec_t gcm_seal_ = nullptr, gcm_open_ = nullptr;  // of this CPU and key length
   std::array<uint8_t, 32> chacha_{};
   Nonce iv_;
   Cipher cipher_;

@@ -15,6 +15,8 @@ namespace anabranch::dataplane {
 namespace {
 
 constexpr uint32_t kWantedRing = 256;
+static_assert(frames_for(1) - 512 == kDescriptors + TxQueue::kSize);
+static_assert(frames_for(0, 2) - 2 * 512 == HandoverRing::kSize);
 constexpr uint64_t kAgeNs = 1'000'000;
 
 std::string unique_name(const char* what, uint8_t id) {
@@ -187,7 +189,11 @@ uint32_t Worker::poll(uint64_t now) {
   if (c.options.crew != nullptr) packets += take_over_lan(c, now);
   turn_to(Stage::upkeep);
   send_acks(c);
-  if (c.options.crew != nullptr) packets += take_over_frames(c);
+  if (c.options.crew != nullptr) {
+    packets += take_over_frames(c);
+    // Written when the poll ends, and by others meanwhile: on its way while frames are sent.
+    __builtin_prefetch(&c.options.crew->path_paces, 1);
+  }
   flush_all(c);
   share_paces(c);
   age_flows(c, now);
@@ -216,7 +222,11 @@ uint32_t Worker::finish(uint64_t now) {
 }
 
 void Worker::run(const std::atomic<bool>& stop, bool spin) {
-  Rest rest(context_.options.sockets);
+  const WorkerOptions& options = context_.options;
+  Rest rest(options.sockets, options.crew != nullptr && options.listens
+                                 ? &options.crew->bells[options.id]
+                                 : nullptr);
+  if (options.crew != nullptr) use_own_cipher_library();
   while (!stop.load(std::memory_order_acquire)) {  // pairs with the store of whoever stops us
     if (poll(rte_rdtsc()) != 0) {
       rest.wake();

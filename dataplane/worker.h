@@ -9,6 +9,7 @@
 #include <tl/expected.hpp>
 
 #include "dataplane/context.h"
+#include "dataplane/memory.h"
 #include "dataplane/ports.h"
 
 namespace anabranch::dataplane {
@@ -47,13 +48,5 @@ class Worker {
   Context context_;
   std::atomic<bool> awake_{false};
 };
-
-// Frames for the peer that may be under way in the workers, between them and in as many ports at
-// once.
-constexpr uint32_t frames_for(uint32_t uplinks, uint32_t workers = 1) {
-  constexpr uint32_t kCached = 512;
-  return workers * (uplinks * (kDescriptors + TxQueue::kSize) + kCached) +
-         (workers - 1) * HandoverRing::kSize;
-}
 
 }  // namespace anabranch::dataplane

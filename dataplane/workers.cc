@@ -19,7 +19,11 @@ tl::expected<std::unique_ptr<Workers>, std::string> Workers::create(const Worker
     all->crew_->ports = ports.queues;
     own.crew = all->crew_.get();
   }
+  own.listens = !ports.sockets.empty();
   for (own.id = 0; own.id < ports.workers; ++own.id) {
+    own.sockets.clear();
+    for (size_t p = own.id; p < ports.sockets.size(); p += ports.workers)  // as Crew::attendant()
+      own.sockets.push_back(ports.sockets[p]);
     auto worker = Worker::create(own, plans, meters.workers[own.id]);
     if (!worker) return tl::unexpected(worker.error());
     all->workers_.push_back(std::move(*worker));

@@ -24,6 +24,8 @@ class Workers {
     uint8_t workers = 1;
     std::array<PortQueues, kPortsMax> queues{};
     uint32_t ring_size = HandoverRing::kSize;
+    // Of each port; empty: one has none, and workers nap only.
+    std::vector<int> sockets{};
   };
   static tl::expected<std::unique_ptr<Workers>, std::string> create(const WorkerOptions& options,
                                                                     const Ports& ports,

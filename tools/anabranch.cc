@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The command line: everything an operator or a client does, over the API. Exit status: 0 done; 1
-// the gateway refused (its reason is printed); 2 wrong arguments; 3 the gateway cannot be reached.
+// The command line: everything an operator or a client does, over the API, or from the files of
+// this machine (tools/journal.h). Exit status: 0 done; 1 the gateway refused (its reason is
+// printed); 2 wrong arguments; 3 the gateway cannot be reached.
 #include <CLI/CLI.hpp>
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 #include <sstream>
 
 #include "control/tls/identity.h"
+#include "tools/journal.h"
 
 namespace {
 
@@ -292,6 +294,7 @@ int main(int argc, char** argv) {
   add_statements(app, options);
   add_state(app, options);
   add_keygen(app);
+  anabranch::tools::add_journal(app, options.as_json);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

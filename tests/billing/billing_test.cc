@@ -9,10 +9,7 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <random>
-
-#include "billing/journal_format.h"
 
 namespace anabranch::billing {
 namespace {
@@ -182,9 +179,9 @@ TEST_F(OnDisk, PostingsCannotBeChanged) {
   auto billing = open();
   const auto path = billing->ledger().path_id("link", "alpha", "net").value();
   ASSERT_TRUE(billing->flush(std::vector{reading(kHouse, path, 5'000'000)}, 1));
-  auto db = Sqlite::open(folder_ + "/ledger.sqlite").value();
-  EXPECT_FALSE(db.run("UPDATE postings SET amount = '0'"));
-  EXPECT_FALSE(db.run("DELETE FROM postings"));
+  const auto store = Store::open(folder_ + "/ledger.sqlite").value();
+  EXPECT_FALSE(store->run("UPDATE postings SET amount = '0'"));
+  EXPECT_FALSE(store->run("DELETE FROM postings"));
 }
 
 TEST_F(OnDisk, ASecondProcessIsRefused) {
@@ -250,73 +247,6 @@ TEST_F(OnDisk, AFilesystemWithoutDirectWritesIsRefusedWithWhatToDo) {
   fs::remove_all(folder);
   if (journal) return;  // kernels from 6.5 on have O_DIRECT on tmpfs
   EXPECT_NE(journal.error().find("journal_direct"), std::string::npos);
-}
-
-class Torn : public OnDisk {
- protected:
-  void SetUp() override {
-    OnDisk::SetUp();
-    auto journal = Journal::open({.folder = folder_, .segment_octets = 1u << 16}).value();
-    for (uint64_t i = 1; i <= 5; ++i)
-      ASSERT_TRUE(journal->record(std::vector{reading(1, 1, i * 1000)}, 1));
-  }
-  void damage(uint64_t offset, uint8_t with) {
-    std::fstream file(folder_ + "/00000001.journal",
-                      std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(static_cast<std::streamoff>(offset));
-    file.put(static_cast<char>(with));
-  }
-  // The octets the meter is known by after recovery; or what was wrong.
-  tl::expected<uint64_t, std::string> recovered() {
-    auto journal = Journal::open({.folder = folder_, .segment_octets = 1u << 16});
-    if (!journal) return tl::unexpected(journal.error());
-    uint64_t through = 0;
-    auto position = (*journal)->begin();
-    if (auto read = (*journal)->read(position,
-                                     [&](uint64_t, std::span<const UsageRecord> records) {
-                                       through = records.back().octets_to;
-                                     });
-        !read) {
-      return tl::unexpected(read.error());
-    }
-    return through;
-  }
-};
-
-TEST_F(Torn, ATornLastFrameIsWrittenAgain) {
-  damage(4 * kBlock + 70, 0x55);
-  EXPECT_EQ(recovered(), 4000u);
-  auto journal = Journal::open({.folder = folder_, .segment_octets = 1u << 16}).value();
-  ASSERT_TRUE(journal->record(std::vector{reading(1, 1, 9000)}, 1));
-  journal.reset();
-  EXPECT_EQ(recovered(), 9000u);
-}
-
-TEST_F(Torn, DamageBeforeTheEndIsReportedAndNeverSkipped) {
-  for (uint64_t frame = 0; frame < 4; ++frame) {
-    for (const uint64_t octet : {0, 20, 63, 64, 100, 135}) {
-      const uint64_t at = frame * kBlock + octet;
-      std::ifstream file(folder_ + "/00000001.journal", std::ios::binary);
-      file.seekg(static_cast<std::streamoff>(at));
-      const auto original = static_cast<uint8_t>(file.get());
-      file.close();
-      damage(at, static_cast<uint8_t>(original ^ 0xff));
-      const auto through = recovered();
-      ASSERT_FALSE(through.has_value()) << "frame " << frame << ", octet " << octet;
-      EXPECT_NE(through.error().find("damaged"), std::string::npos);
-      damage(at, original);
-    }
-  }
-  EXPECT_EQ(recovered(), 5000u);
-}
-
-TEST_F(Torn, SegmentsFollowEachOther) {
-  auto journal = Journal::open({.folder = folder_, .segment_octets = 1u << 16}).value();
-  for (uint64_t i = 6; i <= 60; ++i)
-    ASSERT_TRUE(journal->record(std::vector{reading(1, 1, i * 1000)}, 1));
-  journal.reset();
-  EXPECT_TRUE(fs::exists(folder_ + "/00000004.journal"));
-  EXPECT_EQ(recovered(), 60'000u);
 }
 
 // A child journals and charges until it is killed at a random moment; what it was told is durable

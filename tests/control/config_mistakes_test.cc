@@ -61,9 +61,9 @@ constexpr Mistake kMistakes[] = {
      "13:15: dataplane.worker_cpus: expected either cpu, of the first worker, or worker_cpus, of "
      "each"},
     {"TooLittleMemoryForWorkers", "cpu = 0", "workers = 4\nmemory_mb = 512",
-     "13:13: dataplane.memory_mb: 512; expected a whole number from 1536 to 1048576"},
+     "13:13: dataplane.memory_mb: 512; expected a whole number from 1776 to 1048576"},
     {"NumberTooSmall", "cpu = 0", "memory_mb = 127",
-     "12:13: dataplane.memory_mb: 127; expected a whole number from 384 to 1048576"},
+     "12:13: dataplane.memory_mb: 127; expected a whole number from 458 to 1048576"},
     {"NegativeNumber", "cpu = 0", "cpu = -1",
      "12:7: dataplane.cpu: -1; expected a whole number from 0 to 1023"},
     {"FractionForNumber", "cpu = 0", "cpu = 0.5",

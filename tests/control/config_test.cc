@@ -65,6 +65,7 @@ TEST(Config, SeveralWorkersHaveACpuEach) {
   EXPECT_EQ(with("workers = 2\nworker_cpus = [6, 2]").worker_cpus, (std::vector<uint16_t>{6, 2}));
   EXPECT_EQ(with("").memory_mb, 512u);
   EXPECT_EQ(with("workers = 3").memory_mb, 1536u);
+  EXPECT_EQ(with("flows_max = 4194304").memory_mb, 1088u) << "no less than it needs";
 }
 
 TEST(Config, MistakesAreToldAllAtOnceInTheOrderOfTheFile) {

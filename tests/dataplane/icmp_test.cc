@@ -104,8 +104,10 @@ TEST_F(IcmpErrors, AreNeverAboutLaterFragmentsOrWithoutASingleSender) {
 TEST_F(IcmpErrors, AreLimitedToAHundredASecond) {
   for (uint32_t n = 0; n < 150; ++n) a().host_sends(datagram(n).ttl(1).ip());
   step();
-  EXPECT_EQ(a().hosts_received().size(), 100u);
-  EXPECT_EQ(a().drops(Drop::icmp_limited), 50u);
+  // All are of one flow, and so of one worker, which has its part.
+  const size_t answers = 100u / gateway_workers();
+  EXPECT_EQ(a().hosts_received().size(), answers);
+  EXPECT_EQ(a().drops(Drop::icmp_limited), 150u - answers);
   EXPECT_EQ(a().drops(Drop::ttl_exceeded), 150u);
   run_for(kSecond);
   a().host_sends(datagram(1).ttl(1).ip());

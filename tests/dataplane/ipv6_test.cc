@@ -196,7 +196,8 @@ TEST_F(Ipv6, NobodyIsToldWhatRfc4443Forbids) {
 }
 
 TEST_F(Ipv6, ErrorsAreLimitedToAHundredASecondWithThoseOfIpv4) {
-  if (gateway_workers() > 1) GTEST_SKIP() << "each worker has a hundred, and one of these flows";
+  if (gateway_workers() > 1)
+    GTEST_SKIP() << "each worker has its part of a hundred, and one of these flows";
   for (uint32_t n = 0; n < 75; ++n) {
     a().host_sends(datagram6(n).ttl(1).ip());
     a().host_sends(datagram(n).ttl(1).ip());

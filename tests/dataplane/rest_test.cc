@@ -66,6 +66,25 @@ TEST_F(RestTest, BeginsAnewWithLookingAfterAPacket) {
   EXPECT_GE(rests_ns(rest, 1), Rest::kNapNs);
 }
 
+TEST_F(RestTest, EndsWhenAnotherWorkerRings) {
+  Doorbell bell;
+  Rest rest({}, &bell);
+  rests_ns(rest, kUntilItListens);
+  EXPECT_LT(rests_ns(rest, 1), Rest::kListenNs / 2) << "it looks once more before it sleeps";
+  bell.ring();
+  EXPECT_LT(rests_ns(rest, 1), Rest::kListenNs / 2);
+  rests_ns(rest, 1);
+  EXPECT_GE(rests_ns(rest, 1), Rest::kListenNs) << "nobody rang again";
+}
+
+TEST_F(RestTest, HearsNoBellThatRangWhileItWorked) {
+  Doorbell bell;
+  Rest rest({}, &bell);
+  bell.ring();
+  rests_ns(rest, kUntilItListens + 1);
+  EXPECT_GE(rests_ns(rest, 1), Rest::kListenNs);
+}
+
 TEST_F(RestTest, IsNoLoopWhenASocketHasAnError) {
   const int stream = socket(AF_INET, SOCK_STREAM, 0);  // not connected: POLLHUP
   Rest rest({&stream, 1});

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "dataplane/seal.h"
+#include "dataplane/spread.h"
 #include "tests/dataplane/two_gateways.h"
 
 namespace anabranch::dataplane {
@@ -158,6 +159,28 @@ TEST(CrewOfTwo, BooksWhatAWorkerThatDoesNotKeepUpIsNotGiven) {
     EXPECT_EQ(gateway.metered(path_place(2), Direction::received) +
                   gateway.metered(uplink_place(1), Direction::received),
               kFrames * (frame.size() - kEthernetHeader));
+  }
+  EXPECT_EQ(rte_mempool_avail_count(packet_pool()), before);
+}
+
+TEST(CrewOfTwo, DropsByNameWhatAWorkerThatDoesNotKeepUpIsNotGivenOfTheLan) {
+  constexpr uint32_t kRing = 64, kPackets = 200;
+  const unsigned before = rte_mempool_avail_count(packet_pool());
+  {
+    Gateway gateway(1, packet_pool(), 1024, {}, 2, kRing);
+    uint16_t flow = 0;
+    const auto frame_of_flow = [&] {
+      return frame_of(of_flow(flow, 0, true).ip(), gateway.lan_mac, gateway.host_mac);
+    };
+    while (worker_of_flow(frame_of_flow(), 2) != 1) ++flow;
+    for (uint32_t n = 0; n < kPackets; ++n) gateway.host_sends(of_flow(flow, n, true).ip());
+    Worker& attendant = *gateway.worker->each()[0];
+    while (attendant.poll(10 * kSecond) != 0) continue;
+    const auto full = static_cast<size_t>(Drop::handover_full);
+    EXPECT_EQ(attendant.counters().drops[full].get(), kPackets - (kRing - 1));
+    while (gateway.worker->poll(10 * kSecond) != 0) continue;
+    EXPECT_GE(gateway.worker->each()[1]->counters().taken_over.get(), kRing - 1);
+    EXPECT_TRUE(gateway.conserves());
   }
   EXPECT_EQ(rte_mempool_avail_count(packet_pool()), before);
 }

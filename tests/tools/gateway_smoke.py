@@ -341,17 +341,25 @@ class Running(World):
         return answers[0][command.split(",")[0]] if answers else said.stdout
 
     def test_an_idle_gateway_leaves_its_core_alone(self):
-        """By how often it wakes up, which does not depend on the machine; what it takes of the core, bench/idle measures."""
+        self.assert_workers_rest()
+
+    def test_two_idle_workers_leave_their_cores_alone(self):
+        self.sites.edits.append(("cpu = 0", "cpu = 0\nworkers = 2"))
+        self.assert_workers_rest()
+
+    def assert_workers_rest(self):
+        """By how often they wake up, which does not depend on the machine; what it takes of the core, bench/idle measures."""
         self.start()
         self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")
         tasks = pathlib.Path(f"/proc/{self.sites.processes['site-a'].pid}/task")
-        worker = next(task for task in tasks.iterdir() if (task / "comm").read_text().startswith("rte-worker"))
+        workers = [task for task in tasks.iterdir() if (task / "comm").read_text().startswith("rte-worker")]
         def rests():
-            return int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)", (worker / "status").read_text())[1])
+            return [int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)", (worker / "status").read_text())[1]) for worker in workers]
         before, since = rests(), time.monotonic()
         self.sites.run("client", "ping", "-c", "3", "-i", "2", "-W", "2", "10.20.0.2")
-        rests_each_second = (rests() - before) / (time.monotonic() - since)
-        self.assertTrue(200 < rests_each_second < 1500, rests_each_second)
+        seconds = time.monotonic() - since
+        for now, then in zip(rests(), before):
+            self.assertTrue(200 < (now - then) / seconds < 2000, (now - then) / seconds)
 
     @unittest.skipUnless(shutil.which("dpdk-telemetry.py"), "dpdk-telemetry.py is not installed")
     def test_an_operator_reads_what_workers_do_over_the_telemetry_socket(self):
@@ -399,6 +407,30 @@ class Running(World):
             self.assertRegex(out, rf"From {re.escape(hop)} .*Time to live exceeded")
         out = self.sites.run("client", "ping", "-c", "1", "-M", "do", "-s", "1472", "-W", "2", "10.20.0.2", check=False)
         self.assertRegex(out, r"(Frag needed|message too long).*mtu ?= ?1434")
+
+    def test_two_workers_ended_under_traffic_lose_no_octet(self):
+        self.sites.edits.append(("cpu = 0", "cpu = 0\nworkers = 2"))
+        self.start()
+        identity = self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
+        many_flows = ("import socket,time\nends = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(32)]\n"
+                      "until = time.monotonic() + 60\nwhile time.monotonic() < until:\n"
+                      "  for end in ends: end.sendto(bytes(500), ('10.20.0.2', 9))\n  time.sleep(0.002)")
+        sender = subprocess.Popen(self.sites.command("client", sys.executable, "-c", many_flows))
+        try:
+            for name in ("a", "b"):
+                time.sleep(1)
+                self.assertEqual(self.sites.stop(f"site-{name}"), 0, self.sites.log(f"site-{name}"))
+                self.assertIn("ended; all usage is charged", self.sites.log(f"site-{name}"))
+                self.sites.start_gateway(name)
+                self.wait_for(self.sites.paths_up, "the gateway does not come back")
+            self.wait_for(lambda: self.service(identity)["state"] == "active", "its service does not come back")
+            time.sleep(1)
+        finally:
+            sender.kill()
+            sender.wait()
+        self.sites.cli("end", identity)
+        client, house, stats = main_job.settled(self.sites)
+        self.assertEqual(main_job.compare(client, house, stats)[1], [])
 
     def test_sigterm_ends_in_order_and_usage_goes_on_where_it_was(self):
         self.start()
