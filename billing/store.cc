@@ -14,10 +14,11 @@ namespace {
 
 using Kind = StoreError::Kind;
 
-// Together about three seconds: a server that is restarted is back, a thread that waits is not
-// held for long.
+// A server that does not answer is waited for, together about three seconds: one that was restarted
+// is back, and the thread is not held for long. Those who were in the way were waited for already.
 constexpr int kAttemptsMax = 6;
 constexpr auto kFirstPause = std::chrono::milliseconds(100);
+constexpr auto kBusyPause = std::chrono::milliseconds(5);
 // A power of two; 64 rows make a round trip small beside the work, and no table has the 512 columns
 // that SQLite's limit of 32 766 parameters would allow.
 constexpr size_t kRowsMax = 64;
@@ -98,7 +99,7 @@ Stored<void> Store::transact(Mode mode, const std::function<Stored<void>()>& wor
         continue;
       }
     } else {
-      std::this_thread::sleep_for(pause);
+      std::this_thread::sleep_for(kBusyPause);
     }
     done = once(mode, work);
   }
