@@ -3,6 +3,7 @@
 #include "billing/ledger.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <random>
 
 #include "billing/ledger_rows.h"
@@ -52,6 +53,15 @@ tl::expected<Ledger, std::string> Ledger::open(std::unique_ptr<Store> store,
   if (auto migrated = migrate(*store, gateway); !migrated)
     return tl::unexpected(sentence(migrated.error()));
   return Ledger(std::move(store), gateway);
+}
+
+tl::expected<Ledger, std::string> Ledger::open_existing(const std::string& where) {
+  if (!Store::is_url(where) && !std::filesystem::exists(where))
+    return tl::unexpected("ledger " + where + ": there is no such file");
+  auto store = Store::open(where);
+  if (!store) return tl::unexpected(sentence(store.error()));
+  if (auto right = check_version(**store); !right) return tl::unexpected(sentence(right.error()));
+  return Ledger(std::move(*store), "");
 }
 
 tl::expected<uint16_t, std::string> Ledger::path_id(const std::string& name,

@@ -85,6 +85,10 @@ class Ledger {
   static tl::expected<Ledger, std::string> open(std::unique_ptr<Store> store,
                                                 const std::string& gateway);
 
+  // One that is there, for looking and copying, while a gateway may use it: nothing is made or
+  // brought up to date.
+  static tl::expected<Ledger, std::string> open_existing(const std::string& where);
+
   // The catalogue of this gateway: the same three names always have the same id (from 1).
   tl::expected<uint16_t, std::string> path_id(const std::string& name, const std::string& provider,
                                               const std::string& network);

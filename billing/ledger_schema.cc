@@ -265,4 +265,16 @@ Stored<void> migrate(Store& store, const std::string& gateway) {
   });
 }
 
+Stored<void> check_version(Store& store) {
+  return store.transact(Store::Mode::read, [&]() -> Stored<void> {
+    const auto version = version_of(store);
+    if (!version) return tl::unexpected(version.error());
+    if (*version == kLedgerVersion) return {};
+    if (*version == 0) return refused("ledger: there is none in it");
+    return refused(
+        "ledger: made by another version of this program; a gateway of this one brings "
+        "an older one up to date when it starts");
+  });
+}
+
 }  // namespace anabranch::billing

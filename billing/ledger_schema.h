@@ -15,4 +15,7 @@ inline constexpr int64_t kLedgerVersion = 2;
 // error: made by a later version of this program.
 Stored<void> migrate(Store& store, const std::string& gateway);
 
+// The error: there is no ledger in it, or one of another version.
+Stored<void> check_version(Store& store);
+
 }  // namespace anabranch::billing

@@ -207,11 +207,17 @@ Stored<std::unique_ptr<Store>> open_sqlite(const std::string& file) {
                              nullptr, amount_step, amount_final, nullptr);
   auto store = std::make_unique<SqliteStore>(std::move(db), file);
   // FULL: committed is durable. recursive_triggers: REPLACE must not delete behind the triggers.
-  if (auto set = store->script("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-                               "PRAGMA foreign_keys=ON; PRAGMA recursive_triggers=ON");
-      !set) {
-    return tl::unexpected(set.error());
+  const char* settings =
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
+      "PRAGMA recursive_triggers=ON";
+  // A change of the journal's mode does not wait for others by itself.
+  auto set = store->script(settings);
+  for (int waits = 0; !set && set.error().kind == Kind::busy && waits < kBusyTimeoutMs / 10;
+       ++waits) {
+    sqlite3_sleep(10);
+    set = store->script(settings);
   }
+  if (!set) return tl::unexpected(set.error());
   return store;
 }
 

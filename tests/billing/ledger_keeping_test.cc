@@ -93,7 +93,8 @@ TEST_P(LedgerKeeping, HledgerAcceptsTheExportAndComesToTheSameBalances) {
   ASSERT_TRUE(ledger.post(odd));
   const std::string file = exported(ledger);
   output_of("hledger -f " + file + " check --strict");
-  EXPECT_EQ(output_of("hledger -f " + file + " print -O csv | wc -l"), "29\n");  // 3 months of 8, 4, a head
+  EXPECT_EQ(output_of("hledger -f " + file + " print -O csv | wc -l"),
+            "29\n");  // 3 months of 8, 4, a head
   // Each balance, by name.
   std::istringstream csv(
       output_of("hledger -f " + file + " balance --flat -E -O csv --layout=bare"));
@@ -115,6 +116,32 @@ TEST_P(LedgerKeeping, HledgerAcceptsTheExportAndComesToTheSameBalances) {
   for (auto& [account, sums] : expected) {
     for (const auto& [currency, sum] : sums) EXPECT_EQ(found[account][currency], sum) << account;
   }
+}
+
+// What operators run, on a ledger that is in use.
+TEST_P(LedgerKeeping, TheCommandLineVerifiesCopiesAndExports) {
+  const char* anabranch = std::getenv("ANABRANCH");
+  if (anabranch == nullptr) GTEST_SKIP() << "ANABRANCH says where the program is";
+  const auto run = [&](const std::string& arguments, const std::string& where) {
+    return output_of(std::string(anabranch) + " ledger " + arguments + " '" + where + "'");
+  };
+  Ledger ledger = open();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(ledger.close(month("acme", i)));
+  EXPECT_NE(run("verify", where_).find("nothing is wrong"), std::string::npos);
+  const auto balances = nlohmann::json::parse(run("balance --json", where_));
+  EXPECT_EQ(balances.at("client:acme").at("EUR"), "35.70");
+  EXPECT_NE(run("balance", where_).find("35.70 EUR"), std::string::npos);
+  if (has_hledger()) {
+    run("export", where_ + "' >'" + folder_ + "/exported.journal");
+    output_of("hledger -f " + folder_ + "/exported.journal check --strict");
+  }
+  run("backup --to " + folder_ + "/copy", where_);
+  if (lite()) {
+    EXPECT_NE(run("verify", folder_ + "/copy").find("nothing is wrong"), std::string::npos);
+  }
+  EXPECT_NE(
+      std::system((std::string(anabranch) + " ledger verify /nonexistent 2>/dev/null").c_str()), 0);
+  EXPECT_FALSE(fs::exists("/nonexistent"));
 }
 
 ANABRANCH_BOTH_STORES(LedgerKeeping);
