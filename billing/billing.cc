@@ -4,6 +4,23 @@
 #include <algorithm>
 
 namespace anabranch::billing {
+namespace {
+
+// A ledger restored from a backup is older than the journal: nobody gets the id, and so the usage,
+// of a path or service that it forgot.
+tl::expected<void, std::string> keep_ids(Ledger& ledger, const Catalogue& catalogue) {
+  const auto known = ledger.paths();
+  if (!known) return tl::unexpected(known.error());
+  for (const auto& [id, path] : catalogue.paths) {
+    if (known->contains(id)) continue;
+    if (auto kept = ledger.keep_path(id, {path.name, path.provider, path.network}); !kept)
+      return kept;
+  }
+  if (catalogue.services.empty()) return {};
+  return ledger.reserve_service_ids(catalogue.services.rbegin()->first);
+}
+
+}  // namespace
 
 tl::expected<std::unique_ptr<Billing>, std::string> Billing::open(const BillingOptions& options,
                                                                   Tariff house) {
@@ -18,6 +35,8 @@ tl::expected<std::unique_ptr<Billing>, std::string> Billing::open(const BillingO
                                 .charged_through = ledger->charged_sequence(),
                                 .notice = options.notice});
   if (!journal) return tl::unexpected(journal.error());
+  if (auto kept = keep_ids(*ledger, (*journal)->catalogue()); !kept)
+    return tl::unexpected(kept.error());
   return std::unique_ptr<Billing>(
       new Billing(options, std::move(*journal), std::move(*ledger), std::move(house)));
 }

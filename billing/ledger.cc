@@ -95,6 +95,17 @@ tl::expected<uint16_t, std::string> Ledger::path_id(const std::string& name,
       .map_error(sentence);
 }
 
+Status Ledger::keep_path(uint16_t id, const PathEntry& path) {
+  return store_
+      ->transact(Mode::write,
+                 [&] {
+                   return store_->run(
+                       "INSERT INTO paths VALUES($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+                       gateway_, id, path.name, path.provider, path.network);
+                 })
+      .map_error(sentence);
+}
+
 std::optional<PathEntry> Ledger::path(uint16_t id) const {
   const auto rows = store_->read(
       "SELECT name, provider, network FROM paths WHERE gateway = $1 AND id = $2", gateway_, id);
@@ -120,25 +131,42 @@ tl::expected<uint64_t, std::string> Ledger::open_service(const std::string& clie
   const std::string token = new_token();
   uint64_t id = 0;
   return store_
-      ->transact(Mode::write,
-                 [&]() -> Stored<void> {
-                   const auto known =
-                       store_->query("SELECT id FROM services WHERE token = $1", token);
-                   if (!known) return tl::unexpected(known.error());
-                   if (!known->empty()) {
-                     id = known->front().bits(0);
-                     return {};
-                   }
-                   if (auto put = put_tariff_here(tariff); !put) return put;
-                   const auto last = store_->query(
-                       "SELECT coalesce(max(id), 0) FROM services WHERE gateway = $1", gateway_);
-                   if (!last) return tl::unexpected(last.error());
-                   id = last->front().bits(0) + 1;
-                   return store_->run(
-                       "INSERT INTO services VALUES($1, $2, $3, $4, $5, $6, $7, $8, NULL)",
-                       gateway_, id, token, client, tariff.id, tariff.version, request, wall_ns);
-                 })
+      ->transact(
+          Mode::write,
+          [&]() -> Stored<void> {
+            const auto known = store_->query("SELECT id FROM services WHERE token = $1", token);
+            if (!known) return tl::unexpected(known.error());
+            if (!known->empty()) {
+              id = known->front().bits(0);
+              return {};
+            }
+            if (auto put = put_tariff_here(tariff); !put) return put;
+            const auto last = store_->query(
+                "SELECT coalesce(max(id), 0) FROM services WHERE gateway = $1", gateway_);
+            if (!last) return tl::unexpected(last.error());
+            const auto reserved =
+                store_->query("SELECT value FROM state WHERE name = $1", "services:" + gateway_);
+            if (!reserved) return tl::unexpected(reserved.error());
+            id =
+                std::max(last->front().bits(0), reserved->empty() ? 0 : reserved->front().bits(0)) +
+                1;
+            return store_->run("INSERT INTO services VALUES($1, $2, $3, $4, $5, $6, $7, $8, NULL)",
+                               gateway_, id, token, client, tariff.id, tariff.version, request,
+                               wall_ns);
+          })
       .map([&] { return id; })
+      .map_error(sentence);
+}
+
+Status Ledger::reserve_service_ids(uint64_t through) {
+  return store_
+      ->transact(Mode::write,
+                 [&] {
+                   return store_->run(
+                       "INSERT INTO state VALUES($1, $2) ON CONFLICT(name) DO UPDATE SET value = "
+                       "excluded.value WHERE excluded.value > state.value",
+                       "services:" + gateway_, through);
+                 })
       .map_error(sentence);
 }
 

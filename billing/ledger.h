@@ -92,12 +92,16 @@ class Ledger {
   // The catalogue of this gateway: the same three names always have the same id (from 1).
   tl::expected<uint16_t, std::string> path_id(const std::string& name, const std::string& provider,
                                               const std::string& network);
+  // One that a ledger restored from a backup may have forgotten, and its journal knows.
+  Status keep_path(uint16_t id, const PathEntry& path);
   std::optional<PathEntry> path(uint16_t id) const;
   tl::expected<std::map<uint16_t, PathEntry>, std::string> paths() const;
 
-  // Ids are never used again.
+  // Ids are never used again; nor are those up to the reserved one, which a ledger that was
+  // restored from a backup may have forgotten.
   tl::expected<uint64_t, std::string> open_service(const std::string& client, const Tariff& tariff,
                                                    const std::string& request, int64_t wall_ns);
+  Status reserve_service_ids(uint64_t through);
   Status close_service(uint64_t id, int64_t wall_ns);
   tl::expected<std::vector<ServiceEntry>, std::string> services() const;
   std::optional<ServiceEntry> service(uint64_t id) const;

@@ -30,7 +30,7 @@ constexpr const char* kBeginWrite = "BEGIN; SELECT pg_advisory_xact_lock(7020657
 constexpr const char* kBeginRead = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 // synchronous_commit: committed is durable, whatever the server's default.
 constexpr const char* kSession =
-    "SET client_min_messages TO warning; SET lock_timeout TO '10s'; SET synchronous_commit TO on; "
+    "SET client_min_messages TO warning; SET lock_timeout TO '5s'; SET synchronous_commit TO on; "
     "SET TimeZone TO 'UTC'; SET bytea_output TO hex";
 
 std::string trimmed(const char* text) {
@@ -43,7 +43,8 @@ std::string trimmed(const char* text) {
 }
 
 Connection connect(const std::string& url) {
-  // The URL comes last and may say otherwise. A server that vanished is noticed within 30 s.
+  // The URL comes last and may say otherwise. A server that vanished is noticed within some
+  // seconds: the control thread may be waiting.
   const char* const keys[] = {"connect_timeout",
                               "tcp_user_timeout",
                               "keepalives_idle",
@@ -51,7 +52,7 @@ Connection connect(const std::string& url) {
                               "client_encoding",
                               "dbname",
                               nullptr};
-  const char* const values[] = {"10", "20000", "10", "anabranch", "UTF8", url.c_str(), nullptr};
+  const char* const values[] = {"2", "5000", "5", "anabranch", "UTF8", url.c_str(), nullptr};
   return Connection(PQconnectdbParams(keys, values, /*expand_dbname=*/1));
 }
 

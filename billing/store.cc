@@ -17,6 +17,7 @@ using Kind = StoreError::Kind;
 // A server that does not answer is waited for, together about three seconds: one that was restarted
 // is back, and the thread is not held for long. Those who were in the way were waited for already.
 constexpr int kAttemptsMax = 6;
+constexpr auto kPatience = std::chrono::seconds(5);  // no attempt begins later than this
 constexpr auto kFirstPause = std::chrono::milliseconds(100);
 constexpr auto kBusyPause = std::chrono::milliseconds(5);
 // A power of two; 64 rows make a round trip small beside the work, and no table has the 512 columns
@@ -86,8 +87,10 @@ Stored<void> Store::once(Mode mode, const std::function<Stored<void>()>& work) {
 Stored<void> Store::transact(Mode mode, const std::function<Stored<void>()>& work) {
   bool uncertain = false;
   auto pause = kFirstPause;
+  const auto patience_ends = std::chrono::steady_clock::now() + kPatience;
   Stored<void> done = once(mode, work);
   for (int attempt = 1; !done && attempt < kAttemptsMax; ++attempt, pause *= 2) {
+    if (std::chrono::steady_clock::now() > patience_ends) break;
     const Kind kind = done.error().kind;
     if (kind == Kind::failed || kind == Kind::refused) break;
     uncertain |= kind == Kind::unknown;
