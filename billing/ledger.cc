@@ -214,24 +214,28 @@ std::optional<Tariff> Ledger::tariff(const std::string& id, const std::string& v
   return std::move(*parsed);
 }
 
+Stored<void> Ledger::put_document_here(const DocumentDraft& draft) {
+  const auto last = store_->query(
+      "SELECT number, valid_from_ns, text FROM documents WHERE kind = $1 AND id = $2 ORDER BY "
+      "number DESC LIMIT 1",
+      draft.kind, draft.id);
+  if (!last) return tl::unexpected(last.error());
+  int64_t number = 1;
+  if (!last->empty()) {
+    const DocumentVersion newest = read_version(last->front());
+    if (newest.text == draft.text && newest.valid_from_ns <= draft.valid_from_ns) return {};
+    number = newest.number + 1;
+  }
+  return store_->run("INSERT INTO documents VALUES($1, $2, $3, $4, $5)", draft.kind, draft.id,
+                     number, draft.valid_from_ns, draft.text);
+}
+
 Status Ledger::put_document(const std::string& kind, const std::string& id, const std::string& text,
                             int64_t valid_from_ns) {
   return store_
       ->transact(Mode::write,
-                 [&]() -> Stored<void> {
-                   const auto last = store_->query(
-                       "SELECT number, valid_from_ns, text FROM documents WHERE kind = $1 AND id = "
-                       "$2 ORDER BY number DESC LIMIT 1",
-                       kind, id);
-                   if (!last) return tl::unexpected(last.error());
-                   int64_t number = 1;
-                   if (!last->empty()) {
-                     const DocumentVersion newest = read_version(last->front());
-                     if (newest.text == text && newest.valid_from_ns <= valid_from_ns) return {};
-                     number = newest.number + 1;
-                   }
-                   return store_->run("INSERT INTO documents VALUES($1, $2, $3, $4, $5)", kind, id,
-                                      number, valid_from_ns, text);
+                 [&] {
+                   return put_document_here({kind, id, text, valid_from_ns});
                  })
       .map_error(sentence);
 }

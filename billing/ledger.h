@@ -202,6 +202,7 @@ class Ledger {
 
   // These are for use inside of a transaction.
   Stored<void> put_tariff_here(const Tariff& tariff);
+  Stored<void> put_document_here(const DocumentDraft& draft);
   Stored<void> put_accounts_here(const std::set<std::string>& accounts);
   Stored<int64_t> next_transaction_here() const;
   // Appends to `rows` what is to be inserted, or finds that it is there already.

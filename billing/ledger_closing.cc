@@ -8,6 +8,7 @@
 
 #include "billing/ledger.h"
 #include "billing/ledger_rows.h"
+#include "billing/ledger_schema.h"
 
 namespace anabranch::billing {
 namespace {
@@ -49,6 +50,8 @@ std::string digest_of(const ClosedPeriod& p) {
     content.push_back(
         {u.provider, u.gateway, u.path, u.from_ns, u.to_ns, u.octets, u.currency, to_text(u.cost)});
   }
+  for (const DocumentDraft& d : p.documents)
+    content.push_back({d.kind, d.id, d.text, d.valid_from_ns});
   return sha256(dumped(content));
 }
 
@@ -126,6 +129,35 @@ Stored<void> insert_watermarks(Store& store, std::span<const ClosedPeriod* const
     }
   }
   return store.insert(kIntoMeters, rows);
+}
+
+// Which meter it was that does not begin where it is charged to; nothing, if all do.
+std::string wrong_watermark(Store& store, std::span<const ClosedPeriod> periods) {
+  std::map<std::pair<std::string, MeterKey>, uint64_t> charged;
+  for (const ClosedPeriod& p : periods) {
+    for (const Watermark& w : p.watermarks) {
+      const MeterKey& k = w.key;
+      const auto [at, first] = charged.try_emplace({w.gateway, k}, 0);
+      if (first) {
+        const auto rows = store.read(
+            "SELECT octets FROM meters WHERE gateway = $1 AND region = $2 AND service = $3 AND "
+            "worker = $4 AND path = $5 AND direction = $6 AND kind = $7",
+            w.gateway, k.region, k.service, k.worker, k.path, static_cast<int>(k.direction),
+            static_cast<int>(k.kind));
+        if (!rows) return "";
+        if (!rows->empty()) at->second = rows->front().bits(0);
+      }
+      if (at->second != w.octets_from) {
+        return fmt::format(
+            "; {}: service {}, path {}, {} {} at {} is charged up to octet {}, and is to be "
+            "charged from {}",
+            period_name(p), k.service, k.path, kDirectionNames[static_cast<size_t>(k.direction)],
+            kKindNames[static_cast<size_t>(k.kind)], w.gateway, at->second, w.octets_from);
+      }
+      at->second = w.octets_to;
+    }
+  }
+  return "";
 }
 
 }  // namespace
@@ -210,6 +242,9 @@ Stored<void> Ledger::charge_here(std::span<const ClosedPeriod* const> periods) {
   std::vector<std::vector<Value>> usage;
   for (const ClosedPeriod* p : periods) {
     for (const Transaction& t : p->transactions) transactions.push_back(&t);
+    for (const DocumentDraft& d : p->documents) {
+      if (auto put = put_document_here(d); !put) return put;
+    }
     int64_t line = 0;
     for (const ProviderUsage& u : p->provider_usage) {
       usage.push_back({p->account, p->from_ns, p->to_ns, ++line, u.provider, u.gateway, u.path,
@@ -263,7 +298,12 @@ Stored<std::vector<Closing>> Ledger::close(std::span<const ClosedPeriod> periods
         .and_then([&] { return charge_here(fresh); })
         .and_then([&] { return number_here(fresh, fresh_closings); });
   });
-  if (!done) return tl::unexpected(done.error());
+  if (!done) {
+    StoreError error = done.error();
+    if (error.text.find(kMeterRule) != std::string::npos)
+      error.text += wrong_watermark(*store_, periods);
+    return tl::unexpected(std::move(error));
+  }
   return closings;
 }
 

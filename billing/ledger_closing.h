@@ -53,6 +53,12 @@ struct ProviderUsage {
   Amount cost;
 };
 
+// A document that is to be there when the period is closed, such as the usage it was priced by.
+struct DocumentDraft {
+  std::string kind, id, text;
+  int64_t valid_from_ns = 0;
+};
+
 struct ClosedPeriod {
   std::string account;
   int64_t from_ns = 0, to_ns = 0;                            // half-open
@@ -62,6 +68,7 @@ struct ClosedPeriod {
   std::vector<StatementDraft> statements;
   std::vector<Watermark> watermarks;
   std::vector<ProviderUsage> provider_usage;
+  std::vector<DocumentDraft> documents;
 };
 
 struct Closing {

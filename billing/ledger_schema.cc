@@ -72,10 +72,8 @@ struct Rule {
 };
 constexpr std::array kRules{
     Rule{"meters", "BEFORE UPDATE",
-         "NEW.octets_from <> OLD.octets OR NEW.packets_from <> OLD.packets",
-         "a meter must be charged from where it is charged to"},
-    Rule{"meters", "AFTER INSERT", "NEW.octets_from <> 0 OR NEW.packets_from <> 0",
-         "a meter must be charged from where it is charged to"},
+         "NEW.octets_from <> OLD.octets OR NEW.packets_from <> OLD.packets", kMeterRule},
+    Rule{"meters", "AFTER INSERT", "NEW.octets_from <> 0 OR NEW.packets_from <> 0", kMeterRule},
     Rule{"meters", "BEFORE DELETE", "", "meters are never removed"},
     Rule{"services", "BEFORE UPDATE", "OLD.closed_ns IS NOT NULL", "an ended service stays so"},
     Rule{"services", "BEFORE DELETE", "", "services are never removed"},

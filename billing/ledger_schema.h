@@ -9,6 +9,8 @@
 namespace anabranch::billing {
 
 inline constexpr int64_t kLedgerVersion = 2;
+// What the database says when octets would be charged twice or left out.
+inline constexpr const char* kMeterRule = "a meter must be charged from where it is charged to";
 
 // Makes the tables, or brings them up to kLedgerVersion: all in one transaction, once, whoever else
 // does the same. `gateway`: whose ledger one of version 1 was, which did not say so itself. The

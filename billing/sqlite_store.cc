@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <unordered_map>
 
@@ -46,21 +47,27 @@ StoreError error_of(sqlite3* db, const std::string& file) {
   }
 }
 
-// amount_sum(amount): SQLite knows no exact decimals.
+// amount_sum(amount): SQLite knows no exact decimals. The memory it lends is aligned to 8 octets,
+// an Int128 needs 16.
+struct Sum {
+  unsigned char octets[sizeof(Int128)];
+};
 void amount_step(sqlite3_context* context, int, sqlite3_value** values) {
-  auto* sum = static_cast<Int128*>(sqlite3_aggregate_context(context, sizeof(Int128)));
+  auto* lent = static_cast<Sum*>(sqlite3_aggregate_context(context, sizeof(Sum)));
   const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(values[0]));
   const auto amount = text == nullptr ? std::nullopt : parse_amount(text);
-  if (!amount || sum == nullptr) {
-    sqlite3_result_error(context, "amount_sum: no amount", -1);
-  } else if (__builtin_add_overflow(*sum, amount->attos(), sum)) {
-    sqlite3_result_error(context, "amount_sum: overflow", -1);
-  }
+  if (!amount || lent == nullptr) return sqlite3_result_error(context, "amount_sum: no amount", -1);
+  Int128 sum;
+  std::memcpy(&sum, lent, sizeof sum);
+  if (__builtin_add_overflow(sum, amount->attos(), &sum))
+    return sqlite3_result_error(context, "amount_sum: overflow", -1);
+  std::memcpy(lent, &sum, sizeof sum);
 }
 void amount_final(sqlite3_context* context) {
-  const auto* sum = static_cast<const Int128*>(sqlite3_aggregate_context(context, 0));
-  const std::string text =
-      to_text(Amount::from_attos(sum == nullptr ? Int128{0} : *sum), /*decimals_min=*/0);
+  Int128 sum = 0;
+  if (const void* lent = sqlite3_aggregate_context(context, 0); lent != nullptr)
+    std::memcpy(&sum, lent, sizeof sum);
+  const std::string text = to_text(Amount::from_attos(sum), /*decimals_min=*/0);
   sqlite3_result_text(context, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT);
 }
 

@@ -66,6 +66,8 @@ ClosedPeriod LedgerTest::month(const std::string& client, int number, int meters
   }
   p.provider_usage.push_back(
       {"alpha", "here", "fibre", from, p.to_ns, 1000, "EUR", money("3.000000000000000001")});
+  p.documents.push_back(
+      {"usage", account + ":" + std::to_string(from), "{\"octets\": 1000}", from});
   return p;
 }
 
