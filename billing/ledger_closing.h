@@ -72,8 +72,10 @@ struct ClosedPeriod {
 };
 
 struct Closing {
-  bool repeated = false;  // it was closed before, and nothing was stored now
-  bool same = true;       // what was closed before is what was given now
+  // It was there already, and nothing was stored: closed before, or by this call itself when the
+  // answer of the database was lost and looked up.
+  bool repeated = false;
+  bool same = true;  // what was closed before is what was given now
   std::vector<StoredStatement> statements;
 };
 

@@ -9,6 +9,7 @@
 #include "billing/ledger.h"
 #include "tests/billing/faulty_store.h"
 #include "tests/billing/ledger_fixture.h"
+#include "tests/billing/lossy_proxy.h"
 
 namespace anabranch::billing {
 namespace {
@@ -298,44 +299,34 @@ TEST_P(LedgerOnPostgres, AServerThatCannotBeReachedIsToldWithWhereItIsSaid) {
   EXPECT_NE(none.error().find("billing.ledger"), std::string::npos) << none.error();
 }
 
-// The answer to COMMIT is lost and the server stays away: nobody knows, and that is said.
-TEST_P(LedgerOnPostgres, AnUnknownOutcomeIsToldAsSuch) {
-  class Away final : public Store {
-   public:
-    explicit Away(std::unique_ptr<Store> inner) : inner_(std::move(inner)) {}
-    bool away = false;
-    Dialect dialect() const override { return inner_->dialect(); }
-    Stored<void> begin(Mode mode) override { return inner_->begin(mode); }
-    Stored<void> commit() override {
-      auto done = inner_->commit();
-      if (!away) return done;
-      return tl::unexpected(StoreError{Kind::unknown, "planted"});
-    }
-    void rollback() override { inner_->rollback(); }
-    Stored<Rows> execute(const std::string& sql, std::span<const Value> values) override {
-      return inner_->execute(sql, values);
-    }
-    Stored<void> script(const std::string& sql) override { return inner_->script(sql); }
-    Stored<void> reconnect() override {
-      if (!away) return inner_->reconnect();
-      return tl::unexpected(StoreError{Kind::lost, "planted: no server"});
-    }
-    Stored<void> backup(const std::string& file) override { return inner_->backup(file); }
-
-   private:
-    std::unique_ptr<Store> inner_;
-  };
-  auto store = std::make_unique<Away>(Store::open(where_).value());
-  Away* raw = store.get();
-  Ledger ledger = Ledger::open(std::move(store), "here").value();
-  raw->away = true;
+// The server has committed and nobody hears of it.
+TEST_P(LedgerOnPostgres, ACommitWhoseAnswerIsLostIsLookedUp) {
+  LossyProxy proxy(folder_, postgres().folder());
+  where_.replace(where_.find(postgres().folder()), postgres().folder().size(), folder_);
+  Ledger ledger = open();
+  proxy.lose_next_commit = true;
   const auto closed = ledger.close(month("acme", 0));
-  ASSERT_FALSE(closed.has_value());
-  EXPECT_EQ(closed.error().kind, Kind::unknown);
-  EXPECT_NE(closed.error().text.find("the same again finds out"), std::string::npos);
-  raw->away = false;
-  EXPECT_TRUE(ledger.close(month("acme", 0))->repeated);
+  ASSERT_TRUE(closed.has_value()) << closed.error().text;
+  EXPECT_EQ(proxy.lost, 1);
+  EXPECT_EQ(closed->statements.at(0).number, 1);
   expect_closed(ledger, {"acme"}, 1);
+
+  // The server stays away: nobody knows, and that is said.
+  proxy.lose_next_commit = true;
+  proxy.refuse = true;
+  const auto unknown = ledger.close(month("zeta", 0));
+  ASSERT_FALSE(unknown.has_value());
+  EXPECT_EQ(unknown.error().kind, Kind::unknown) << unknown.error().text;
+  EXPECT_NE(unknown.error().text.find("the same again finds out"), std::string::npos);
+  EXPECT_EQ(proxy.lost, 2);
+  // Away before anything was done: that nothing happened is known.
+  const auto away = ledger.close(month("omega", 0));
+  ASSERT_FALSE(away.has_value());
+  EXPECT_EQ(away.error().kind, Kind::lost) << away.error().text;
+  proxy.refuse = false;
+  EXPECT_TRUE(ledger.close(month("zeta", 0))->repeated);
+  EXPECT_FALSE(ledger.close(month("omega", 0))->repeated);
+  expect_closed(ledger, {"acme", "zeta", "omega"}, 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, LedgerOnPostgres, testing::Values(Store::Dialect::postgresql));

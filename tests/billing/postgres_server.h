@@ -22,6 +22,7 @@ class PostgresServer {
 
   // An address of that database; of that schema, unless it is empty.
   std::string url(const std::string& database, const std::string& schema = {}) const;
+  const std::string& folder() const { return folder_; }  // of its socket
   // A new schema's address.
   std::string fresh();
 
