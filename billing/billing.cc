@@ -4,10 +4,29 @@
 #include <algorithm>
 
 namespace anabranch::billing {
+namespace {
+
+// A ledger restored from a backup is older than the journal: nobody gets the id, and so the usage,
+// of a path or service that it forgot.
+tl::expected<void, std::string> keep_ids(Ledger& ledger, const Catalogue& catalogue) {
+  const auto known = ledger.paths();
+  if (!known) return tl::unexpected(known.error());
+  for (const auto& [id, path] : catalogue.paths) {
+    if (known->contains(id)) continue;
+    if (auto kept = ledger.keep_path(id, {path.name, path.provider, path.network}); !kept)
+      return kept;
+  }
+  if (catalogue.services.empty()) return {};
+  return ledger.reserve_service_ids(catalogue.services.rbegin()->first);
+}
+
+}  // namespace
 
 tl::expected<std::unique_ptr<Billing>, std::string> Billing::open(const BillingOptions& options,
                                                                   Tariff house) {
-  auto ledger = Ledger::open(options.state_dir + "/ledger.sqlite", options.gateway);
+  auto ledger =
+      Ledger::open(options.ledger.empty() ? options.state_dir + "/ledger.sqlite" : options.ledger,
+                   options.gateway);
   if (!ledger) return tl::unexpected(ledger.error());
   auto journal = Journal::open({.folder = options.state_dir + "/journal",
                                 .gateway = options.gateway,
@@ -16,6 +35,8 @@ tl::expected<std::unique_ptr<Billing>, std::string> Billing::open(const BillingO
                                 .charged_through = ledger->charged_sequence(),
                                 .notice = options.notice});
   if (!journal) return tl::unexpected(journal.error());
+  if (auto kept = keep_ids(*ledger, (*journal)->catalogue()); !kept)
+    return tl::unexpected(kept.error());
   return std::unique_ptr<Billing>(
       new Billing(options, std::move(*journal), std::move(*ledger), std::move(house)));
 }
@@ -33,16 +54,20 @@ void Billing::refresh_catalogue(std::span<const Reading> readings, int64_t wall_
                             (r.key.service != kHouse && !known.services.contains(r.key.service));
                    });
   if (!due) return;
-  journal_->set_catalogue(catalogue());
+  auto next = catalogue();
+  if (!next) return;  // what is in force stays; looked for again at the next flush
+  journal_->set_catalogue(std::move(*next));
   catalogue_of_ns_ = wall_ns;
 }
 
-Catalogue Billing::catalogue() const {
+std::optional<Catalogue> Billing::catalogue() const {
   Catalogue catalogue{.gateway = options_.gateway, .paths = {}, .services = {}};
-  // Ids of paths are given out from 1, without gaps.
-  for (uint16_t id = 1; const auto path = ledger_.path(id); ++id)
-    catalogue.paths[id] = {path->name, path->provider, path->network};
-  for (const ServiceEntry& s : ledger_.services())
+  const auto paths = ledger_.paths();
+  const auto services = ledger_.services();
+  if (!paths || !services) return std::nullopt;
+  for (const auto& [id, path] : *paths)
+    catalogue.paths[id] = {path.name, path.provider, path.network};
+  for (const ServiceEntry& s : *services)
     catalogue.services[s.id] = {s.client, s.tariff, s.tariff_version, s.opened_ns, s.closed_ns};
   return catalogue;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -18,7 +19,8 @@
 namespace anabranch::billing {
 
 struct BillingOptions {
-  std::string state_dir;  // journal/ and ledger.sqlite are in it
+  std::string state_dir;  // journal/ is in it, and ledger.sqlite unless `ledger` says otherwise
+  std::string ledger;     // "postgresql://…", or empty
   std::string gateway;
   uint32_t journal_segment_octets = 16u << 20;
   bool journal_direct = true;
@@ -48,7 +50,7 @@ class Billing {
         charging_(*journal_, ledger_, std::move(house)) {}
 
   // What the ledger calls paths and services.
-  Catalogue catalogue() const;
+  std::optional<Catalogue> catalogue() const;  // nullopt: the ledger cannot be read
   void refresh_catalogue(std::span<const Reading> readings, int64_t wall_ns);
   void maintain(int64_t wall_ns);
 

@@ -1,22 +1,30 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The ledger: who owes whom, in double entry, and everything billing must remember. SQLite.
+// The ledger: who owes whom, in double entry, and everything billing must remember. In a Store:
+// SQLite or PostgreSQL.
 //
-// Postings are never changed or removed (the database refuses it), and every transaction adds up to
-// zero. What has been charged of each meter is stored in the same database transaction as the
-// postings, so usage is charged once however often it is delivered. Amounts are exact decimal text.
-// One thread.
+// Postings, transactions, statements and documents are never changed or removed (the database
+// refuses it), and every transaction adds up to zero in each currency. How far each meter is
+// charged is stored in the same database transaction as the postings, so usage is charged once
+// however often it is delivered. Whatever writes may be called again after an error, and does
+// nothing twice. One thread.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include <tl/expected.hpp>
 
-#include "billing/sqlite.h"
+#include "billing/ledger_closing.h"
+#include "billing/ledger_posting.h"
+#include "billing/ledger_settlement.h"
+#include "billing/store.h"
 #include "billing/tariff.h"
 #include "billing/usage.h"
 
@@ -56,6 +64,12 @@ struct Charge {
   Amount amount;
 };
 
+struct DocumentVersion {
+  int64_t number = 0;         // from 1, in the order of storing
+  int64_t valid_from_ns = 0;  // in force until another one is
+  std::string text;
+};
+
 class Ledger {
  public:
   using Status = tl::expected<void, std::string>;
@@ -63,55 +77,144 @@ class Ledger {
     uint64_t octets = 0, packets = 0;
   };
 
-  // `gateway` names the house account. The error: cannot be opened, or of a newer version.
-  static tl::expected<Ledger, std::string> open(const std::string& file,
+  // `where`: a file or "postgresql://…". `gateway` names the house account, and whose paths and
+  // services these are: several gateways may share a ledger. The error: cannot be opened, or of a
+  // newer version.
+  static tl::expected<Ledger, std::string> open(const std::string& where,
+                                                const std::string& gateway);
+  static tl::expected<Ledger, std::string> open(std::unique_ptr<Store> store,
                                                 const std::string& gateway);
 
-  // The catalogue: the same three names always have the same id (from 1).
+  // One that is there, for looking and copying, while a gateway may use it: nothing is made or
+  // brought up to date.
+  static tl::expected<Ledger, std::string> open_existing(const std::string& where);
+
+  // The catalogue of this gateway: the same three names always have the same id (from 1).
   tl::expected<uint16_t, std::string> path_id(const std::string& name, const std::string& provider,
                                               const std::string& network);
+  // One that a ledger restored from a backup may have forgotten, and its journal knows.
+  Status keep_path(uint16_t id, const PathEntry& path);
   std::optional<PathEntry> path(uint16_t id) const;
+  tl::expected<std::map<uint16_t, PathEntry>, std::string> paths() const;
 
-  // Ids are never used again.
+  // Ids are never used again; nor are those up to the reserved one, which a ledger that was
+  // restored from a backup may have forgotten.
   tl::expected<uint64_t, std::string> open_service(const std::string& client, const Tariff& tariff,
                                                    const std::string& request, int64_t wall_ns);
+  Status reserve_service_ids(uint64_t through);
   Status close_service(uint64_t id, int64_t wall_ns);
-  std::vector<ServiceEntry> services() const;
+  tl::expected<std::vector<ServiceEntry>, std::string> services() const;
   std::optional<ServiceEntry> service(uint64_t id) const;
 
   Status put_tariff(const Tariff& tariff);
   std::optional<Tariff> tariff(const std::string& id, const std::string& version) const;
 
-  // Documents that others keep here: one text for each kind and id.
-  Status put_document(const std::string& kind, const std::string& id, const std::string& text);
-  std::vector<std::pair<std::string, std::string>> documents(
-      const std::string& kind) const;  // id, text
+  // Documents that others keep here (profiles, tariffs, agreements, exchange rates): each text
+  // stays as a version, which is in force from a time on. What is in force already is not stored
+  // again.
+  Status put_document(const std::string& kind, const std::string& id, const std::string& text,
+                      int64_t valid_from_ns);
+  // The newest of each id, in the order of ids: id, text.
+  tl::expected<std::vector<std::pair<std::string, std::string>>, std::string> documents(
+      const std::string& kind) const;
+  Stored<std::optional<DocumentVersion>> document(const std::string& kind, const std::string& id,
+                                                  int64_t at_ns) const;
+  Stored<std::vector<DocumentVersion>> document_versions(const std::string& kind,
+                                                         const std::string& id) const;
 
-  // How far each meter is charged, and up to which frame of the journal.
-  std::map<MeterKey, Through> charged() const;
-  uint64_t charged_sequence() const;
+  // --- Accounts (posting.cc) ---
 
-  // All charges of journal frames up to `sequence`, in one transaction. `house` prices what belongs
-  // to no client; other charges are by their service's tariff.
-  Status post(std::span<const Charge> charges, const Tariff& house, uint64_t sequence,
-              int64_t wall_ns);
-
-  // An account is "client:<id>" or "house:<gateway>".
+  // An account is "client:<id>" or "house:<gateway>", or another of kAccountKinds.
   std::string house_account() const { return "house:" + gateway_; }
   static std::string client_account(const std::string& client) { return "client:" + client; }
-  std::vector<UsageLine> usage(const std::string& account) const;
-  // The sum of an account's postings, by currency; what it owes is positive.
+
+  // Refused unless each currency adds up to zero. The same again is not posted again; another one
+  // of the same id is refused.
+  Stored<Posted> post(const Transaction& transaction);
+  Stored<std::optional<Transaction>> transaction(const std::string& id) const;
+  // All, in the order of posting, from that number on; at most `count`.
+  Stored<std::vector<std::pair<int64_t, Transaction>>> transactions(int64_t from,
+                                                                    size_t count) const;
+
+  // The sum of an account's postings before a time, by currency.
+  Stored<std::map<std::string, Amount>> balance(const std::string& account,
+                                                int64_t before_ns) const;
+  Stored<std::map<std::string, std::map<std::string, Amount>>> balances(
+      int64_t before_ns = INT64_MAX) const;  // by account
+  Stored<std::vector<MarginLine>> margin(int64_t from_ns, int64_t to_ns) const;
+  // Of all time; empty after an error. What a client owes is positive.
   std::map<std::string, Amount> balance(const std::string& account) const;
   // The sum over all postings of each currency: zero, always.
   std::map<std::string, Amount> imbalance() const;
 
- private:
-  Ledger(Sqlite db, std::string gateway) : db_(std::move(db)), gateway_(std::move(gateway)) {}
-  Status migrate();
-  Status post_one(const Charge& charge, const Tariff& house, int64_t transaction);
-  std::map<std::string, Amount> sum(const char* where, const std::string& account) const;
+  // --- Continuous charging (posting.cc), until periods are closed instead ---
 
-  Sqlite db_;
+  // How far each meter of this gateway is charged, and up to which frame of the journal.
+  std::map<MeterKey, Through> charged() const;
+  uint64_t charged_sequence() const;
+  // All charges of journal frames up to `sequence`, in one transaction. `house` prices what belongs
+  // to no client; other charges are by their service's tariff.
+  Status post(std::span<const Charge> charges, const Tariff& house, uint64_t sequence,
+              int64_t wall_ns);
+  std::vector<UsageLine> usage(const std::string& account) const;
+
+  // --- Periods (ledger_closing.cc) ---
+
+  // Each is closed once: the same account and period again returns what was stored then. All of
+  // `periods` are stored or none; some dozens at once make better use of a transaction.
+  Stored<std::vector<Closing>> close(std::span<const ClosedPeriod> periods);
+  Stored<Closing> close(const ClosedPeriod& period);
+  // Open or closing; an account's periods must not overlap.
+  Stored<void> set_period(const std::string& account, int64_t from_ns, int64_t to_ns,
+                          PeriodState state);
+  Stored<std::vector<PeriodEntry>> periods(const std::string& account) const;
+  // How far the meters of a gateway are charged; empty: of all gateways.
+  Stored<std::vector<Watermark>> watermarks(const std::string& gateway) const;
+  Stored<std::vector<StoredStatement>> statements(const std::string& account) const;
+  Stored<std::optional<StoredStatement>> statement(const std::string& issuer,
+                                                   const std::string& series, int64_t number) const;
+  Stored<void> put_measurements(std::span<const Measurement> measurements);
+  Stored<std::vector<Measurement>> measurements(const std::string& subject, int64_t from_ns,
+                                                int64_t to_ns) const;
+
+  // --- Providers (ledger_settlement.cc) ---
+
+  // A provider's bill, by its reference; once.
+  Stored<void> put_claims(const std::string& provider, const std::string& reference,
+                          std::span<const ProviderClaim> claims, int64_t received_ns);
+  Stored<Settlement> settle(const std::string& provider, int64_t from_ns, int64_t to_ns,
+                            const Tolerance& tolerance) const;
+
+  // --- Keeping (ledger_export.cc) ---
+
+  // A copy while others go on (Store::backup).
+  Stored<void> backup(const std::string& file) { return store_->backup(file); }
+  // Everything posted, as a journal that hledger reads; amounts are exact.
+  Stored<void> export_hledger(const std::function<void(const std::string&)>& write) const;
+  // What is wrong: sums, numbers, hashes of statements. Empty: nothing.
+  Stored<std::vector<std::string>> verify() const;
+
+  Store& store() { return *store_; }
+
+ private:
+  Ledger(std::unique_ptr<Store> store, std::string gateway)
+      : store_(std::move(store)), gateway_(std::move(gateway)) {}
+
+  // These are for use inside of a transaction.
+  Stored<void> put_tariff_here(const Tariff& tariff);
+  Stored<void> put_document_here(const DocumentDraft& draft);
+  Stored<void> put_accounts_here(const std::set<std::string>& accounts);
+  Stored<int64_t> next_transaction_here() const;
+  // Appends to `rows` what is to be inserted, or finds that it is there already.
+  Stored<std::vector<Posted>> post_here(std::span<const Transaction* const> transactions);
+  Stored<std::optional<std::pair<int64_t, Transaction>>> find_here(const std::string& id) const;
+  Stored<std::optional<Closing>> closed_here(const ClosedPeriod& period,
+                                             const std::string& digest) const;
+  Stored<void> number_here(std::span<const ClosedPeriod* const> periods,
+                           std::span<Closing* const> closings);
+  Stored<void> charge_here(std::span<const ClosedPeriod* const> periods);
+
+  std::unique_ptr<Store> store_;
   std::string gateway_;
 };
 

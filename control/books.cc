@@ -41,6 +41,7 @@ tl::expected<std::unique_ptr<Books>, std::string> Books::open(const Config& conf
                                                               const billing::Tariff& house) {
   auto billing =
       billing::Billing::open({.state_dir = config.state_dir,
+                               .ledger = config.ledger,
                               .gateway = config.name,
                               .journal_segment_octets = config.journal_segment_mb << 20,
                               .journal_direct = config.journal_direct,
@@ -69,16 +70,18 @@ Books::Status Books::close_service(uint64_t id) {
   return loop_.call([&] { return billing_->ledger().close_service(id, wall_now_ns()); }).get();
 }
 
-std::vector<billing::ServiceEntry> Books::services() {
+tl::expected<std::vector<billing::ServiceEntry>, std::string> Books::services() {
   return loop_.call([&] { return billing_->ledger().services(); }).get();
 }
 
 Books::Status Books::put_document(const std::string& kind, const std::string& id,
                                   const std::string& text) {
-  return loop_.call([&] { return billing_->ledger().put_document(kind, id, text); }).get();
+  return loop_.call([&] { return billing_->ledger().put_document(kind, id, text, wall_now_ns()); })
+      .get();
 }
 
-std::vector<std::pair<std::string, std::string>> Books::documents(const std::string& kind) {
+tl::expected<std::vector<std::pair<std::string, std::string>>, std::string> Books::documents(
+    const std::string& kind) {
   return loop_.call([&] { return billing_->ledger().documents(kind); }).get();
 }
 

@@ -34,9 +34,10 @@ class Books {
                                                    const billing::Tariff& tariff,
                                                    const std::string& request);
   Status close_service(uint64_t id);
-  std::vector<billing::ServiceEntry> services();
+  tl::expected<std::vector<billing::ServiceEntry>, std::string> services();
   Status put_document(const std::string& kind, const std::string& id, const std::string& text);
-  std::vector<std::pair<std::string, std::string>> documents(const std::string& kind);
+  tl::expected<std::vector<std::pair<std::string, std::string>>, std::string> documents(
+      const std::string& kind);
 
   // Journal and charge. On failure nothing is lost: the next one covers the same usage.
   void flush(std::vector<billing::Reading> readings, std::function<void(Status)> done);

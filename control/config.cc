@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "billing/store.h"
 #include "control/documents.h"
 #include "control/table_reader.h"
 #include "dataplane/bounds.h"
@@ -350,6 +351,12 @@ void read_billing(TableReader t, Config& c) {
   number("journal_keep_days", c.journal_keep_days, 36'500);
   number("journal_keep_mb", c.journal_keep_mb, 100'000'000);
   number("journal_compact_after_days", c.journal_compact_after_days, 36'500);
+  c.ledger =
+      t.text("ledger", "a PostgreSQL address such as \"postgresql://billing@db/ledger\"", false);
+  if (!c.ledger.empty() && !billing::Store::is_url(c.ledger)) {
+    t.wrong("ledger", "\"" + c.ledger + "\"",
+            "a PostgreSQL address such as \"postgresql://billing@db/ledger\"");
+  }
   t.finish();
 }
 

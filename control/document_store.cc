@@ -92,13 +92,16 @@ tl::expected<DocumentStore, std::string> DocumentStore::read(const std::string& 
   return store;
 }
 
-void DocumentStore::add_stored(Books& books) {
+tl::expected<void, std::string> DocumentStore::add_stored(Books& books) {
   for (const std::string kind : kKinds) {
-    for (const auto& [id, text] : books.documents(kind)) {
+    const auto stored = books.documents(kind);
+    if (!stored) return tl::unexpected(stored.error());
+    for (const auto& [id, text] : *stored) {
       std::string taken;
       if (!from_file_.contains({kind, id})) take(kind, json::parse(text, nullptr, false), taken);
     }
   }
+  return {};
 }
 
 Answer DocumentStore::put(Books& books, const std::string& kind, const std::string& id,

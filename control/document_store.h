@@ -28,7 +28,7 @@ class DocumentStore {
   // `file: /pointer: what is wrong`.
   static tl::expected<DocumentStore, std::string> read(const std::string& folder);
   // Adds what was put over the API earlier. Files win.
-  void add_stored(Books& books);
+  tl::expected<void, std::string> add_stored(Books& books);
 
   const Client* client(const std::string& id) const { return find(clients_, id); }
   const Profile* profile(const std::string& id) const { return find(profiles_, id); }

@@ -118,8 +118,7 @@ Gateway::Status Gateway::open_books() {
   auto books = Books::open(config_, *documents_.tariff(DocumentStore::kHouseTariff));
   if (!books) return tl::unexpected(books.error());
   books_ = std::move(*books);
-  documents_.add_stored(*books_);
-  return {};
+  return documents_.add_stored(*books_);
 }
 
 Places Gateway::current_places() {
@@ -313,7 +312,7 @@ Gateway::Status Gateway::open_control() {
   };
   services_ = std::make_unique<Services>(config_, documents_, *books_, *carrier_, *peering_,
                                          *monitor_, *topology_, flush_function);
-  services_->reopen();
+  if (auto reopened = services_->reopen(); !reopened) return reopened;
   if (auto started = peering_->start(); !started) return started;
   api_ = std::make_unique<Api>(
       loop_, ApiTarget{*services_, documents_, *books_, flush_function,

@@ -149,8 +149,10 @@ void Services::request(const json& document, Reply reply) {
   put_in_force(*id, service, *scenario);
 }
 
-void Services::reopen() {
-  std::vector<billing::ServiceEntry> entries = books_.services();
+tl::expected<void, std::string> Services::reopen() {
+  const auto stored = books_.services();
+  if (!stored) return tl::unexpected(stored.error());
+  std::vector<billing::ServiceEntry> entries = *stored;
   std::erase_if(entries, [](const billing::ServiceEntry& entry) { return entry.closed(); });
   std::set<uint64_t> open;
   for (const auto& entry : entries) open.insert(entry.id);
@@ -175,6 +177,7 @@ void Services::reopen() {
         .request = *request, .currency = tariff->currency, .since = Clock::now()};
     spdlog::info("service {} of client {} goes on", entry.id, entry.client);
   }
+  return {};
 }
 
 void Services::put_in_force(uint64_t id, Service& service, const Scenario& scenario) {

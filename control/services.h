@@ -26,7 +26,7 @@ class Services {
            Peering& peering, PathMonitor& paths, const Topology& topology, Flush flush);
 
   // After a restart: services that were open go on, with their slots and meters.
-  void reopen();
+  tl::expected<void, std::string> reopen();
 
   // A client's request. Replies when the service is in force (201), or could not be brought into
   // force (then it is as if it had not been asked for), or is refused.

@@ -15,6 +15,7 @@
 
 #include "control/tls/identity.h"
 #include "tools/journal.h"
+#include "tools/ledger.h"
 
 namespace {
 
@@ -295,6 +296,7 @@ int main(int argc, char** argv) {
   add_state(app, options);
   add_keygen(app);
   anabranch::tools::add_journal(app, options.as_json);
+  anabranch::tools::add_ledger(app, options.as_json);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -175,13 +175,33 @@ TEST_F(OnDisk, UsageWithoutAPriceIsKeptUntilThereIsOne) {
   EXPECT_EQ(to_text(make_statement(billing->ledger(), "house:here").value().total), "1.00");
 }
 
+TEST_F(OnDisk, ALedgerRestoredFromABackupGivesNobodyTheIdOfAServiceItForgot) {
+  auto billing = open();
+  ASSERT_TRUE(billing->ledger().backup(folder_ + "/backup"));
+  const auto path = billing->ledger().path_id("link", "alpha", "net").value();
+  const Tariff standard = tariff("std", "1.00", "1.00");
+  const auto service = billing->ledger().open_service("acme", standard, "{}", 1).value();
+  ASSERT_TRUE(billing->flush(std::vector{reading(service, path, 1'000'000'000)}, 1));
+  billing.reset();
+  for (const char* file : {"/ledger.sqlite", "/ledger.sqlite-wal", "/ledger.sqlite-shm"})
+    fs::remove(folder_ + file);
+  fs::rename(folder_ + "/backup", folder_ + "/ledger.sqlite");
+  billing = open();
+  EXPECT_EQ(billing->ledger().path_id("other", "beta", "net").value(), path + 1);
+  EXPECT_EQ(billing->ledger().open_service("other", standard, "{}", 2).value(), service + 1);
+  const auto flushed = billing->flush({}, 3);
+  ASSERT_FALSE(flushed.has_value());
+  EXPECT_NE(flushed.error().find("never opened"), std::string::npos) << flushed.error();
+  EXPECT_TRUE(billing->ledger().balance("client:other").empty());
+}
+
 TEST_F(OnDisk, PostingsCannotBeChanged) {
   auto billing = open();
   const auto path = billing->ledger().path_id("link", "alpha", "net").value();
   ASSERT_TRUE(billing->flush(std::vector{reading(kHouse, path, 5'000'000)}, 1));
-  auto db = Sqlite::open(folder_ + "/ledger.sqlite").value();
-  EXPECT_FALSE(db.run("UPDATE postings SET amount = '0'"));
-  EXPECT_FALSE(db.run("DELETE FROM postings"));
+  const auto store = Store::open(folder_ + "/ledger.sqlite").value();
+  EXPECT_FALSE(store->run("UPDATE postings SET amount = '0'"));
+  EXPECT_FALSE(store->run("DELETE FROM postings"));
 }
 
 TEST_F(OnDisk, ASecondProcessIsRefused) {

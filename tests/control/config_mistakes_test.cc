@@ -41,6 +41,9 @@ constexpr Mistake kMistakes[] = {
      "host bits zero"},
     {"NumberForSection", "# Gateway A", "billing = 3 # Gateway A",
      "1:11: billing: 3 is no section; expected a section [billing]"},
+    {"LedgerElsewhere", "# Gateway A", "billing.ledger = \"mysql://db\" # Gateway A",
+     "1:18: billing.ledger: \"mysql://db\"; expected a PostgreSQL address such as "
+     "\"postgresql://billing@db/ledger\""},
     {"SectionForList", "[[uplink]]\nname = \"fibre\"", "[uplink]\nname = \"fibre\"",
      "26:1: Error while parsing table header: cannot redefine existing table 'uplink' as "
      "array-of-tables"},
