@@ -41,7 +41,7 @@ tl::expected<std::unique_ptr<Books>, std::string> Books::open(const Config& conf
                                                               const billing::Tariff& house) {
   auto billing =
       billing::Billing::open({.state_dir = config.state_dir,
-                               .ledger = config.ledger,
+                              .ledger = config.ledger,
                               .gateway = config.name,
                               .journal_segment_octets = config.journal_segment_mb << 20,
                               .journal_direct = config.journal_direct,
