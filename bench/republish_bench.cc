@@ -15,7 +15,7 @@ namespace {
 
 using namespace dataplane;
 
-constexpr uint16_t kServices = kServicesMax / 2;
+constexpr uint16_t kServices = 10'000;
 constexpr uint32_t kFlows = 16384;
 
 // Publishes on another CPU than the worker's, when it is told to.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/carrier.h"
 
+#include <spdlog/spdlog.h>
 #include <sys/random.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 namespace anabranch::control {
@@ -11,6 +13,8 @@ namespace anabranch::control {
 using dataplane::kServicesMax;
 
 namespace {
+
+constexpr uint16_t kSlotsTaken = 64;  // at once, when none is free
 
 // Nobody counts into a free slot, so its cells stand still. The id comes last: after a crash in
 // between the slot is still free.
@@ -39,23 +43,26 @@ uint64_t octets_of(const dataplane::ServiceMeters& meters) {
 
 }  // namespace
 
-Carrier::Carrier(dataplane::PlanTable& plans, dataplane::MeterRegion& meters, size_t workers)
-    : plans_(plans), meters_(meters), workers_(workers) {}
+Carrier::Carrier(dataplane::PlanTable& plans, dataplane::Meters& meters)
+    : plans_(plans), meters_(meters) {}
 
+// The lowest that is free, so that meters stay together.
 tl::expected<uint16_t, std::string> Carrier::take_slot(uint64_t id) {
-  uint16_t free = 0;
-  for (uint16_t slot = 1; slot < kServicesMax; ++slot) {
-    const uint64_t owner =
-        meters_.workers[0].services[slot].service.load(std::memory_order_relaxed);
+  auto& region = meters_.region();
+  const auto slots = static_cast<uint16_t>(region.slots.load());
+  uint16_t free = slots;
+  for (uint16_t slot = 1; slot < slots; ++slot) {
+    const uint64_t owner = region.owners[slot].load(std::memory_order_relaxed);
     if (owner == id) return slot;
-    if (owner == 0 && free == 0) free = slot;
+    if (owner == 0 && free == slots) free = slot;
   }
-  if (free == 0) {
-    return tl::unexpected("all " + std::to_string(kServicesMax - 1) + " services are in use");
+  if (free == slots) {
+    const auto room = meters_.make_room(static_cast<uint16_t>(slots + kSlotsTaken));
+    if (!room) return tl::unexpected(room.error());
   }
-  for (size_t worker = 0; worker < workers_; ++worker)
-    begin_meters(meters_.workers[worker].services[free]);
-  meters_.workers[0].services[free].service.store(id, std::memory_order_release);
+  for (size_t worker = 0; worker < meters_.workers(); ++worker)
+    begin_meters(region.workers[worker].services[free]);
+  region.owners[free].store(id, std::memory_order_release);
   return free;
 }
 
@@ -72,13 +79,13 @@ tl::expected<Carried*, std::string> Carrier::add(uint64_t id, const std::string&
              .carriage = carriage,
              .rules = std::move(rules)};
   publish(service);
-  publish_rules();
+  change_rules();
   return &service;
 }
 
 void Carrier::release_others(const std::set<uint64_t>& open) {
-  for (uint16_t slot = 1; slot < kServicesMax; ++slot) {
-    auto& owner = meters_.workers[0].services[slot].service;
+  for (uint16_t slot = 1; slot < meters_.region().slots.load(); ++slot) {
+    auto& owner = meters_.region().owners[slot];
     if (!open.contains(owner.load(std::memory_order_relaxed)))
       owner.store(0, std::memory_order_release);
   }
@@ -110,18 +117,18 @@ void Carrier::renew_receiver(Carried& service) {
 void Carrier::close(Carried& service) {
   if (!service.open) return;
   service.open = false;
-  publish_rules();
+  change_rules();
 }
 
 void Carrier::withdraw(Carried& service, std::function<void()> done) {
   close(service);
   plans_.publish(service.slot, nullptr);
-  withdrawn_.push_back(std::move(done));
+  withdrawn_.push_back({rules_wanted_, std::move(done)});
 }
 
 void Carrier::forget(uint64_t id) {
   const auto found = services_.find(id);
-  meters_.workers[0].services[found->second.slot].service.store(0, std::memory_order_release);
+  meters_.region().owners[found->second.slot].store(0, std::memory_order_release);
   services_.erase(found);
 }
 
@@ -156,17 +163,22 @@ uint16_t Carrier::paths_in_use() const {
 
 uint64_t Carrier::octets(const Carried& service) const {
   uint64_t sum = 0;
-  for (size_t worker = 0; worker < workers_; ++worker)
-    sum += octets_of(meters_.workers[worker].services[service.slot]);
+  for (const auto& worker : meters_.all()) sum += octets_of(worker.services[service.slot]);
   return sum;
 }
 
 void Carrier::tick() {
+  bring_rules_into_force();
   plans_.reclaim();
   if (plans_.retired() != 0) return;
   std::vector<std::function<void()>> done;
   done.swap(drained_);
-  drained_.swap(withdrawn_);
+  const auto without_rules =
+      std::partition(withdrawn_.begin(), withdrawn_.end(),
+                     [this](const Withdrawn& one) { return one.rules > rules_in_force_; });
+  for (auto one = without_rules; one != withdrawn_.end(); ++one)
+    drained_.push_back(std::move(one->done));
+  withdrawn_.erase(without_rules, withdrawn_.end());
   if (!drained_.empty()) plans_.begin_round();
   for (auto& one : done) one();
 }
@@ -179,14 +191,42 @@ void Carrier::publish(const Carried& service) {
                                        has_path ? service.peer_receiver : 0, path_mtu_));
 }
 
-void Carrier::publish_rules() {
-  std::vector<SlotRules> open;
-  for (const auto& [id, service] : services_) {
-    if (service.open) open.push_back({service.slot, service.rules});
+void Carrier::change_rules() {
+  ++rules_wanted_;
+  bring_rules_into_force();
+}
+
+void Carrier::bring_rules_into_force() {
+  if (compiling_.valid()) {
+    if (compiling_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return;
+    publish_rules(compiling_.get());
   }
-  auto rules = compile(open);
-  rules->make_index();
-  plans_.publish(std::move(rules));
+  if (rules_in_force_ == rules_wanted_) return;
+  std::vector<SlotRules> open;
+  size_t count = 0;
+  for (const auto& [id, service] : services_) {
+    if (!service.open) continue;
+    open.push_back({service.slot, service.rules});
+    count += service.rules.size();
+  }
+  const auto compile_them = [open = std::move(open), version = rules_wanted_] {
+    auto rules = compile(open);
+    rules->make_index();
+    return Compiled{version, std::move(rules)};
+  };
+  if (count < dataplane::Ruleset::kIndexFrom) return publish_rules(compile_them());
+  compiling_ = std::async(std::launch::async, compile_them);
+}
+
+void Carrier::publish_rules(Compiled compiled) {
+  if (!compiled.rules->is_indexed()) {
+    spdlog::warn(
+        "{} traffic rules are gone through one by one for each new flow, since memory does not "
+        "suffice to index them; raise dataplane.memory_mb",
+        compiled.rules->rules.size() + compiled.rules->rules6.size());
+  }
+  plans_.publish(std::move(compiled.rules));
+  rules_in_force_ = compiled.version;
 }
 
 }  // namespace anabranch::control

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <set>
@@ -36,10 +37,10 @@ struct Carried {
 
 class Carrier {
  public:
-  // `workers`: of those `meters` has room for.
-  Carrier(dataplane::PlanTable& plans, dataplane::MeterRegion& meters, size_t workers);
+  Carrier(dataplane::PlanTable& plans, dataplane::Meters& meters);
 
-  // Takes a slot (the one its meters are in already, after a restart). The error: all are taken.
+  // Takes a slot (the one its meters are in already, after a restart). The error: all are taken, or
+  // there is no room for more meters.
   tl::expected<Carried*, std::string> add(uint64_t id, const std::string& client,
                                           std::vector<TrafficRule> rules, const Carriage& carriage);
   // After a restart: slots of services that are not in `open` are free.
@@ -74,17 +75,31 @@ class Carrier {
  private:
   tl::expected<uint16_t, std::string> take_slot(uint64_t id);
   void publish(const Carried& service);
-  void publish_rules();
+  // Many rules are compiled by a thread beside this one, as that may take a second; those of all
+  // changes meanwhile are the next.
+  struct Compiled {
+    uint64_t version = 0;
+    std::unique_ptr<dataplane::Ruleset> rules;
+  };
+  void change_rules();
+  void bring_rules_into_force();
+  void publish_rules(Compiled compiled);
 
   dataplane::PlanTable& plans_;
-  dataplane::MeterRegion& meters_;
-  size_t workers_;
+  dataplane::Meters& meters_;
   std::map<uint64_t, Carried> services_;
   std::array<uint16_t, dataplane::kPathsMax> path_mtu_{};
   uint32_t house_receiver_ = 0;
-  // Told when every worker has been round twice: once to send no more for the service, once to send
-  // and count what others had handed over to it.
-  std::vector<std::function<void()>> withdrawn_, drained_;
+  uint64_t rules_wanted_ = 0, rules_in_force_ = 0;
+  std::future<Compiled> compiling_;
+  // Told when its rules are out of force and every worker has been round twice since: once to send
+  // no more for the service, once to send and count what others had handed over to it.
+  struct Withdrawn {
+    uint64_t rules = 0;  // the first version without its own
+    std::function<void()> done;
+  };
+  std::vector<Withdrawn> withdrawn_;
+  std::vector<std::function<void()>> drained_;
 };
 
 }  // namespace anabranch::control

@@ -23,7 +23,7 @@ uint8_t protocol_of(const TrafficRule& r) {
 
 // A number of its own: only this many bits of it are kept with a flow.
 uint32_t next_epoch() {
-  static uint32_t epoch = 0;  // control thread only
+  static uint32_t epoch = 0;  // one ruleset is compiled at a time
   epoch = epoch % dataplane::kEpochsMax + 1;
   return epoch;
 }

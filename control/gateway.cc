@@ -286,7 +286,7 @@ Gateway::Status Gateway::open_control() {
   auto neighbours = Neighbours::open();
   if (!neighbours) return tl::unexpected(neighbours.error());
   neighbours_.emplace(std::move(*neighbours));
-  carrier_ = std::make_unique<Carrier>(plans_, meters_->region(), meters_->workers());
+  carrier_ = std::make_unique<Carrier>(plans_, *meters_);
   topology_ = std::make_unique<Topology>(config_, lan_, uplinks_, *neighbours_, plans_);
   carrier_->set_path_mtu(topology_->path_mtu());
   topology_->tick(0, {});

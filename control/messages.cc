@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/messages.h"
 
+#include <algorithm>
 #include <bit>
+#include <functional>
 
 #include "control/json_reader.h"
 #include "dataplane/bounds.h"
@@ -12,7 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kReasonMax = 256;
-constexpr uint64_t kIdMax = UINT64_MAX >> 1;
+constexpr uint64_t kIdMax = Kept::kIdMax;
 
 template <typename... Cases>
 struct Overloaded : Cases... {
@@ -112,6 +114,15 @@ Announce read_announce(JsonReader& r) {
   return a;
 }
 
+// Of which one is looked up, so it must be as they are sent: each larger than the one before.
+Kept read_kept(JsonReader& r) {
+  Kept kept{.from = r.integer("from", 1, kIdMax), .to = r.integer("to", 1, kIdMax)};
+  kept.ids = r.integers("services", kIdMax, Kept::kIdsMax);
+  if (!std::is_sorted(kept.ids.begin(), kept.ids.end(), std::less_equal<>()))
+    r.wrong("services", "another order", "each id larger than the one before");
+  return kept;
+}
+
 Message read_message(const std::string& type, JsonReader& r) {
   if (type == "hello") return read_hello(r);
   if (type == "ready") return Ready{};
@@ -122,7 +133,7 @@ Message read_message(const std::string& type, JsonReader& r) {
   if (type == "refuse") return Refuse{read_service(r), r.text("reason", "a sentence")};
   if (type == "end") return End{read_service(r)};
   if (type == "gone") return Gone{read_service(r)};
-  if (type == "kept") return Kept{r.integers("services", kIdMax, dataplane::kServicesMax)};
+  if (type == "kept") return read_kept(r);
   if (type == "counted") return read_counted(r);
   if (type != "alive") r.wrong("type", "\"" + type + "\"", "a message of this version");
   return Alive{};
@@ -187,7 +198,7 @@ std::string encode(const Message& message) {
             return {{"type", "gone"}, {"service", m.service}};
           },
           [](const Kept& m) -> json {
-            return {{"type", "kept"}, {"services", m.ids}};
+            return {{"type", "kept"}, {"from", m.from}, {"to", m.to}, {"services", m.ids}};
           },
           [](const Counted& m) -> json {
             json paths = json::array();

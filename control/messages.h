@@ -72,9 +72,12 @@ struct End {
 struct Gone {
   uint64_t service = 0;
 };
-// All services of the sender that were not told to be gone: whatever else the receiver carries for
-// it was given up while they could not speak.
+// All services of the sender from one id to another that were not told to be gone: whatever else
+// the receiver carries for it between them was given up while they could not speak.
 struct Kept {
+  static constexpr size_t kIdsMax = 2048;  // so many fit a message
+  static constexpr uint64_t kIdMax = UINT64_MAX >> 1;
+  uint64_t from = 0, to = 0;
   std::vector<uint64_t> ids;
 };
 // Octets of outer IP packets a gateway counted on a path, each way, since its meters began. The

@@ -60,12 +60,25 @@ void Peering::up(const Hello& hello, const PhaseKeys& keys) {
   session_.send(Ready{});
   session_.send(House{carrier_.house_receiver()});
   events_.up();
-  Kept kept;
+  for (const auto& [id, service] : carrier_.all()) {
+    if (!service.visiting() && !service.open) end(id);
+  }
+  tell_kept();
+}
+
+// Ids in order, as many as fit in each message; what lies between two messages is gone as well.
+void Peering::tell_kept() {
+  Kept kept{.from = 1};
   for (const auto& [id, service] : carrier_.all()) {
     if (service.visiting()) continue;
+    if (kept.ids.size() == Kept::kIdsMax) {
+      session_.send(kept);
+      kept = {.from = kept.to + 1};
+    }
     kept.ids.push_back(id);
-    if (!service.open) end(id);
+    kept.to = id;
   }
+  kept.to = Kept::kIdMax;
   session_.send(kept);
 }
 
@@ -89,8 +102,8 @@ void Peering::greet(const Hello& hello, bool anew) const {
 void Peering::forget_all_but(const Kept& kept) {
   const auto visitors = visitors_;
   for (const auto& [peer_id, id] : visitors) {
-    if (std::find(kept.ids.begin(), kept.ids.end(), peer_id) == kept.ids.end())
-      remove_visitor(peer_id);
+    if (peer_id < kept.from || peer_id > kept.to) continue;
+    if (!std::binary_search(kept.ids.begin(), kept.ids.end(), peer_id)) remove_visitor(peer_id);
   }
 }
 

@@ -42,6 +42,7 @@ class Peering {
  private:
   void up(const Hello& hello, const PhaseKeys& keys);
   void greet(const Hello& hello, bool anew) const;
+  void tell_kept();
   void forget_all_but(const Kept& kept);
   void receive(const Message& message);
   void receive_announce(const Announce& announce);

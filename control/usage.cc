@@ -19,9 +19,9 @@ Usage::Usage(dataplane::MeterRegion& region, size_t workers, const Places& place
 
 std::vector<billing::Reading> Usage::read() const {
   std::vector<billing::Reading> readings;
-  for (uint16_t slot = 0; slot < dataplane::kServicesMax; ++slot) {
-    const uint64_t service = region_.workers[0].services[slot].service.load(
-        std::memory_order_acquire);  // pairs with begin_meters()
+  for (uint16_t slot = 0; slot < region_.slots.load(); ++slot) {
+    const uint64_t service =
+        region_.owners[slot].load(std::memory_order_acquire);  // pairs with begin_meters()
     const bool home =
         slot == dataplane::kHouseSlot || (service != 0 && (service & Carried::kVisitor) == 0);
     if (!home) continue;
@@ -35,6 +35,7 @@ void Usage::read_service(size_t worker, uint16_t slot, uint64_t service,
                          std::vector<billing::Reading>& readings) const {
   const dataplane::ServiceMeters& meters = region_.workers[worker].services[slot];
   for (size_t place = 0; place < kPlaces; ++place) {
+    if (places_[place].catalogue == 0) continue;
     for (size_t d = 0; d < kDirections; ++d) {
       for (size_t k = 0; k < kKinds; ++k) {
         const auto& cell = meters.places[place][d][k];
@@ -56,7 +57,8 @@ void Usage::read_service(size_t worker, uint16_t slot, uint64_t service,
 UplinkCount Usage::place(dataplane::Place place) const {
   UplinkCount count;
   for (size_t worker = 0; worker < workers_; ++worker) {
-    for (const auto& service : region_.workers[worker].services) {
+    for (size_t slot = 0; slot < region_.slots.load(); ++slot) {
+      const auto& service = region_.workers[worker].services[slot];
       for (size_t d = 0; d < kDirections; ++d) {
         for (const auto& cell : service.places[place][d]) {
           count.octets[d] += cell.octets.get();

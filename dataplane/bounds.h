@@ -6,13 +6,13 @@
 
 namespace anabranch::dataplane {
 
-inline constexpr uint16_t kBurst = 32;          // packets a poll takes from a port
-inline constexpr uint8_t kWorkersMax = 16;      // of a gateway, by their octet on the wire
-inline constexpr uint16_t kPathsMax = 16;       // path ids are 1..15 on the wire; 0 is invalid
-inline constexpr uint16_t kUplinksMax = 8;      // ports towards providers
-inline constexpr uint16_t kServicesMax = 1024;  // services in force at once; slot 0 is the house
-inline constexpr uint16_t kLanes = 256;         // lanes of a service, one octet on the wire
-inline constexpr uint16_t kFlowBuckets = 128;   // buckets by which whole flows are dispersed
+inline constexpr uint16_t kBurst = 32;           // packets a poll takes from a port
+inline constexpr uint8_t kWorkersMax = 16;       // of a gateway, by their octet on the wire
+inline constexpr uint16_t kPathsMax = 16;        // path ids are 1..15 on the wire; 0 is invalid
+inline constexpr uint16_t kUplinksMax = 8;       // ports towards providers
+inline constexpr uint16_t kServicesMax = 16384;  // in force at once; slot 0 is the house
+inline constexpr uint16_t kLanes = 256;          // lanes of a service, one octet on the wire
+inline constexpr uint16_t kFlowBuckets = 128;    // buckets by which whole flows are dispersed
 inline constexpr uint16_t kHouseSlot = 0;
 
 inline constexpr uint8_t kPhasesMax = 16;  // key phases in force at once

@@ -23,11 +23,16 @@ struct alignas(64) Ruleset {
   // Made by make_index() where there are so many rules that it is faster.
   RuleIndex index, index6;
 
-  // Before it is published, where EAL runs. Never in doubt: without an index rules are gone
-  // through.
+  // Before it is published, where EAL runs; takes up to a second for thousands. Never in doubt:
+  // without an index rules are gone through.
   void make_index() {
-    if (is_worth_it(rules.size())) index = RuleIndex(rules);
-    if (is_worth_it(rules6.size())) index6 = RuleIndex(rules6);
+    if (rules.size() >= kIndexFrom) index = RuleIndex(rules);
+    if (rules6.size() >= kIndexFrom) index6 = RuleIndex(rules6);
+  }
+  // False where memory did not suffice for it.
+  bool is_indexed() const {
+    return (rules.size() < kIndexFrom || index.is_made()) &&
+           (rules6.size() < kIndexFrom || index6.is_made());
   }
   static constexpr size_t kIndexFrom = 96;  // bench/flow_table_bench: classify
 
@@ -41,9 +46,6 @@ struct alignas(64) Ruleset {
   }
 
  private:
-  // Control must not be busy with it for longer than a second, whatever the rules.
-  static constexpr size_t kIndexUpTo = 4096;
-  static bool is_worth_it(size_t count) { return count >= kIndexFrom && count <= kIndexUpTo; }
   template <typename Rules, typename Key>
   static uint16_t first_of(const Rules& rules, const Key& key) {
     for (const auto& rule : rules) {

@@ -212,6 +212,9 @@ struct Context {
   // Whom the peer's beats reach, and who answers for what is asked once for all.
   bool is_first() const { return options.id == 0; }
   ServiceState& service(uint16_t slot) { return services.get()[slot]; }
+  SharedPace* shared_pace(uint16_t slot) const {
+    return options.crew == nullptr ? nullptr : &options.crew->service_paces[slot];
+  }
   ReplayWindow& window(uint8_t worker, uint8_t path) {
     return replay.get()[worker * kPathsMax + path];
   }

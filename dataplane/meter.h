@@ -5,6 +5,9 @@
 // gateway loses nothing it counted. Cells only grow, also when their slot goes to another service:
 // what a service used is a cell less its base. A cell has one writer: its worker, or for
 // `unattended` the control thread. The layout is versioned; a region of another layout is refused.
+//
+// The file is as long as all services would need, and sparse: memory is taken for as many slots as
+// were ever used at once, 11 KB each for each worker, by make_room().
 #pragma once
 
 #include <atomic>
@@ -56,7 +59,6 @@ struct MeterCell {
 using PlaceMeters = MeterCell[kDirections][kKinds];
 
 struct alignas(64) ServiceMeters {
-  std::atomic<uint64_t> service{0};  // the service's id for good; slots are reused, ids are not
   PlaceMeters places[kPlaces];
   PlaceMeters bases[kPlaces];  // the cells when the service got the slot; written by control
 };
@@ -79,8 +81,11 @@ struct MeterRegion {
   uint64_t layout;  // sizeof and version
   uint64_t id;      // random; never reused
   uint64_t clean;   // 1: the last process ended in order
+  // Nothing is or was counted in slots from this one on, nor may be: there is no memory for it.
+  std::atomic<uint64_t> slots;
   MeterPlace places[kPlaces];
-  alignas(64) WorkerMeters workers[kWorkersMax];  // service ids are in the first
+  std::atomic<uint64_t> owners[kServicesMax];  // by slot: its service, whose id is never reused; 0
+  alignas(64) WorkerMeters workers[kWorkersMax];
 
   static constexpr size_t size_for(size_t workers) {
     return sizeof(MeterRegion) - (kWorkersMax - workers) * sizeof(WorkerMeters);
@@ -98,6 +103,10 @@ class Meters {
 
   MeterRegion& region() { return *region_; }
   const MeterRegion& region() const { return *region_; }
+  // Slots below this one may be counted into. Control thread. The error: no room is left; nothing
+  // has changed then.
+  static constexpr uint16_t kSlotsLeast = 64;
+  tl::expected<void, std::string> make_room(uint16_t slots);
   // Who ever counted: those of an earlier process may have been more than now.
   size_t workers() const { return workers_; }
   std::span<const WorkerMeters> all() const { return {region_->workers, workers_}; }
@@ -106,7 +115,9 @@ class Meters {
   bool fresh() const { return fresh_; }
 
  private:
-  Meters(MeterRegion* region, size_t workers, bool fresh);
+  Meters(int fd, std::string file, MeterRegion* region, size_t workers, bool fresh);
+  int fd_;
+  std::string file_;
   MeterRegion* region_;
   size_t workers_;
   bool fresh_;

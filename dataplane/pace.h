@@ -70,25 +70,25 @@ class Pace {
 };
 
 // Of a service: few have a rate, and few packets go by it, so that workers share it packet by
-// packet. All zero: one worker's own.
+// packet. All zero is one never used. `pace` is 0 when the service has no rate, and `shared`
+// nullptr when there is one worker.
 class ServicePace {
  public:
-  void share(SharedPace& shared) { shared_ = &shared; }
   // Packets of the service wait at so many workers: each keeps to its part.
   void share_among(uint32_t workers) { workers_ = workers; }
-  bool is_free(uint64_t now_ns) const {
-    return own_.is_free(now_ns) && (shared_ == nullptr || shared_->free_at_ns() <= now_ns);
+  bool is_free(uint64_t pace, const SharedPace* shared, uint64_t now_ns) const {
+    return pace == 0 ||
+           (own_.is_free(now_ns) && (shared == nullptr || shared->free_at_ns() <= now_ns));
   }
-  void take(uint64_t octets, uint64_t pace, uint64_t now_ns) {
-    if (pace == 0) return;  // most have none
+  void take(uint64_t octets, uint64_t pace, SharedPace* shared, uint64_t now_ns) {
+    if (pace == 0) return;
     own_.take(octets, workers_ > 1 ? pace * workers_ : pace, now_ns);
-    if (shared_ != nullptr)
-      shared_->add(octets * pace >> 16, now_ns - std::min(now_ns, Pace::kCreditNs));
+    if (shared != nullptr)
+      shared->add(octets * pace >> 16, now_ns - std::min(now_ns, Pace::kCreditNs));
   }
 
  private:
   Pace own_;
-  SharedPace* shared_;
   uint32_t workers_;
 };
 

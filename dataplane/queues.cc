@@ -44,10 +44,10 @@ uint16_t Queues::take_service(List& list) {
 }
 
 void Queues::activate(uint16_t slot) {
-  Service& service = services_[slot];
-  if (service.active) return;
-  service.active = true;
-  service.deficit = kQuantum;
+  const uint64_t bit = uint64_t{1} << slot % 64;
+  if ((active_[slot / 64] & bit) != 0) return;
+  active_[slot / 64] |= bit;
+  services_[slot].deficit = kQuantum;
   append_service(ready_, slot);
 }
 
@@ -156,8 +156,8 @@ rte_mbuf* Queues::front() {
     if (service.has_flows_aside) {
       set_service_aside();
     } else {
-      take_service(ready_);
-      service.active = false;
+      const uint16_t slot = take_service(ready_);
+      active_[slot / 64] &= ~(uint64_t{1} << slot % 64);
     }
   }
   return nullptr;

@@ -84,7 +84,8 @@ class Queues {
 
   bool is_allocated() const { return places_ != nullptr; }
   uint32_t size() const { return size_; }
-  bool has_packets_of(uint16_t slot) const { return services_[slot].active; }
+  // Bit n: packets of slot 64 word + n wait.
+  uint64_t waiting_slots(size_t word) const { return active_[word]; }
   uint32_t flows() const { return kFlows - static_cast<uint32_t>(free_.size()); }
 
  private:
@@ -114,7 +115,6 @@ class Queues {
     int32_t urgent_ahead = 0;      // octets of urgent packets that left, less those of others
     int32_t background_after = 0;  // octets of others after which background has its turn
     uint16_t next = 0;             // 1-based slot; see services_
-    bool active = false;           // in ready_ or services_aside_
     bool has_flows_aside = false;
   };
 
@@ -145,8 +145,9 @@ class Queues {
   std::unique_ptr<uint16_t[], FreeDelete> places_{static_cast<uint16_t*>(
       std::calloc(size_t{kServicesMax} * kTrafficClasses * kQueues, sizeof(uint16_t)))};
   std::vector<Service> services_ = std::vector<Service>(kServicesMax);
-  List ready_;           // services with packets, as slot + 1
-  List services_aside_;  // … that cannot send now
+  std::array<uint64_t, kServicesMax / 64> active_{};  // by slot: in ready_ or services_aside_
+  List ready_;                                        // services with packets, as slot + 1
+  List services_aside_;                               // … that cannot send now
   List flows_aside_;
   List* current_ = nullptr;  // the flow front() chose is its head
   uint32_t size_ = 0;

@@ -87,7 +87,8 @@ void wait_in_queue(Context& context, rte_mbuf* packet, const Waiting& note) {
 // A path, unless the service's own rate is used up: then all of it waits, and no path is named.
 Choice choose_within_rate(Context& context, const Plan& plan, ServiceState& service,
                           const Waiting& note, uint16_t length, bool even) {
-  if (!service.pace.is_free(context.now_ns)) return {Choice::What::wait, 0};
+  if (!service.pace.is_free(plan.pace, context.shared_pace(note.slot), context.now_ns))
+    return {Choice::What::wait, 0};
   return choose_path(context, plan, service, note.bucket, length, even);
 }
 
@@ -100,7 +101,7 @@ void send_or_wait(Context& context, rte_mbuf* packet, const Plan& plan, const Wa
   const Choice choice = choose_within_rate(context, plan, service, note, length, even);
   switch (choice.what) {
     case Choice::What::path:
-      service.pace.take(length, plan.pace, context.now_ns);
+      service.pace.take(length, plan.pace, context.shared_pace(note.slot), context.now_ns);
       return send_segment(context, packet, plan, service, note, choice.path, even,
                           even ? Cuts{} : choose_cuts(context, plan, length));
     case Choice::What::wait:
@@ -200,7 +201,7 @@ void send_waiting(Context& context) {
     } else {
       context.queues.count_front(length, plan->weight);
       context.times.count(Stage::queue, 1);
-      service.pace.take(length, plan->pace, context.now_ns);
+      service.pace.take(length, plan->pace, context.shared_pace(note.slot), context.now_ns);
       send_segment(context, packet, *plan, service, note, choice.path, even);
     }
   }

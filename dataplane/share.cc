@@ -9,11 +9,7 @@ namespace anabranch::dataplane {
 namespace {
 
 uint64_t waiting_slots(const Context& context, size_t word) {
-  uint64_t slots = 0;
-  for (uint32_t bit = 0; bit < 64 && context.queues.size() != 0; ++bit) {
-    if (context.queues.has_packets_of(static_cast<uint16_t>(word * 64 + bit)))
-      slots |= uint64_t{1} << bit;
-  }
+  const uint64_t slots = context.queues.waiting_slots(word);
   // What is to be sent again waits, too.
   const bool repairs = !context.repairs.empty() && context.repairs.front().slot / 64u == word;
   return repairs ? slots | uint64_t{1} << context.repairs.front().slot % 64u : slots;

@@ -126,10 +126,6 @@ tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(const WorkerOp
   }
   c.lanes = Lanes::of(options.id, c.workers());
   c.sealed_max = kSealedMax / c.workers();
-  if (options.crew != nullptr) {
-    for (uint16_t slot = 0; slot < kServicesMax; ++slot)
-      c.service(slot).pace.share(options.crew->service_paces[slot]);
-  }
   c.retained_octets_max = options.retained_octets_least;
   c.hole_wait = c.hole_wait_max = c.ticks(uint64_t{options.hole_wait_ms_max} * 1'000'000);
   plans.worker_online(options.id);

@@ -44,7 +44,7 @@ inline std::vector<Message> one_of_each() {
           Refuse{7, "10.9.0.0/24 is not behind site-b"},
           End{7},
           Gone{UINT64_MAX >> 1},
-          Kept{{1, 7, UINT64_MAX >> 1}},
+          Kept{1, Kept::kIdMax, {1, 7, Kept::kIdMax}},
           Counted{{{1, 1000, 2000}, {15, UINT64_MAX, 0}}},
           Alive{}};
 }

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
+#include <span>
 
 #include "tests/dataplane/temporary_folder.h"
 
@@ -39,15 +41,16 @@ TEST_F(MetersTest, SurviveThatTheirProcessEndsInAnyWay) {
     ASSERT_TRUE(meters) << meters.error();
     id = meters->region().id;
     meters->region().clean = 0;  // in use, as control marks it
+    ASSERT_TRUE(meters->make_room(1024));
     meters->region().workers[0].services[1023].places[kPlaces - 1][kSent][kFirst].add(1500, 1);
-    meters->region().workers[0].services[1023].service.store(42);
+    meters->region().owners[1023].store(42);
   }
   auto again = Meters::open(file);
   ASSERT_TRUE(again) << again.error();
   EXPECT_FALSE(again->fresh());
   EXPECT_TRUE(again->unclean());
   EXPECT_EQ(again->region().id, id);
-  EXPECT_EQ(again->region().workers[0].services[1023].service.load(), 42u);
+  EXPECT_EQ(again->region().owners[1023].load(), 42u);
   const MeterCell& cell =
       again->region().workers[0].services[1023].places[kPlaces - 1][kSent][kFirst];
   EXPECT_EQ(cell.octets.get(), 1500u);
@@ -124,21 +127,69 @@ TEST_F(MetersTest, ThatCannotBeOpenedSayWhichAndWhy) {
       << refused.error();
 }
 
+// Memory is taken for services that there are, and not for those that there might be.
+TEST_F(MetersTest, TakeAsMuchMemoryAsThereAreServices) {
+  auto meters = Meters::open(file, kWorkersMax);
+  ASSERT_TRUE(meters) << meters.error();
+  const auto taken = [this] {
+    struct stat status {};
+    stat(file.c_str(), &status);
+    return static_cast<size_t>(status.st_blocks) * 512;
+  };
+  EXPECT_LT(taken(), 16u << 20);
+  ASSERT_TRUE(meters->make_room(640));
+  EXPECT_EQ(meters->region().slots.load(), 640u);
+  EXPECT_GE(taken(), kWorkersMax * 640 * sizeof(ServiceMeters));
+  EXPECT_LT(taken(), kWorkersMax * 700 * sizeof(ServiceMeters));
+  const auto refused = meters->make_room(kServicesMax + 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), "all 16383 services are in use");
+}
+
+TEST_F(MetersTest, HaveRoomAtNewWorkersForWhatOthersCounted) {
+  { ASSERT_TRUE(Meters::open(file)->make_room(640)); }
+  auto more = Meters::open(file, 2);
+  ASSERT_TRUE(more) << more.error();
+  struct stat status {};
+  ASSERT_EQ(stat(file.c_str(), &status), 0);
+  EXPECT_GE(static_cast<size_t>(status.st_blocks) * 512, 2 * 640 * sizeof(ServiceMeters));
+}
+
 // The worker would die of SIGBUS at the first octet it counts, were it found out later. In a
 // process of its own, since a mount namespace is a process's; needs root.
-TEST_F(MetersTest, OnAFullTmpfsAreAnErrorAndNotASignal) {
-  const auto try_on_small_tmpfs = [this] {
+class MetersOnASmallTmpfs : public MetersTest {
+ protected:
+  void mount_tmpfs(const char* size) const {
     if (unshare(CLONE_NEWNS) != 0 ||
         mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        mount("none", folder.path().c_str(), "tmpfs", 0, "size=1m") != 0) {
+        mount("none", folder.path().c_str(), "tmpfs", 0, size) != 0) {
       std::perror("private tmpfs");
       _exit(1);
     }
+  }
+};
+
+TEST_F(MetersOnASmallTmpfs, AreAnErrorAndNotASignal) {
+  const auto open_on_it = [this] {
+    mount_tmpfs("size=512k");
     const auto meters = Meters::open(file);
     std::fputs(meters ? "opened" : meters.error().c_str(), stderr);
     _exit(meters ? 2 : 0);
   };
-  EXPECT_EXIT(try_on_small_tmpfs(), ::testing::ExitedWithCode(0), "no room: No space left");
+  EXPECT_EXIT(open_on_it(), ::testing::ExitedWithCode(0), "no room for 63 services: No space left");
+}
+
+TEST_F(MetersOnASmallTmpfs, RefuseMoreServicesAndServeThoseThereAre) {
+  const auto fill_it = [this] {
+    mount_tmpfs("size=2m");
+    auto meters = Meters::open(file);
+    const auto room = meters->make_room(1024);
+    std::fputs(room ? "taken" : room.error().c_str(), stderr);
+    for (auto& service : std::span(meters->region().workers[0].services, Meters::kSlotsLeast))
+      service.places[kPlaces - 1][kSent][kFirst].add(1, 1);
+    _exit(room || meters->region().slots != Meters::kSlotsLeast ? 2 : 0);
+  };
+  EXPECT_EXIT(fill_it(), ::testing::ExitedWithCode(0), "no room for 1023 services: No space left");
 }
 
 }  // namespace
