@@ -21,10 +21,12 @@ void book(benchmark::State& state) {
   auto meters = Meters::open(file);
   unlink(file.c_str());
   if (!meters) return state.SkipWithError(meters.error().c_str());
+  const auto services = static_cast<uint16_t>(state.range(0));
+  if (!meters->make_room(static_cast<uint16_t>(services + 1)))
+    return state.SkipWithError("no room for meters");
   std::mt19937 random(1);
   std::array<uint16_t, 4096> slots;
-  for (uint16_t& slot : slots)
-    slot = static_cast<uint16_t>(1 + random() % static_cast<uint32_t>(state.range(0)));
+  for (uint16_t& slot : slots) slot = static_cast<uint16_t>(1 + random() % services);
   size_t i = 0;
   CyclesPerPacket cycles(state, 1);
   for (auto _ : state) {
@@ -38,7 +40,7 @@ void book(benchmark::State& state) {
     ++i;
   }
 }
-BENCHMARK(book)->ArgName("services")->Arg(1)->Arg(100)->Arg(1000);
+BENCHMARK(book)->ArgName("services")->Arg(1)->Arg(100)->Arg(1000)->Arg(10'000);
 
 }  // namespace
 }  // namespace anabranch::bench

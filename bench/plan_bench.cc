@@ -29,7 +29,7 @@ void read_plans(benchmark::State& state) {
     benchmark::DoNotOptimize(table.plan(slots[i++ % slots.size()])->generation);
   }
 }
-BENCHMARK(read_plans)->ArgName("services")->Arg(1)->Arg(100)->Arg(1000);
+BENCHMARK(read_plans)->ArgName("services")->Arg(1)->Arg(100)->Arg(1000)->Arg(10'000);
 
 void publish_plan(benchmark::State& state) {
   PlanTable table;

@@ -189,29 +189,51 @@ void Services::put_in_force(uint64_t id, Service& service, const Scenario& scena
 }
 
 void Services::recompute() {
-  for (auto& [id, service] : services_) recompute(id, service);
+  Chosen chosen;
+  for (auto& [id, service] : services_) recompute(id, service, chosen);
 }
 
-void Services::recompute(uint64_t id, Service& service) {
+Services::Group Services::group_of(const Client& client, const ServiceRequest& request,
+                                   const Scenario& in_force) {
+  std::vector<uint8_t> paths;
+  for (const auto& share : in_force.shares) paths.push_back(share.path_index);
+  return {client.profile,           client.tariff,
+          request.rate_up_bps,      request.rate_down_bps,
+          request.latency_ms_max,   request.loss_percent_max,
+          request.price_per_gb_max, in_force.dispersion,
+          in_force.order,           paths};
+}
+
+// Once for services that are equal in all that it is chosen by: there are thousands of them, of few
+// kinds.
+const tl::expected<Scenario, Answer>& Services::choose(const ServiceRequest& request,
+                                                       const Scenario& in_force,
+                                                       Chosen& chosen) const {
+  const Group group = group_of(*documents_.client(request.client), request, in_force);
+  const auto known = chosen.find(group);
+  return known != chosen.end() ? known->second
+                               : chosen.emplace(group, choose(request, &in_force)).first->second;
+}
+
+void Services::recompute(uint64_t id, Service& service, Chosen& chosen) {
   if (service.state > State::active) return;
-  auto next = choose(service.request, &service.scenario);
+  const auto* next = &choose(service.request, service.scenario, chosen);
   service.note.clear();
-  if (!next) {
+  if (!*next) {
     // Admitted already: carried as well as can be, and what cannot be kept is said.
-    service.note = next.error().body.value("detail", "");
-    ServiceRequest best_effort{.client = service.request.client,
-                               .traffic = service.request.traffic};
-    next = choose(best_effort, &service.scenario);
+    service.note = next->error().body.value("detail", "");
+    next = &choose({.client = service.request.client}, service.scenario, chosen);
   }
-  if (!next) return;  // no path at all: the plan stays until one is back
-  if (!worth_replacing(service.scenario, *next)) {
-    service.scenario.expected = next->expected;
-    service.scenario.reasons = next->reasons;
+  if (!*next) return;  // no path at all: the plan stays until one is back
+  const Scenario& scenario = **next;
+  if (!worth_replacing(service.scenario, scenario)) {
+    service.scenario.expected = scenario.expected;
+    service.scenario.reasons = scenario.reasons;
     return;
   }
-  put_in_force(id, service, *next);
+  put_in_force(id, service, scenario);
   spdlog::info("service {}: another scenario: {}", id,
-               next->reasons.empty() ? "" : next->reasons.front());
+               scenario.reasons.empty() ? "" : scenario.reasons.front());
 }
 
 void Services::announce_all() {

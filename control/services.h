@@ -6,7 +6,9 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "control/document_store.h"
@@ -62,11 +64,22 @@ class Services {
     uint64_t octets = 0;  // at the last look, while ending
   };
 
+  // What a scenario is chosen by, but for the paths, which are the same for all.
+  using Group =
+      std::tuple<std::string, std::string, std::optional<uint64_t>, std::optional<uint64_t>,
+                 std::optional<double>, std::optional<double>, std::optional<std::string>,
+                 Dispersion, std::vector<uint8_t>, std::vector<uint8_t>>;
+  using Chosen = std::map<Group, tl::expected<Scenario, Answer>>;
+
   std::vector<PathState> priced_paths(const billing::Tariff& tariff) const;
   tl::expected<ServiceRequest, Answer> check(const nlohmann::json& document) const;
   tl::expected<Scenario, Answer> choose(const ServiceRequest& request,
                                         const Scenario* in_force) const;
-  void recompute(uint64_t id, Service& service);
+  static Group group_of(const Client& client, const ServiceRequest& request,
+                        const Scenario& in_force);
+  const tl::expected<Scenario, Answer>& choose(const ServiceRequest& request,
+                                               const Scenario& in_force, Chosen& chosen) const;
+  void recompute(uint64_t id, Service& service, Chosen& chosen);
   void put_in_force(uint64_t id, Service& service, const Scenario& scenario);
   void tick_starting(uint64_t id, Service& service);
   void tick_ending(uint64_t id, Service& service);
