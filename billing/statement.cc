@@ -8,8 +8,6 @@
 namespace anabranch::billing {
 namespace {
 
-constexpr uint64_t kOctetsPerGb = 1'000'000'000;
-
 std::string grouped(uint64_t number) {
   std::string text = std::to_string(number);
   for (size_t at = text.size(); at > 3;) text.insert(at -= 3, " ");

@@ -3,14 +3,18 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
+
+#include "billing/period.h"
 
 namespace anabranch::billing {
 namespace {
 
 using nlohmann::json;
 
-constexpr Int128 kOctetsPerGb = 1'000'000'000;
-constexpr int kPriceDecimals = 9;
+// A statement has a line for each item and provider: more would be no use to anybody.
+constexpr size_t kItemsMax = 256;
+constexpr size_t kWindowsMax = 64;  // bits of a mask (time_bands.h)
 
 // FNV-1a, 64 bits: tells versions of one tariff apart; nobody attacks it.
 std::string content_hash(const std::string& text) {
@@ -21,68 +25,92 @@ std::string content_hash(const std::string& text) {
   return out;
 }
 
-void refuse_unknown(const json& object, std::initializer_list<const char*> known,
-                    const std::string& at, DocumentErrors& errors) {
-  for (const auto& member : object.items()) {
-    const std::string& name = member.key();
-    if (std::none_of(known.begin(), known.end(), [&](const char* k) { return name == k; })) {
-      errors.push_back({at + "/" + name, "unknown field"});
-    }
-  }
-}
-
-std::string text_field(const json& object, const char* name, const std::string& at,
-                       DocumentErrors& errors) {
-  const auto found = object.find(name);
-  if (found != object.end() && found->is_string() && !found->get_ref<const std::string&>().empty())
-    return *found;
-  errors.push_back({at + "/" + name, "expected a text"});
-  return {};
-}
-
 void read_price(const json& entry, const std::string& at, Tariff& tariff, DocumentErrors& errors) {
-  if (!entry.is_object()) {
-    errors.push_back({at, "expected {\"provider\": …, \"per_gb\": \"0.50\"}"});
-    return;
+  DocumentReader r(entry, at, "{\"provider\": …, \"per_gb\": \"0.50\"}", {"provider", "per_gb"},
+                   errors);
+  const std::string provider = r.text("provider", "a provider's name");
+  const auto price = read_per_gb(r, "per_gb");
+  if (provider.empty() || !price) return;
+  if (!tariff.price_per_octet.emplace(provider, *price).second)
+    r.wrong("provider", "\"" + provider + "\" has a price already");
+}
+
+// As items: what is not charged is free, and each provider has its price.
+void read_prices(DocumentReader& r, Tariff& tariff, const Tax& tax) {
+  const auto prices = r.list("prices", SIZE_MAX, "prices");
+  for (size_t i = 0; i < prices.size(); ++i)
+    read_price(prices[i], r.at("prices") + "/" + std::to_string(i), tariff, r.errors());
+  for (Kind kind : {Kind::first, Kind::repair, Kind::copy, Kind::overhead})
+    tariff.charged[static_cast<size_t>(kind)] = !r.has("charged");
+  if (const json* charged = r.member("charged"); charged && *charged != json::array()) {
+    for (size_t kind : r.choices("charged", kKindNames)) tariff.charged[kind] = true;
   }
-  refuse_unknown(entry, {"provider", "per_gb"}, at, errors);
-  const std::string provider = text_field(entry, "provider", at, errors);
-  const std::string text = text_field(entry, "per_gb", at, errors);
-  const auto price = parse_amount(text, kPriceDecimals);
-  if (!text.empty() && (!price || *price < Amount())) {
-    errors.push_back({at + "/per_gb", "\"" + text +
-                                          "\" is no price; expected a decimal number of at most "
-                                          "nine decimals, such as \"0.50\""});
-    return;
-  }
-  if (text.empty() || provider.empty()) return;
-  const auto per_octet = Amount::from_attos(price->attos() / kOctetsPerGb);
-  if (!tariff.price_per_octet.emplace(provider, per_octet).second) {
-    errors.push_back({at + "/provider", "\"" + provider + "\" has a price already"});
+  uint8_t kinds = 0;
+  for (size_t kind = 0; kind < kKindNames.size(); ++kind)
+    kinds = static_cast<uint8_t>(kinds | (tariff.charged[kind] ? 1u << kind : 0u));
+  TariffItem free{.id = "not charged",
+                  .kinds = static_cast<uint8_t>(~kinds & TariffItem{}.kinds),
+                  .model = Free{},
+                  .tax = tax};
+  if (free.kinds != 0) tariff.items.push_back(std::move(free));
+  for (const auto& [provider, price] : tariff.price_per_octet) {
+    tariff.items.push_back({.id = provider,
+                            .providers = {provider},
+                            .kinds = kinds,
+                            .model = PerOctet{price},
+                            .tax = tax});
   }
 }
 
-void read_charged(const json& document, Tariff& tariff, DocumentErrors& errors) {
-  const auto found = document.find("charged");
-  if (found == document.end()) {
-    for (Kind kind : {Kind::first, Kind::repair, Kind::copy, Kind::overhead}) {
-      tariff.charged[static_cast<size_t>(kind)] = true;
-    }
-    return;
+// What items say of each other.
+void check_items(DocumentReader& r, std::span<const TariffItem> items,
+                 std::span<const std::string> pointers) {
+  std::map<std::pair<TaxCategory, Amount>, std::string> reasons;
+  std::set<std::string> ids, usage;
+  size_t windows = 0;
+  const bool unscoped = std::any_of(items.begin(), items.end(), [](const TariffItem& item) {
+    return item.tax.category == TaxCategory::out_of_scope;
+  });
+  for (size_t i = 0; i < items.size(); ++i) {
+    const auto wrong = [&](const char* field, const std::string& detail) {
+      r.errors().push_back({pointers[i] + field, detail});
+    };
+    const TariffItem& item = items[i];
+    if (!ids.insert(item.id).second) wrong("/id", "\"" + item.id + "\" is another item's already");
+    if (item.charges_usage()) usage.insert(item.id);
+    if ((windows += item.times.size()) > kWindowsMax)
+      wrong("/times", "a tariff has at most " + std::to_string(kWindowsMax) + " times of day");
+    // EN 16931 sums up by category and percentage (BR-E-1 and the like), and has O alone (BR-O-11).
+    const auto [reason, first] =
+        reasons.try_emplace({item.tax.category, item.tax.percent}, item.tax.reason);
+    if (!first && reason->second != item.tax.reason)
+      wrong("/tax/reason", "differs from \"" + reason->second + "\", which another item says of " +
+                               std::string(item.tax.code()) + "; a statement has one for each");
+    if (unscoped && item.tax.category != TaxCategory::out_of_scope)
+      wrong("/tax/category", "another item has category O, which stands beside no other");
   }
-  if (!found->is_array()) return errors.push_back({"/charged", "expected a list of kinds"});
-  for (size_t i = 0; i < found->size(); ++i) {
-    const json& name = (*found)[i];
-    const auto kind = std::find_if(kKindNames.begin(), kKindNames.end(),
-                                   [&](std::string_view k) { return name == std::string(k); });
-    if (kind == kKindNames.end()) {
-      errors.push_back({"/charged/" + std::to_string(i),
-                        name.dump() + " is no kind of usage; expected first, repair, copy, "
-                                      "overhead, control, refused or unattended"});
-    } else {
-      tariff.charged[static_cast<size_t>(kind - kKindNames.begin())] = true;
+  for (size_t i = 0; i < items.size(); ++i) {
+    const auto* commit = std::get_if<Commit>(&items[i].model);
+    if (commit == nullptr) continue;
+    for (const std::string& id : commit->items) {
+      if (!usage.contains(id))
+        r.errors().push_back(
+            {pointers[i] + "/items", "\"" + id + "\" is no item that charges usage"});
     }
   }
+}
+
+void read_items(DocumentReader& r, Tariff& tariff, const Tax& tax) {
+  const auto items = r.list("items", kItemsMax, "items");
+  std::vector<std::string> pointers;
+  for (size_t i = 0; i < items.size(); ++i) {
+    const std::string at = r.at("items") + "/" + std::to_string(i);
+    auto item = read_item(items[i], at, tax, r.errors());
+    if (!item) continue;
+    tariff.items.push_back(std::move(*item));
+    pointers.push_back(at);
+  }
+  check_items(r, tariff.items, pointers);
 }
 
 }  // namespace
@@ -95,6 +123,7 @@ std::optional<Int128> Tariff::attos_per_octet(const std::string& provider) const
 
 std::optional<Amount> Tariff::charge(const std::string& provider, Kind kind,
                                      uint64_t octets) const {
+  if (price_per_octet.empty()) return std::nullopt;
   if (!charged[static_cast<size_t>(kind)]) return Amount();
   const auto found = price_per_octet.find(provider);
   if (found == price_per_octet.end()) return std::nullopt;
@@ -104,25 +133,32 @@ std::optional<Amount> Tariff::charge(const std::string& provider, Kind kind,
 tl::expected<Tariff, DocumentErrors> parse_tariff(const json& document) {
   DocumentErrors errors;
   Tariff tariff;
-  if (!document.is_object())
-    return tl::unexpected(DocumentErrors{{"", "expected a tariff, a JSON object"}});
-  refuse_unknown(document, {"id", "currency", "prices", "charged"}, "", errors);
-  tariff.id = text_field(document, "id", "", errors);
-  tariff.currency = text_field(document, "currency", "", errors);
-  if (!tariff.currency.empty() && !minor_digits(tariff.currency)) {
-    errors.push_back(
-        {"/currency", "\"" + tariff.currency +
-                          "\" is no currency known; expected an ISO 4217 code such as EUR"});
+  DocumentReader r(document, "", "a tariff",
+                   {"id", "currency", "zone", "tax", "items", "prices", "charged"}, errors);
+  if (!document.is_object()) return tl::unexpected(errors);
+  tariff.id = r.text("id", "the tariff's name");
+  tariff.currency = r.text("currency", "an ISO 4217 code such as \"EUR\"");
+  if (!tariff.currency.empty() && !minor_digits(tariff.currency))
+    r.wrong("currency", "\"" + tariff.currency +
+                            "\" is no currency known; expected an ISO 4217 code such as EUR");
+  tariff.zone = r.text("zone", "an IANA name such as \"Europe/Berlin\"", false);
+  if (!tariff.zone.empty()) {
+    if (const auto zone = Zone::find(tariff.zone); !zone) r.wrong("zone", zone.error());
   }
-  const auto prices = document.find("prices");
-  if (prices == document.end() || !prices->is_array() || prices->empty()) {
-    errors.push_back({"/prices", "expected a list of at least one price"});
-  } else {
-    for (size_t i = 0; i < prices->size(); ++i) {
-      read_price((*prices)[i], "/prices/" + std::to_string(i), tariff, errors);
+  Tax tax;
+  if (const json* named = r.member("tax"))
+    tax = read_tax(*named, r.at("tax"), errors).value_or(Tax{});
+  if (r.has("items")) {
+    for (const char* of_the_short_form : {"prices", "charged"}) {
+      if (r.has(of_the_short_form))
+        r.wrong(of_the_short_form, "stands beside \"items\"; expected either items or prices");
     }
+    read_items(r, tariff, tax);
+  } else if (r.has("prices")) {
+    read_prices(r, tariff, tax);
+  } else {
+    r.wrong("items", "is missing; expected a list of items, or \"prices\"");
   }
-  read_charged(document, tariff, errors);
   if (!errors.empty()) return tl::unexpected(errors);
   tariff.text = document.dump();
   tariff.version = content_hash(tariff.text);

@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A tariff: what an octet costs, by the provider that carried it.
+// A tariff: what is charged for usage. A client's, or a provider's, by which we owe the provider.
+//
+//   {"id": "business", "currency": "EUR", "tax": {"category": "S", "percent": "19"},
+//    "items": [
+//      {"id": "night", "times": [{"from": "22:00", "to": "06:00"}], "per_gb": "0.10"},
+//      {"id": "mobile", "providers": ["airmobile"], "pass_through": {"margin_percent": "7.5"}},
+//      {"id": "day", "graduated": [{"up_to_gb": "100", "per_gb": "0.50"}, {"per_gb": "0.30"}]},
+//      {"id": "line", "flat": "49.00"}]}
+//
+// An octet is charged by the first item that matches it. What an item counts, tiers above all, it
+// counts over all that it matches together. In short, a price for each provider:
 //
 //   {"id": "standard", "currency": "EUR",
 //    "prices": [{"provider": "northfibre", "per_gb": "0.50"}],
 //    "charged": ["first", "repair", "copy", "overhead"]}
 //
-// A GB is 10^9 octets of outer IP packets. Prices have at most nine decimals, so the price of one
-// octet is a whole number of attos and nothing is ever rounded but a statement's lines.
+// A GB is 10^9 octets of outer IP packets. Prices per GB have at most nine decimals, so the price
+// of one octet is a whole number of attos.
 #pragma once
 
 #include <array>
@@ -18,25 +28,25 @@
 #include <nlohmann/json.hpp>
 #include <tl/expected.hpp>
 
+#include "billing/document_reader.h"
 #include "billing/money.h"
+#include "billing/tariff_item.h"
 #include "billing/usage.h"
 
 namespace anabranch::billing {
-
-// A mistake in a document: JSON pointer of the field, and a sentence.
-struct DocumentError {
-  std::string pointer;
-  std::string detail;
-};
-using DocumentErrors = std::vector<DocumentError>;
 
 struct Tariff {
   std::string id;
   std::string version;  // hash of the content: another content is another version
   std::string currency;
+  std::string zone;  // of its times of day; empty: the account's
+  std::vector<TariffItem> items;
+  std::string text;  // the document, canonical
+
+  // Of the short form alone, which charges each octet as it comes (charge.h); a tariff with items
+  // has no price here, as it needs the whole period (price.h).
   std::map<std::string, Amount> price_per_octet;  // by provider
   std::array<bool, kKindNames.size()> charged{};
-  std::string text;  // the document, canonical
 
   std::optional<Int128> attos_per_octet(const std::string& provider) const;
   // The charge for usage: a pure function. nullopt: the provider has no price here.

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Tariff documents: what is understood, and what is refused with all of its mistakes.
+#include "billing/tariff.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace anabranch::billing {
+namespace {
+
+using nlohmann::json;
+
+std::string pointers(const json& document) {
+  const auto parsed = parse_tariff(document);
+  if (parsed) return "none";
+  std::string all;
+  for (const DocumentError& e : parsed.error()) all += (all.empty() ? "" : " ") + e.pointer;
+  return all;
+}
+
+// A tariff of one item, which has an id and what is given.
+json with_item(const json& fields) {
+  json item{{"id", "traffic"}};
+  item.update(fields);
+  return {{"id", "t"}, {"currency", "EUR"}, {"items", {item}}};
+}
+
+TariffItem item_of(const json& fields) {
+  auto parsed = parse_tariff(with_item(fields));
+  EXPECT_TRUE(parsed.has_value()) << (parsed ? "" : parsed.error()[0].detail);
+  return parsed ? parsed->items[0] : TariffItem{};
+}
+
+TEST(TariffDocuments, AShortFormIsAPriceForEachProviderAndTheRestFree) {
+  const auto tariff = parse_tariff({{"id", "standard"},
+                                    {"currency", "EUR"},
+                                    {"prices",
+                                     {{{"provider", "northfibre"}, {"per_gb", "0.50"}},
+                                      {{"provider", "airmobile"}, {"per_gb", "2.40"}}}},
+                                    {"charged", {"first", "repair"}}})
+                          .value();
+  ASSERT_EQ(tariff.items.size(), 3u);
+  EXPECT_TRUE(std::holds_alternative<Free>(tariff.items[0].model));
+  for (const TariffItem& item : tariff.items) {
+    const bool charged = !std::holds_alternative<Free>(item.model);
+    for (size_t kind = 0; kind < kKindNames.size(); ++kind)
+      EXPECT_EQ(item.charges(static_cast<Kind>(kind)), charged == (kind < 2)) << kKindNames[kind];
+  }
+  EXPECT_EQ(tariff.items[1].providers, std::vector<std::string>{"airmobile"});
+  EXPECT_EQ(std::get<PerOctet>(tariff.items[1].model).price.attos(), 2'400'000'000);
+  // It charges each octet as it comes as well, as it did before there were items.
+  EXPECT_EQ(tariff.charge("northfibre", Kind::first, 3)->attos(), 1'500'000'000);
+  EXPECT_EQ(tariff.charge("northfibre", Kind::control, 3), Amount());
+  EXPECT_FALSE(tariff.charge("other", Kind::first, 3));
+}
+
+TEST(TariffDocuments, WhatAShortFormMayLeaveOutOrRepeat) {
+  json document{
+      {"id", "t"}, {"currency", "EUR"}, {"prices", {{{"provider", "a"}, {"per_gb", "1"}}}}};
+  EXPECT_EQ(parse_tariff(document)->charged,
+            (std::array<bool, 7>{true, true, true, true, false, false, false}));
+  document["charged"] = json::array();
+  EXPECT_EQ(parse_tariff(document)->charge("a", Kind::first, 9), Amount());
+  document["charged"] = {"first", "first"};
+  EXPECT_EQ(parse_tariff(document)->charge("a", Kind::first, 9)->attos(), 9'000'000'000);
+}
+
+TEST(TariffDocuments, AnotherContentIsAnotherVersion) {
+  const auto version = [](const char* price) {
+    return parse_tariff(with_item({{"per_gb", price}}))->version;
+  };
+  EXPECT_EQ(version("0.5"), version("0.5"));
+  EXPECT_NE(version("0.5"), version("0.6"));
+}
+
+TEST(TariffDocuments, PricesAreExact) {
+  EXPECT_EQ(std::get<PerOctet>(item_of({{"per_gb", "0.123456789"}}).model).price.attos(),
+            123'456'789);
+  EXPECT_EQ(
+      std::get<PerOctet>(item_of({{"per_octet", "0.000000000000000001"}}).model).price.attos(), 1);
+  EXPECT_EQ(pointers(with_item({{"per_gb", "0.1234567891"}})), "/items/0/per_gb");
+  EXPECT_EQ(pointers(with_item({{"per_gb", 0.5}})), "/items/0/per_gb");  // a number is not exact
+  EXPECT_EQ(pointers(with_item({{"per_gb", "-1"}})), "/items/0/per_gb");
+}
+
+TEST(TariffDocuments, AnItemMatchesByWhatItNames) {
+  const TariffItem item = item_of({{"providers", {"a", "b"}},
+                                   {"networks", {"n"}},
+                                   {"paths", {"p"}},
+                                   {"direction", "received"},
+                                   {"kinds", {"copy", "overhead"}},
+                                   {"per_gb", "1"}});
+  EXPECT_EQ(item.providers, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(item.networks, std::vector<std::string>{"n"});
+  EXPECT_EQ(item.paths, std::vector<std::string>{"p"});
+  EXPECT_EQ(item.direction, Direction::received);
+  EXPECT_TRUE(item.charges(Kind::copy) && item.charges(Kind::overhead));
+  EXPECT_FALSE(item.charges(Kind::first));
+  EXPECT_TRUE(item_of({{"per_gb", "1"}}).charges(Kind::unattended)) << "no kinds named: all";
+}
+
+TEST(TariffDocuments, TimesOfDayMayPassMidnight) {
+  const TariffItem item = item_of(
+      {{"times", {{{"days", {"fri", "sat"}}, {"from", "22:00"}, {"to", "06:05"}}, json::object()}},
+       {"per_gb", "1"}});
+  EXPECT_EQ(item.times[0], (TimeWindow{.days = 0x30, .from_minute = 1320, .to_minute = 365}));
+  EXPECT_EQ(item.times[1], TimeWindow{});
+  for (const char* wrong : {"8:00", "08:01", "24:05", "25:00", "0800", "08:60", "08-00", "::::0"})
+    EXPECT_EQ(pointers(with_item({{"times", {{{"from", wrong}}}}, {"per_gb", "1"}})),
+              "/items/0/times/0/from")
+        << wrong;
+  EXPECT_EQ(
+      pointers(with_item({{"times", {{{"from", "08:00"}, {"to", "08:00"}}}}, {"per_gb", "1"}})),
+      "/items/0/times/0");
+}
+
+TEST(TariffDocuments, TiersRiseAndTheLastHasNoEnd) {
+  const auto tiers = [](const json& list) { return with_item({{"graduated", list}}); };
+  const json first{{"up_to_gb", "0.000000001"}, {"per_gb", "3"}}, last{{"per_gb", "1"}};
+  const auto model = std::get<Graduated>(item_of({{"graduated", {first, last}}}).model);
+  EXPECT_EQ(model.tiers[0].up_to, 1u);
+  EXPECT_EQ(model.tiers[0].per_octet.attos(), 3'000'000'000);
+  EXPECT_EQ(model.tiers[1].up_to, UINT64_MAX);
+  EXPECT_EQ(pointers(tiers({first, first, last})), "/items/0/graduated/1/up_to_gb");
+  EXPECT_EQ(pointers(tiers(json::array({first}))), "/items/0/graduated/0/up_to_gb");
+  EXPECT_EQ(pointers(tiers({last, last})), "/items/0/graduated/0/up_to_gb");
+  EXPECT_EQ(pointers(tiers(json::array())), "/items/0/graduated");
+  EXPECT_EQ(pointers(tiers({{{"up_to_gb", "18446744074"}, {"per_gb", "1"}}, last})),
+            "/items/0/graduated/0/up_to_gb")
+      << "more than 2^64 octets";
+}
+
+TEST(TariffDocuments, AnItemHasOneWayToCharge) {
+  EXPECT_EQ(pointers(with_item(json::object())), "/items/0");
+  EXPECT_EQ(pointers(with_item({{"free", false}})), "/items/0");
+  EXPECT_EQ(pointers(with_item({{"per_gb", "1"}, {"flat", "2"}})), "/items/0/flat");
+  EXPECT_EQ(pointers(with_item({{"free", true}})), "none");
+}
+
+TEST(TariffDocuments, AFeeIsOfACycleAndOfNoOctets) {
+  EXPECT_FALSE(item_of({{"flat", "49.00"}, {"prorated", false}}).prorated);
+  EXPECT_EQ(pointers(with_item({{"flat", "49"}, {"kinds", {"first"}}})), "/items/0/kinds");
+  EXPECT_EQ(pointers(with_item({{"commit", "49"}, {"providers", {"a", "b"}}})),
+            "/items/0/providers");
+  EXPECT_EQ(pointers(with_item({{"commit", "49"}, {"items", {"other"}}})), "/items/0/items");
+  EXPECT_EQ(pointers(with_item({{"per_gb", "1"}, {"prorated", true}})), "/items/0/prorated");
+  EXPECT_EQ(pointers(with_item({{"per_gb", "1"}, {"items", {"x"}}})), "/items/0/items");
+}
+
+TEST(TariffDocuments, APercentileHasACommitBeforeItsOverage) {
+  const auto model = std::get<Percentile>(
+      item_of(
+          {{"percentile",
+            {{"of", "sum"}, {"per_mbps", "2"}, {"commit_mbps", "0.5"}, {"overage_per_mbps", "3"}}}})
+          .model);
+  EXPECT_EQ(model.percent, 95);
+  EXPECT_EQ(model.of, Percentile::Of::sum);
+  EXPECT_EQ(model.commit_bps, 500'000u);
+  EXPECT_EQ(to_text(model.overage_per_mbps), "3.00");
+  EXPECT_EQ(pointers(with_item({{"percentile", {{"per_mbps", "2"}, {"overage_per_mbps", "3"}}}})),
+            "/items/0/percentile/overage_per_mbps");
+  EXPECT_EQ(pointers(with_item({{"percentile", {{"per_mbps", "2"}, {"percent", 0}}}})),
+            "/items/0/percentile/percent");
+  EXPECT_EQ(pointers(with_item({{"percentile", 95}})), "/items/0/percentile");
+}
+
+TEST(TariffDocuments, TaxesAreThoseOfEn16931) {
+  const auto tax = [](const json& tax) { return with_item({{"per_gb", "1"}, {"tax", tax}}); };
+  EXPECT_EQ(pointers(tax({{"category", "S"}, {"percent", "19"}})), "none");
+  for (const char* code : {"E", "AE", "O", "G", "K"}) {
+    EXPECT_EQ(pointers(tax({{"category", code}, {"reason", "because"}})), "none");
+    EXPECT_EQ(pointers(tax({{"category", code}})), "/items/0/tax/reason");
+    EXPECT_EQ(pointers(tax({{"category", code}, {"reason", "x"}, {"percent", "1"}})),
+              "/items/0/tax/percent");
+  }
+  EXPECT_EQ(pointers(tax({{"category", "Z"}})), "none");
+  EXPECT_EQ(pointers(tax({{"category", "Z"}, {"reason", "x"}})), "/items/0/tax/reason");
+  EXPECT_EQ(pointers(tax({{"category", "S"}})), "/items/0/tax/percent");
+  EXPECT_EQ(pointers(tax({{"category", "S"}, {"percent", "0"}})), "/items/0/tax/percent");
+  EXPECT_EQ(pointers(tax({{"category", "S"}, {"percent", "101"}})), "/items/0/tax/percent");
+  EXPECT_EQ(pointers(tax({{"category", "X"}})), "/items/0/tax/category");
+}
+
+TEST(TariffDocuments, AnItemHasTheTariffsTaxUnlessItNamesItsOwn) {
+  auto document = with_item({{"per_gb", "1"}});
+  document["tax"] = {{"category", "S"}, {"percent", "19"}};
+  document["items"].push_back(
+      {{"id", "abroad"}, {"flat", "5"}, {"tax", {{"category", "G"}, {"reason", "Export"}}}});
+  const auto tariff = parse_tariff(document).value();
+  EXPECT_EQ(tariff.items[0].tax.code(), "S");
+  EXPECT_EQ(tariff.items[1].tax.code(), "G");
+  document["items"].push_back({{"id", "elsewhere"},
+                               {"flat", "5"},
+                               {"tax", {{"category", "G"}, {"reason", "Another word"}}}});
+  EXPECT_EQ(pointers(document), "/items/2/tax/reason");
+  document["items"][2]["tax"] = {{"category", "O"}, {"reason", "Not subject to VAT"}};
+  EXPECT_EQ(pointers(document), "/items/0/tax/category /items/1/tax/category");
+}
+
+TEST(TariffDocuments, AllMistakesAreNamedAtOnce) {
+  const json document{
+      {"id", ""},
+      {"currency", "EURO"},
+      {"zone", "Europe/Bonn"},
+      {"discount", 3},
+      {"tax", {{"category", "S"}}},
+      {"charged", {"first"}},
+      {"items",
+       {{{"id", "a"}, {"per_gb", "1"}, {"a/b~c", 1}},
+        {{"id", "b"}, {"kinds", {"first", "second"}}, {"direction", "up"}, {"per_gb", "1"}},
+        {{"id", "c"}, {"per_gb", "x"}, {"times", {{{"days", {"monday"}}}}}},
+        7,
+        {{"id", "d"}, {"pass_through", {{"margin", "5"}}}},
+        {{"id", "e"}, {"providers", {"x", "x"}}, {"allowance", {{"gb", "1"}}}}}}};
+  EXPECT_EQ(pointers(document),
+            "/discount /id /currency /zone /tax/percent /charged /items/0/a~1b~0c "
+            "/items/1/direction /items/1/kinds/1 /items/2/times/0/days/0 /items/2/per_gb /items/3 "
+            "/items/4/pass_through/margin /items/5/providers /items/5/allowance/per_gb");
+  const auto parsed = parse_tariff(document);
+  for (const DocumentError& e : parsed.error()) {
+    EXPECT_NE(e.detail.find_first_of(" "), std::string::npos) << "a sentence: " << e.detail;
+    EXPECT_NO_THROW(json::json_pointer(e.pointer)) << e.pointer;
+  }
+  EXPECT_EQ(pointers(json::array()), "");
+  EXPECT_EQ(pointers({{"id", "t"}, {"currency", "EUR"}}), "/items");
+}
+
+TEST(TariffDocuments, IdsOfItemsDiffer) {
+  auto document = with_item({{"per_gb", "1"}});
+  document["items"].push_back(document["items"][0]);
+  EXPECT_EQ(pointers(document), "/items/1/id");
+}
+
+}  // namespace
+}  // namespace anabranch::billing
