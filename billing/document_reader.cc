@@ -46,16 +46,24 @@ std::string listed(std::span<const std::string_view> names) {
 DocumentReader::DocumentReader(const json& object, std::string at, const char* what,
                                std::initializer_list<std::string_view> known,
                                DocumentErrors& errors)
-    : object_(object), at_(std::move(at)), errors_(errors) {
-  if (!object.is_object()) {
-    errors_.push_back({at_, shown(object) + " is no JSON object; expected " + what});
-    return;
-  }
+    : DocumentReader(object, std::move(at), what, errors) {
+  if (!object.is_object()) return;
   for (const auto& [name, value] : object.items()) {
     if (std::find(known.begin(), known.end(), name) == known.end())
-      errors_.push_back({at_ + "/" + escaped(name),
-                         "unknown field; expected " + listed({known.begin(), known.size()})});
+      errors_.push_back(
+          {this->at(name), "unknown field; expected " + listed({known.begin(), known.size()})});
   }
+}
+
+DocumentReader::DocumentReader(const json& object, std::string at, const char* what,
+                               DocumentErrors& errors)
+    : object_(object), at_(std::move(at)), errors_(errors) {
+  if (!object.is_object())
+    errors_.push_back({at_, shown(object) + " is no JSON object; expected " + what});
+}
+
+std::string DocumentReader::at(const std::string& name) const {
+  return at_ + "/" + escaped(name);
 }
 
 const json* DocumentReader::member(const char* name) const {

@@ -29,10 +29,13 @@ class DocumentReader {
   // `what` the object is, such as "a tariff": said when it is no object.
   DocumentReader(const nlohmann::json& object, std::string at, const char* what,
                  std::initializer_list<std::string_view> known, DocumentErrors& errors);
+  // Of which each field may have any name.
+  DocumentReader(const nlohmann::json& object, std::string at, const char* what,
+                 DocumentErrors& errors);
 
   bool has(const char* name) const { return member(name) != nullptr; }
   const nlohmann::json* member(const char* name) const;
-  std::string at(const char* name) const { return at_ + "/" + name; }
+  std::string at(const std::string& name) const;
 
   // Each returns nothing (an empty text, list, nullopt) where the field is missing or wrong.
   std::string text(const char* name, const char* expected, bool required = true);

@@ -127,12 +127,18 @@ PassThrough read_pass_through(DocumentReader& item) {
           read_per_gb(r, "margin_per_gb", false).value_or(Amount())};
 }
 
+// At most what a price per GB may come to, 10^15 a GB.
+PerOctet read_per_octet(DocumentReader& r) {
+  const auto price = r.decimal("per_octet", kAttoDecimals, "a price such as \"0.0000000005\"");
+  if (price && *price > Amount::from_attos(1'000'000 * kAttosPerUnit))
+    r.wrong("per_octet", "is more than 10^6, for one octet");
+  return {price.value_or(Amount())};
+}
+
 Model read_model(DocumentReader& r) {
   constexpr const char* kMoney = "an amount such as \"49.00\"";
   if (r.has("per_gb")) return PerOctet{read_per_gb(r, "per_gb").value_or(Amount())};
-  if (r.has("per_octet"))
-    return PerOctet{r.decimal("per_octet", kAttoDecimals, "a price such as \"0.0000000005\"")
-                        .value_or(Amount())};
+  if (r.has("per_octet")) return read_per_octet(r);
   if (r.has("graduated")) return Graduated{read_tiers(r, "graduated")};
   if (r.has("volume")) return Volume{read_tiers(r, "volume")};
   if (r.has("allowance")) return read_allowance(r);

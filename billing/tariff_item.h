@@ -59,8 +59,8 @@ struct Percentile {
 // What the provider's own tariff comes to, for what this item charges of it, and a margin. A
 // provider of which the item charges nothing passes no fees on either.
 struct PassThrough {
-  Amount margin_percent;  // "7.5" is 7.5
-  Amount margin_per_octet;
+  Amount percent;  // margin; "7.5" is 7.5
+  Amount per_octet;
 };
 struct Flat {
   Amount fee;  // a cycle
