@@ -94,7 +94,7 @@ bool DocumentReader::flag(const char* name, bool otherwise) {
 std::optional<uint64_t> DocumentReader::whole(const char* name, uint64_t least, uint64_t most) {
   const json* value = member(name);
   if (value == nullptr) return std::nullopt;
-  if (value->is_number_unsigned() && value->get<uint64_t>() >= least &&
+  if (value->is_number_integer() && *value >= 0 && value->get<uint64_t>() >= least &&
       value->get<uint64_t>() <= most)
     return value->get<uint64_t>();
   wrong(name, shown(*value) + "; expected a whole number from " + std::to_string(least) + " to " +

@@ -14,10 +14,6 @@ uint64_t share(uint64_t count, uint64_t part, uint64_t whole) {
   return static_cast<uint64_t>(static_cast<Uint128>(count) * part / whole);
 }
 
-Count operator-(const Count& a, const Count& b) {
-  return {a.octets - b.octets, a.packets - b.packets};
-}
-
 }  // namespace
 
 Count before(const Count& count, const Period& time, int64_t instant_ns) {

@@ -26,6 +26,9 @@ struct Count {
   uint64_t octets = 0, packets = 0;
   auto operator<=>(const Count&) const = default;
 };
+inline Count operator-(const Count& a, const Count& b) {
+  return {a.octets - b.octets, a.packets - b.packets};
+}
 
 // What of a count, even over its time, lies before an instant. Whatever instants it is cut at, the
 // parts add up. A time that ends before it begins (a clock was set back) is its end.
