@@ -75,6 +75,8 @@ tl::expected<std::vector<PeriodCharges>, std::string> by_provider(const PeriodCh
     of.tariff_version = charges.tariff_version;
     of.currency = charges.currency;
     of.period = charges.period;
+    if (const auto own = charges.passed.find(line.provider); own != charges.passed.end())
+      of.passed.insert(*own);
     of.lines.push_back(line);
   }
   std::vector<PeriodCharges> result;
@@ -95,8 +97,12 @@ json to_json(const PeriodCharges& charges) {
                      {"net", to_text(sum.net)},
                      {"tax", to_text(sum.due)}});
   }
+  json passed = json::object();
+  for (const auto& [provider, tariff] : charges.passed)
+    passed[provider] = {{"tariff", tariff.first}, {"tariff_version", tariff.second}};
   return {{"tariff", charges.tariff},
           {"tariff_version", charges.tariff_version},
+          {"passed", passed},
           {"currency", charges.currency},
           {"from_ns", charges.period.from_ns},
           {"to_ns", charges.period.to_ns},

@@ -6,9 +6,11 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -55,6 +57,7 @@ struct TaxSum {
 
 struct PeriodCharges {
   std::string tariff, tariff_version, currency;
+  std::map<std::string, std::pair<std::string, std::string>> passed;  // provider: tariff, version
   Period period;
   std::vector<ChargeLine> lines;  // by provider, then in the order of the tariff
   std::vector<TaxSum> taxes;      // by category and percentage

@@ -55,7 +55,8 @@ class PeriodUsage {
   // The same place always has the same id, in this object.
   PlaceId place(const Place& place);
   // Adds what of it lies in the period, and returns that: the rest is of other periods. A count of
-  // some time is even over it. cost: 40 ns, bench/charging_bench.
+  // some time is even over it. cost: 22 ns, 33 ns for 1000 accounts by turns, priced
+  // (2026-11, Xeon 2.6 GHz, bench/charging_bench).
   Count add(PlaceId place, uint64_t service, Direction direction, Kind kind, const Count& count,
             const Period& time);
   // Both are of the same price list, or it aborts.
@@ -65,6 +66,11 @@ class PeriodUsage {
   const PriceList& prices() const { return *prices_; }
   // In the order of what they say.
   std::vector<Line> lines() const;
+  // In no order: `visit(const Place&, const Count&, const PriceList::Charging&)`.
+  template <typename Visit>
+  void each(Visit visit) const {
+    for (const auto& [key, cell] : cells_) visit(places_[key.place], cell.count, cell.charging);
+  }
   // Null: the item charges nothing. `provider` where its own tariff is passed through.
   const Samples* samples(const PriceList::Charging& charging, const std::string& provider) const;
   // A sum went beyond 2^64.

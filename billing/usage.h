@@ -42,7 +42,7 @@ struct UsageRecord {
   MeterKey key;
   uint64_t octets_from = 0, octets_to = 0;
   uint64_t packets_from = 0, packets_to = 0;
-  int64_t wall_from_ns = 0, wall_to_ns = 0;  // stamps for people; nothing is computed from them
+  int64_t wall_from_ns = 0, wall_to_ns = 0;  // of which period and time of day it is
 };
 static_assert(sizeof(UsageRecord) == 72);
 

@@ -185,6 +185,26 @@ TEST(Prices, ACommittedRateIsChargedWhateverIsUsed) {
   EXPECT_EQ(burst(item, 500, 110 * kMbpsSlot, 0).net(), "230.00");
 }
 
+TEST(Prices, APercentileIsTheNearestRankRoundedUp) {
+  json item = percentile("higher");
+  item["percentile"]["percent"] = 99;
+  BilledPeriod part = june();
+  part.part.to_ns = part.part.from_ns + 99 * 300 * kSecondNs;  // 99 slots: the 98.01th is the last
+  part.cycle = part.part;
+  EXPECT_EQ(burst(item, 1, kMbpsSlot, 0, part).net(), "10.00");
+}
+
+TEST(Prices, APartThatBeginsWithinASlotHasThatSlot) {
+  json item = percentile("higher");
+  item["percentile"]["percent"] = 50;
+  BilledPeriod part = june();
+  part.part = {part.part.from_ns + 60 * kSecondNs, part.part.from_ns + 600 * kSecondNs};
+  part.cycle = part.part;
+  Month month(tariff_of({item}), {}, part);
+  EXPECT_EQ(month.used("a", kMbpsSlot, 0).net(), "0.00") << "one of two slots is busy";
+  EXPECT_EQ(month.used("a", kMbpsSlot, 300 * kSecondNs).net(), "10.00");
+}
+
 TEST(Prices, APercentileOfWorkingHoursIsOfTheSlotsInThem) {
   json item = percentile("higher");
   item["times"] = {{{"days", {"mon"}}, {"from", "08:00"}, {"to", "09:00"}}};
@@ -242,6 +262,19 @@ TEST(Prices, WhatCannotBePassedThroughIsRefused) {
   const auto again = PriceList::make(june(), Zone::utc(), parsed(tariff), {{"a", parsed(tariff)}});
   ASSERT_FALSE(again.has_value());
   EXPECT_NE(again.error().find("passes through again"), std::string::npos);
+}
+
+TEST(Prices, WhatWeOweAProviderIsByATariffOfTheSameKind) {
+  const json own =
+      tariff_of({{{"id", "transit"},
+                  {"graduated", {{{"up_to_gb", "10"}, {"per_gb", "1.00"}}, {{"per_gb", "0.50"}}}}},
+                 {{"id", "port"}, {"flat", "100.00"}, {"providers", {"northfibre"}}}});
+  const auto owed = Month(own).used("northfibre", 30 * kGb).charges();
+  EXPECT_EQ(told(owed), "northfibre transit 20.00, northfibre port 100.00");
+  const json through = tariff_of({{{"id", "carriers"}, {"pass_through", json::object()}}});
+  const auto charged = Month(through, {{"northfibre", own}}).used("northfibre", 30 * kGb).charges();
+  EXPECT_EQ(charged.net, owed.net);
+  EXPECT_EQ(charged.passed.at("northfibre").second, parsed(own).version);
 }
 
 // --- commits

@@ -32,6 +32,23 @@ TariffItem item_of(const json& fields) {
   return parsed ? parsed->items[0] : TariffItem{};
 }
 
+TEST(TariffDocuments, TheExampleOfTheHeaderIsUnderstood) {
+  const auto tariff = parse_tariff(json::parse(R"(
+    {"id": "business", "currency": "EUR", "tax": {"category": "S", "percent": "19"},
+     "items": [
+       {"id": "night", "times": [{"from": "22:00", "to": "06:00"}], "per_gb": "0.10"},
+       {"id": "mobile", "providers": ["airmobile"], "pass_through": {"margin_percent": "7.5"}},
+       {"id": "day", "graduated": [{"up_to_gb": "100", "per_gb": "0.50"}, {"per_gb": "0.30"}]},
+       {"id": "line", "flat": "49.00"}]})"));
+  ASSERT_TRUE(tariff.has_value());
+  ASSERT_EQ(tariff->items.size(), 4u);
+  EXPECT_EQ(to_text(std::get<PassThrough>(tariff->items[1].model).percent), "7.50");
+  EXPECT_EQ(to_text(std::get<Flat>(tariff->items[3].model).fee), "49.00");
+  // What needs the whole period has no price for an octet as it comes.
+  EXPECT_FALSE(tariff->attos_per_octet("airmobile"));
+  EXPECT_FALSE(tariff->charge("airmobile", Kind::first, 1));
+}
+
 TEST(TariffDocuments, AShortFormIsAPriceForEachProviderAndTheRestFree) {
   const auto tariff = parse_tariff({{"id", "standard"},
                                     {"currency", "EUR"},
