@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 namespace anabranch::billing {
 namespace {
@@ -102,8 +103,10 @@ tl::expected<std::optional<Conversion>, std::string> PriceLines::conversion(
 
 // A provider's own lines, in our tariff's currency and with the item's margin; its margin per GB is
 // a line of its own.
-tl::expected<std::vector<Priced>, std::string> PriceLines::pass_through(
-    uint16_t passing, const std::string& provider, const ItemCounts& counted) const {
+tl::expected<std::vector<Priced>, std::string> PriceLines::pass_through(uint16_t passing,
+                                                                        const std::string& provider,
+                                                                        const ItemCounts& counted,
+                                                                        bool fees) const {
   const Tariff& theirs = *prices_.of_provider(provider);
   const TariffItem& item = prices_.tariff().items[passing];
   const auto& margin = std::get<PassThrough>(item.model);
@@ -112,6 +115,7 @@ tl::expected<std::vector<Priced>, std::string> PriceLines::pass_through(
   std::vector<Priced> lines = items(theirs, counted, passing, provider);
   if (auto finished = finish(lines, theirs); !finished) return tl::unexpected(finished.error());
   if (auto added = add_commits(theirs, lines); !added) return tl::unexpected(added.error());
+  if (!fees) std::erase_if(lines, [](const Priced& p) { return p.line.unit == Unit::cycle; });
   const auto ours = [&](const Exact& amount) {
     const Exact with_margin =
         amount.times(Amount::from_attos(100 * kAttosPerUnit) + margin.percent).times(1, kPercent);
@@ -148,8 +152,9 @@ tl::expected<std::vector<Priced>, std::string> PriceLines::all(const Counted& co
   const Tariff& tariff = prices_.tariff();
   std::vector<Priced> lines = items(tariff, counted.own, PriceList::kNone, {});
   if (auto finished = finish(lines, tariff); !finished) return tl::unexpected(finished.error());
+  std::set<std::string> seen;  // providers whose fees are passed on already
   for (const auto& [by, items] : counted.passed) {
-    auto passed = pass_through(by.first, by.second, items);
+    auto passed = pass_through(by.first, by.second, items, seen.insert(by.second).second);
     if (!passed) return passed;
     std::move(passed->begin(), passed->end(), std::back_inserter(lines));
   }

@@ -36,7 +36,8 @@ class PriceLines {
                             const std::string& provider) const;
   tl::expected<std::vector<Priced>, std::string> pass_through(uint16_t passing,
                                                               const std::string& provider,
-                                                              const ItemCounts& counted) const;
+                                                              const ItemCounts& counted,
+                                                              bool fees) const;
   tl::expected<std::optional<Conversion>, std::string> conversion(const Tariff& theirs) const;
   Status add_commits(const Tariff& tariff, std::vector<Priced>& lines) const;
   Share share_of(const TariffItem& item) const;

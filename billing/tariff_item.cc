@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "billing/samples.h"
+
 namespace anabranch::billing {
 namespace {
 
@@ -12,6 +14,7 @@ constexpr int kGbDecimals = 9;  // 1 octet is 10^-9 GB
 constexpr int kAttoDecimals = 18;
 constexpr int kMbpsDecimals = 6;  // to one bit a second
 constexpr int kPercentDecimals = 9;
+constexpr int kStepMinutes = kSampleSeconds / 60;
 constexpr size_t kTiersMax = 64;
 constexpr size_t kWindowsMax = 64;
 
@@ -37,7 +40,7 @@ std::optional<uint16_t> minute_of(const std::string& text) {
                       text.find(':', 3) == std::string::npos;
   if (!shaped) return std::nullopt;
   const int hour = std::stoi(text.substr(0, 2)), minute = std::stoi(text.substr(3, 2));
-  if (minute > 59 || hour * 60 + minute > TimeWindow::kDay || minute % kSlotMinutes != 0)
+  if (minute > 59 || hour * 60 + minute > TimeWindow::kDay || minute % kStepMinutes != 0)
     return std::nullopt;
   return static_cast<uint16_t>(hour * 60 + minute);
 }

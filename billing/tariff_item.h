@@ -16,11 +16,9 @@
 namespace anabranch::billing {
 
 inline constexpr uint64_t kOctetsPerGb = 1'000'000'000;
-// Usage is kept by five minutes, aligned in UTC (and with that in every zone's local time): what a
-// percentile is taken of, what times of day are told apart by, and what a compacted journal keeps.
-inline constexpr int kSlotMinutes = 5;
 
-// Local times of day, on weekdays on which it begins.
+// Local times of day, on weekdays on which they begin. In steps of a sample (samples.h), so that a
+// compacted journal is charged like the one before.
 struct TimeWindow {
   static constexpr uint16_t kDay = 24 * 60;
   uint8_t days = 0x7f;  // bit 0: Monday
@@ -56,8 +54,8 @@ struct Percentile {
   uint64_t commit_bps = 0;  // charged whatever is used
   Amount per_mbps, overage_per_mbps;
 };
-// What the provider's own tariff comes to, for what this item charges of it, and a margin. A
-// provider of which the item charges nothing passes no fees on either.
+// What the provider's own tariff comes to, for what this item charges of it, and a margin. Its fees
+// are passed on once, by the first such item that charges usage of it, and not without usage.
 struct PassThrough {
   Amount percent;  // margin; "7.5" is 7.5
   Amount per_octet;

@@ -246,12 +246,17 @@ def oracle(case):
             meter.add(used[0], used[4], at, octets, packets)
     zone = tariff.get("zone", case["zone"])
     lines = [line + [""] for line in lines_of(tariff, meters, case, zone)]
+    with_fees = {}
     for (place, provider), inner in sorted(passed.items(), key=lambda p: p[0]):
+        with_fees.setdefault(provider, place)
         own, model = providers[provider], items[place]["pass_through"]
         rate = Fraction(1) if own["currency"] == tariff["currency"] else exchange(case, own["currency"], tariff["currency"])
         factor = rate * (1 + Fraction(model.get("margin_percent", 0)) / 100)
         theirs = lines_of(own, inner, case, own.get("zone", case["zone"]))
+        fees = [i["id"] for i in long_form(own) if "flat" in i or "commit" in i]
         for line in theirs + commits(own, theirs, case):
+            if line[1] in fees and with_fees[provider] != place:
+                continue
             lines.append([provider, items[place]["id"], line[2], line[3], line[4] * factor, line[1]])
         per_gb = Fraction(model.get("margin_per_gb", 0))
         if per_gb:

@@ -231,6 +231,18 @@ TEST(Prices, AProvidersOwnTariffIsPassedThroughWithAMargin) {
   EXPECT_EQ(Month(tariff, providers).net(), "0.00") << "nothing used, no fees passed on";
 }
 
+TEST(Prices, AProvidersFeesArePassedOnOnceHoweverManyItemsPassItThrough) {
+  const json tariff =
+      tariff_of({{{"id", "copies"}, {"kinds", {"copy"}}, {"pass_through", json::object()}},
+                 {{"id", "rest"}, {"pass_through", {{"margin_percent", "10"}}}}});
+  const Documents providers{
+      {"a", tariff_of({{{"id", "port"}, {"flat", "100.00"}}, per_gb("transit", "1.00")})}};
+  EXPECT_EQ(told(Month(tariff, providers).used("a", kGb).used("a", kGb, 0, Kind::copy).charges()),
+            "a copies/port 100.00, a copies/transit 1.00, a rest/transit 1.10");
+  EXPECT_EQ(told(Month(tariff, providers).used("a", kGb).charges()),
+            "a rest/port 110.00, a rest/transit 1.10");
+}
+
 TEST(Prices, AnotherCurrencyIsConvertedByTheRatesOfTheLastDay) {
   const json tariff = tariff_of({{{"id", "carriers"}, {"pass_through", json::object()}}});
   const Documents providers{{"us", tariff_of({per_gb("data", "1.00")}, "USD")}};
