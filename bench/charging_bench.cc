@@ -31,14 +31,18 @@ json plain() {
 }
 
 json rich() {
-  return json::parse(
-      R"({"id": "rich", "currency": "EUR", "tax": {"category": "S", "percent": "19"}, "items": [
-    {"id": "night", "providers": ["northfibre"], "times": [{"from": "22:00", "to": "06:00"}], "per_gb": "0.10"},
-    {"id": "day", "providers": ["northfibre"],
-     "graduated": [{"up_to_gb": "100", "per_gb": "0.50"}, {"per_gb": "0.30"}]},
-    {"id": "burst", "providers": ["coppertel"], "percentile": {"per_mbps": "2.00", "commit_mbps": "10"}},
-    {"id": "carriers", "pass_through": {"margin_percent": "7.5"}},
-    {"id": "line", "flat": "49.00"}, {"id": "least", "commit": "100.00"}]})");
+  return json::parse(R"(
+    {"id": "rich", "currency": "EUR", "tax": {"category": "S", "percent": "19"},
+     "items": [
+       {"id": "night", "providers": ["northfibre"], "times": [{"from": "22:00", "to": "06:00"}],
+        "per_gb": "0.10"},
+       {"id": "day", "providers": ["northfibre"],
+        "graduated": [{"up_to_gb": "100", "per_gb": "0.50"}, {"per_gb": "0.30"}]},
+       {"id": "burst", "providers": ["coppertel"],
+        "percentile": {"per_mbps": "2.00", "commit_mbps": "10"}},
+       {"id": "carriers", "pass_through": {"margin_percent": "7.5"}},
+       {"id": "line", "flat": "49.00"},
+       {"id": "least", "commit": "100.00"}]})");
 }
 
 std::shared_ptr<const PriceList> price_list(bool is_rich) {

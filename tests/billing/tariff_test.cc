@@ -4,7 +4,10 @@
 
 #include <gtest/gtest.h>
 
-#include <set>
+#include <random>
+#include <vector>
+
+#include "tests/billing/month.h"
 
 namespace anabranch::billing {
 namespace {
@@ -241,6 +244,77 @@ TEST(TariffDocuments, AllMistakesAreNamedAtOnce) {
   }
   EXPECT_EQ(pointers(json::array()), "");
   EXPECT_EQ(pointers({{"id", "t"}, {"currency", "EUR"}}), "/items");
+}
+
+// Any value anywhere: it is understood, and then priced or refused in words, or its mistakes have
+// places that are in the document or next to something that is.
+TEST(TariffDocuments, WhateverIsPutIntoADocumentIsRefusedOrCanBePriced) {
+  const json good = json::parse(R"(
+    {"id": "t", "currency": "EUR", "zone": "Europe/Berlin", "tax": {"category": "S", "percent": "19"},
+     "items": [
+       {"id": "a", "times": [{"days": ["mon"], "from": "22:00", "to": "06:00"}], "per_gb": "0.10"},
+       {"id": "b", "kinds": ["copy"], "direction": "sent", "pass_through": {"margin_percent": "7"}},
+       {"id": "c", "providers": ["x"], "percentile": {"percent": 95, "per_mbps": "2", "commit_mbps": "1"}},
+       {"id": "d", "paths": ["p"], "volume": [{"up_to_gb": "100", "per_gb": "0.5"}, {"per_gb": "0.3"}]},
+       {"id": "e", "allowance": {"gb": "100", "per_gb": "0.40"}, "prorated": false},
+       {"id": "f", "flat": "49.00", "tax": {"category": "AE", "reason": "Reverse charge"}},
+       {"id": "g", "commit": "500", "items": ["a", "d"]}]})");
+  const std::vector<json> junk{nullptr,
+                               -1,
+                               0,
+                               95,
+                               1e300,
+                               true,
+                               "",
+                               "-1",
+                               "0",
+                               "1",
+                               "999999999999999",
+                               "\xc3\xa4",
+                               "EUR",
+                               "24:00",
+                               json::array(),
+                               json::object(),
+                               json::array({"a", "a"}),
+                               json::array({nullptr}),
+                               std::string(300, '9')};
+  ASSERT_TRUE(parse_tariff(good));
+  const json flat = good.flatten();
+  std::vector<std::string> places;
+  for (const auto& [pointer, value] : flat.items()) {
+    for (json::json_pointer at(pointer); !at.empty(); at = at.parent_pointer())
+      places.push_back(at.to_string());
+  }
+  std::mt19937_64 random(1);
+  int understood = 0;
+  for (int i = 0; i < 5000; ++i) {
+    json document = good;
+    for (uint64_t n = 1 + random() % 2; n > 0; --n) {
+      const json::json_pointer at(places[random() % places.size()]);
+      if (!document.contains(at)) continue;
+      if (random() % 4 == 0)
+        document = document.patch({{{"op", "remove"}, {"path", at.to_string()}}});
+      else
+        document[at] = junk[random() % junk.size()];
+    }
+    const auto parsed = parse_tariff(document);
+    for (const DocumentError& e : parsed ? DocumentErrors{} : parsed.error()) {
+      const json::json_pointer at(e.pointer);
+      ASSERT_TRUE(at.empty() || document.contains(at) || document.contains(at.parent_pointer()) ||
+                  e.pointer.find("/tax/") != std::string::npos)
+          << e.pointer << ": " << e.detail << " in " << document;
+    }
+    if (!parsed) continue;
+    ++understood;
+    const auto prices = PriceList::make(june(), Zone::utc(), *parsed, {});
+    ASSERT_TRUE(prices.has_value());
+    PeriodUsage usage(*prices);
+    usage.add(usage.place({"x", "n", "p", "g"}), 1, Direction::sent, Kind::first,
+              {1'000'000'000, 1}, june().part);
+    const auto charges = price(usage);
+    ASSERT_TRUE(charges || !charges.error().empty());
+  }
+  EXPECT_GT(understood, 300);
 }
 
 TEST(TariffDocuments, IdsOfItemsDiffer) {
