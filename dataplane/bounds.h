@@ -28,7 +28,8 @@ inline constexpr int64_t kSpreadMaxNs = 100'000'000;
 
 inline constexpr uint16_t kFrameMax = 1514;  // Ethernet without tags and FCS
 inline constexpr uint16_t kEthernetHeader = 14;
-inline constexpr uint16_t kEtherTypeIpv4 = 0x0800, kEtherTypeIpv6 = 0x86dd;
+inline constexpr uint16_t kVlanTag = 4;  // octets behind the addresses
+inline constexpr uint16_t kEtherTypeIpv4 = 0x0800, kEtherTypeIpv6 = 0x86dd, kEtherTypeVlan = 0x8100;
 inline constexpr uint16_t kPacketMax = kFrameMax - kEthernetHeader;
 
 }  // namespace anabranch::dataplane

@@ -105,8 +105,7 @@ struct RxQueue {
 
 // An address a path's segments come from that is not the one we send to, and what we asked it.
 struct Candidate {
-  uint32_t address = 0;
-  uint16_t port = 0;
+  Endpoint from;
   uint64_t token = 0;
   uint64_t asked_ns = 0;
 };

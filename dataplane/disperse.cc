@@ -155,7 +155,7 @@ Cuts choose_cuts(const Context& context, const Plan& plan, uint16_t length) {
         .room = static_cast<uint16_t>(room_on(context, p) - kFragmentHeader),
         .delay_ns = delay_of(context, p),
         .pace = pace,
-        .extra_octets = static_cast<uint32_t>(kSegmentOverhead + path.link_overhead)};
+        .extra_octets = static_cast<uint32_t>(segment_overhead(path.outer_ip) + path.link_overhead)};
   }
   return count < 2 ? Cuts{} : cut_to_hurry({offers.data(), count}, length);
 }

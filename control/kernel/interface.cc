@@ -71,7 +71,7 @@ bool find_addresses(const std::string& name, InterfaceFacts& facts) {
     if (a->ifa_addr->sa_family == AF_INET) take_address(*a, facts);
     if (a->ifa_addr->sa_family == AF_INET6) take_address6(*a, facts);
   }
-  return facts.address.is_given();
+  return facts.address.is_given() || facts.address6.is_given();
 }
 
 }  // namespace
@@ -95,7 +95,7 @@ tl::expected<InterfaceFacts, std::string> interface_facts(const std::string& nam
   }
   facts.mtu = static_cast<uint16_t>(mtu.ifr.ifr_mtu);
   if (!find_addresses(name, facts))
-    return wrong(name, "has no IPv4 address (ip address add … dev " + name + ")");
+    return wrong(name, "has no address (ip address add … dev " + name + ")");
   return facts;
 }
 

@@ -80,6 +80,12 @@ void TwoGateways::SetUp() {
   }
 }
 
+void TwoGateways::publish_paths() {
+  for (Gateway* gateway : {&a(), &b()})
+    gateway->plans.publish(std::make_unique<const PathTable>(gateway->paths()));
+  admit_both(kShares);
+}
+
 void TwoGateways::TearDown() {
   settle();
   EXPECT_TRUE(conserved_);

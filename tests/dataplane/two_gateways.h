@@ -56,6 +56,8 @@ class TwoGateways : public ::testing::Test {
   void admit_both(const std::array<uint16_t, kPathsMax>& weights,
                   Segmentation segmentation = Segmentation::packet, bool resequence = true,
                   uint16_t slot = kService);
+  // What both know of their paths now, and the service anew on them.
+  void publish_paths();
   // Plans of both gateways from now on do not send again what was lost.
   void repair_nothing();
   uint64_t first_sends(uint8_t path, uint16_t slot = kService) const;
