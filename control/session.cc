@@ -107,8 +107,13 @@ tl::expected<void, std::string> Session::start() {
     const int fd = tcp_socket(ends.local);
     const int on = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    // An address of IPv6 is not ours until the kernel knows that nobody else has it (RFC 4862 5.4).
-    if (!ends.local.is_ipv4()) setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on);
+    // The kernel may not have it: a device's never, and one of IPv6 not before it knows that nobody
+    // else does (RFC 4862 5.4).
+    if (ends.local.is_ipv4()) {
+      setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on);
+    } else {
+      setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on);
+    }
     if (!bind_to(fd, ends.local, peer_.port) || listen(fd, kBacklog) != 0) {
       const int error = errno;
       close(fd);

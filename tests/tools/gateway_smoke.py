@@ -180,11 +180,11 @@ class Starting(World):
 
 
 class Families(World):
-    """Links of both families between the gateways."""
+    """Between the gateways one link of IPv4, one of IPv6, and one of IPv6 in a VLAN."""
 
-    links = [dataclasses.replace(link, ipv6=link.name != "fibre") for link in sites.LINKS]
+    links = [dataclasses.replace(link, ipv6=link.name != "fibre", vlan=7 if link.name == "dsl" else 0) for link in sites.LINKS]
 
-    def test_a_link_of_ipv6_bears_traffic_and_its_bill_is_right(self):
+    def test_each_link_bears_traffic_and_the_bill_is_right(self):
         self.start()
         self.sites.cli("request", "--client", "acme", "--from", "10.10.0.0/24")
         self.sites.run("client", "ping", "-c", "300", "-i", "0.002", "-s", "1300", "-W", "2", "10.20.0.2")
@@ -209,12 +209,12 @@ class Families(World):
         self.sites.run("client", "ping", "-c", "3", "-i", "0.2", "-W", "2", "10.20.0.2")
 
     def test_a_link_without_an_address_of_its_paths_family_is_told(self):
-        self.sites.run("a", "ip", "-6", "address", "flush", "dev", "dsl")
-        self.sites.run("a", "ip", "address", "add", "10.1.3.1/30", "dev", "dsl")
+        self.sites.run("a", "ip", "-6", "address", "flush", "dev", "mobile")
+        self.sites.run("a", "ip", "address", "add", "10.1.2.1/30", "dev", "mobile")
         config = self.sites.write_config("a")
         done = gateway(self.sites.state, config.name, ns=self.sites.command("a"))
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stderr, r"interface dsl has no IPv6 address, but path 3 is of it \(ip address add")
+        self.assertRegex(done.stderr, r"interface mobile has no IPv6 address, but path 2 is of it \(ip address add")
 
 
 class Running(World):

@@ -94,6 +94,14 @@ TEST(Classify, UdpOfTheTunnelsPortIsTheTunnelOverIpv6Too) {
   EXPECT_EQ(label_of(frame).traffic, TrafficClass::kernel);
 }
 
+TEST(Classify, AVlansTagIsLookedBehind) {
+  auto frame = ipv4({.total_length = 60, .source = kTunnelPort});
+  const uint8_t tag[] = {0x81, 0x00, 0x00, 0x07};
+  frame.insert(frame.begin() + 12, std::begin(tag), std::end(tag));
+  EXPECT_EQ(label_of(frame).traffic, TrafficClass::tunnel);
+  EXPECT_EQ(label_of(frame).octets, 60u);
+}
+
 TEST(Classify, OtherFramesCountWhatFollowsEthernet) {
   for (const uint16_t type : {0x0806, 0x8100, 0x88cc}) {
     const auto frame = ethernet(type, 46);

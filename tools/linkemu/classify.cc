@@ -6,8 +6,8 @@
 namespace anabranch::linkemu {
 namespace {
 
-constexpr uint32_t kEthernetOctets = 14;
-constexpr uint16_t kEtherTypeIpv4 = 0x0800, kEtherTypeIpv6 = 0x86dd;
+constexpr uint32_t kEthernetOctets = 14, kTagOctets = 4;
+constexpr uint16_t kEtherTypeIpv4 = 0x0800, kEtherTypeIpv6 = 0x86dd, kEtherTypeVlan = 0x8100;
 constexpr size_t kIpv4HeaderMin = 20, kIpv6Header = 40;
 constexpr uint8_t kProtocolUdp = 17;
 
@@ -39,8 +39,11 @@ bool is_tunnel6(std::span<const uint8_t> packet, uint16_t tunnel_port) {
 Label classify(std::span<const uint8_t> frame, uint32_t length, uint16_t tunnel_port) {
   const Label other{TrafficClass::other, length - std::min(length, kEthernetOctets)};
   if (frame.size() <= kEthernetOctets) return other;
-  const uint16_t type = load_be16(frame, 12);
-  const auto packet = frame.subspan(kEthernetOctets);
+  const bool tagged = load_be16(frame, 12) == kEtherTypeVlan;
+  const size_t begin = kEthernetOctets + (tagged ? kTagOctets : 0);
+  if (frame.size() <= begin) return other;
+  const uint16_t type = load_be16(frame, begin - 2);
+  const auto packet = frame.subspan(begin);
   const int version = packet[0] >> 4;
   if (type == kEtherTypeIpv4 && version == 4 && packet.size() >= kIpv4HeaderMin) {
     const auto traffic =

@@ -29,7 +29,7 @@ class Link:
     queue: float = 100  # ms
     reorder: bool = False
     ipv6: bool = False  # between the gateways
-    mtu: int = 1500
+    vlan: int = 0  # of the tags of its frames, of which the kernel knows nothing then; 0: they have none
 
     def settings(self):
         return (f"name={self.name},a={self.name}-a,b={self.name}-b,rate={self.rate:g}Mbit/s,delay={self.delay:g}ms,jitter={self.jitter:g}ms,"
@@ -108,12 +108,11 @@ class Sites:
                 self.run(host, "ip", "route", "add", "default", "via", f"{network}1")
         for i, link in enumerate(self.links, 1):
             for site in ("a", "b"):
-                self.wire(site, link.name, None if link.ipv6 else f"{self.outside(i, link, site)}/30", "net", f"{link.name}-{site}", None)
-                if link.ipv6:
+                self.wire(site, link.name, None, "net", f"{link.name}-{site}", None)
+                if link.ipv6 and not link.vlan:
                     self.add_ipv6(site, link.name, f"{self.outside(i, link, site)}/64")
-                if link.mtu != 1500:
-                    self.run(site, "ip", "link", "set", link.name, "mtu", str(link.mtu))
-                    self.run("net", "ip", "link", "set", f"{link.name}-{site}", "mtu", str(link.mtu))
+                elif not link.vlan:
+                    self.run(site, "ip", "address", "add", f"{self.outside(i, link, site)}/30", "dev", link.name)
         for host, gateway in (("client", "10.10.0.1"), ("server", "10.20.0.1")):
             self.run(host, "ip", "route", "add", "default", "via", gateway)
 
@@ -173,12 +172,21 @@ class Sites:
     def with_links(self, text, site):
         """Uplinks and paths of a configuration for the links of this run, in the example's own words."""
         far = {"a": "b", "b": "a"}[site]
-        uplinks = [f'[[uplink]]\nname = "{link.name}"\nprovider = "{link.provider}"\nnetwork = "{link.provider}"\ninterface = "{link.name}"\n'
-                   f'rate = "{self.rate or f"{link.rate:g} Mbit/s"}"\n\n' for link in self.links]
+        uplinks = [f'[[uplink]]\nname = "{link.name}"\nprovider = "{link.provider}"\nnetwork = "{link.provider}"\n{self.port(i, link, site, far)}'
+                   f'rate = "{self.rate or f"{link.rate:g} Mbit/s"}"\n\n' for i, link in enumerate(self.links, 1)]
         paths = [f'[[peer.path]]\nid = {i}\nuplink = "{link.name}"\naddress = "{self.outside(i, link, far)}"\n\n' for i, link in enumerate(self.links, 1)]
         for table, blocks in (("uplink", uplinks), ("peer.path", paths)):
             text = re.sub(rf"(\[\[{table}\]\]\n([^\[\n].*\n|\n)*)+", "".join(blocks), text)
         return text
+
+    def port(self, number, link, site, far):
+        """A link with tags is the gateway's alone, so it is told what the kernel would know."""
+        if not link.vlan:
+            return f'interface = "{link.name}"\n'
+        key, length = ("network_address_ipv6", 64) if link.ipv6 else ("network_address", 30)
+        return (f'device = "net_af_packet{number},iface={link.name},blocksz=4096,framesz=2048,framecnt=4096"\nvlan = {link.vlan}\n'
+                f'{key} = "{self.outside(number, link, site)}/{length}"\n'
+                f'next_hop_mac = "{self.run(far, "cat", f"/sys/class/net/{link.name}/address").strip()}"\n')
 
     def start_gateway(self, site):
         self.start(f"site-{site}", site, self.tools / "anabranchd", self.write_config(site))
