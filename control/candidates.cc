@@ -31,8 +31,7 @@ double efficiency(const PathState& p) {
 // What one TCP connection gets through loss that nobody repairs: Mathis et al. 1997.
 double loss_limit_bps(double room, double rtt_ms, double loss) {
   if (loss <= 0) return 1e15;
-  return 1.22 * (room - kTcpIpHeaders) * 8 /
-         (std::max(rtt_ms, 1.0) / 1000 * std::sqrt(loss));
+  return 1.22 * (room - kTcpIpHeaders) * 8 / (std::max(rtt_ms, 1.0) / 1000 * std::sqrt(loss));
 }
 
 double usable_bps(uint64_t rate_bps, double loss) {

@@ -103,9 +103,8 @@ Carriage carriage_down(const Scenario& scenario) {
   return carriage_of(scenario, &Scenario::Share::weight_down, &Treatment::rate_down_max);
 }
 
-std::unique_ptr<const dataplane::Plan> compile(
-    const Carriage& carriage, uint32_t receiver_index, uint32_t peer_index,
-    const PathSizes& sizes) {
+std::unique_ptr<const dataplane::Plan> compile(const Carriage& carriage, uint32_t receiver_index,
+                                               uint32_t peer_index, const PathSizes& sizes) {
   auto plan = std::make_unique<dataplane::Plan>();
   plan->generation = next_generation();
   plan->receiver_index = receiver_index;

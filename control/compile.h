@@ -38,9 +38,8 @@ using PathSizes = std::array<PathSize, dataplane::kPathsMax>;
 
 // Connections are made so that they fit the narrowest path used.
 // Generations are drawn from a counter of this process.
-std::unique_ptr<const dataplane::Plan> compile(
-    const Carriage& carriage, uint32_t receiver_index, uint32_t peer_index,
-    const PathSizes& sizes);
+std::unique_ptr<const dataplane::Plan> compile(const Carriage& carriage, uint32_t receiver_index,
+                                               uint32_t peer_index, const PathSizes& sizes);
 
 // Rules of a service as the gateway at its far end has them: source is that gateway's LAN.
 std::vector<TrafficRule> mirrored(const std::vector<TrafficRule>& rules);

@@ -103,16 +103,16 @@ void read_device_addresses(TableReader& t, const Families& must, PortConfig& por
     port.address = read->address;
     port.network = read->network;
   }
-  if (const auto read = t.parsed(
-          "network_address_ipv6",
-          "our IPv6 address and the network's length, such as \"2001:db8:1::1/64\"",
-          in_network(parse_ipv6, "::"), must.ipv6)) {
+  if (const auto read =
+          t.parsed("network_address_ipv6",
+                   "our IPv6 address and the network's length, such as \"2001:db8:1::1/64\"",
+                   in_network(parse_ipv6, "::"), must.ipv6)) {
     port.address6 = read->address;
     port.network6 = read->network;
   }
 }
 
-PortConfig read_port(TableReader& t, const Families& must) {
+PortConfig read_port(TableReader& t, const Families& must, uint16_t mtu_max) {
   PortConfig port;
   port.interface = t.text("interface", "the name of a kernel interface", false);
   port.device = t.text("device", "a DPDK device such as \"net_ring0\" or \"0000:03:00.0\"", false);
@@ -135,7 +135,8 @@ PortConfig read_port(TableReader& t, const Families& must) {
   port.next_hop_mac = t.text("next_hop_mac", kMac);
   if (!port.next_hop_mac.empty() && !is_mac(port.next_hop_mac))
     t.wrong("next_hop_mac", "\"" + port.next_hop_mac + "\"", kMac);
-  port.mtu = static_cast<uint16_t>(t.integer("mtu", 1500, 576, 1500));
+  port.mtu =
+      static_cast<uint16_t>(t.integer("mtu", dataplane::kMtuUsual, dataplane::kMtuMin, mtu_max));
   return port;
 }
 
@@ -163,9 +164,11 @@ void read_dataplane(TableReader t, Config& c) {
   c.hugepages = t.boolean("hugepages", false);
   c.spin = t.boolean("spin", false);
   c.flows_max = static_cast<uint32_t>(t.integer("flows_max", c.flows_max, 1024, 1u << 24));
+  c.mtu_max = static_cast<uint16_t>(
+      t.integer("mtu_max", c.mtu_max, dataplane::kMtuUsual, dataplane::kMtuMax));
   const auto workers = static_cast<uint32_t>(c.workers());
-  const uint64_t least =
-      dataplane::memory_mb_for(workers, dataplane::kUplinksMax, c.flows_max, c.hugepages);
+  const uint64_t least = dataplane::memory_mb_for(workers, dataplane::kUplinksMax, c.flows_max,
+                                                  c.hugepages, c.mtu_max);
   c.memory_mb = static_cast<uint32_t>(
       t.integer("memory_mb", std::max<uint64_t>(512 * workers, least), least, 1u << 20));
   c.flow_idle_s = static_cast<uint32_t>(t.integer("flow_idle_s", c.flow_idle_s, 1, 86400));
@@ -177,7 +180,7 @@ void read_dataplane(TableReader t, Config& c) {
 void read_lan(TableReader t, Config& c) {
   c.lan_prefixes = read_prefixes(t, "prefixes");
   // Hosts are answered from them.
-  c.lan = read_port(t, {.ipv4 = true, .ipv6 = c.has_ipv6_hosts()});
+  c.lan = read_port(t, {.ipv4 = true, .ipv6 = c.has_ipv6_hosts()}, c.mtu_max);
   c.lan_gateway = t.parsed("gateway", kAddress, parse_ipv4, false);
   c.lan_gateway6 = t.parsed("gateway_ipv6", kAddress6, parse_ipv6, false);
   t.finish();
@@ -203,12 +206,12 @@ void read_rates(TableReader& t, UplinkConfig& u) {
   u.rate_down_bps = rate("rate_down");
 }
 
-UplinkConfig read_uplink(TableReader& t) {
+UplinkConfig read_uplink(TableReader& t, uint16_t mtu_max) {
   UplinkConfig u;
   u.name = read_name(t, "name");
   u.provider = read_name(t, "provider");
   u.network = read_name(t, "network");
-  u.port = read_port(t, {.ipv4 = !t.has("network_address_ipv6")});
+  u.port = read_port(t, {.ipv4 = !t.has("network_address_ipv6")}, mtu_max);
   read_rates(t, u);
   u.link_overhead = static_cast<uint16_t>(t.integer("link_overhead", u.link_overhead, 0, 200));
   u.gateway = t.parsed("gateway", kAddress, parse_ipv4, false);
@@ -219,7 +222,7 @@ UplinkConfig read_uplink(TableReader& t) {
 
 void read_uplinks(TableReader& root, Config& c) {
   for (TableReader& t : root.tables("uplink", true)) {
-    UplinkConfig u = read_uplink(t);
+    UplinkConfig u = read_uplink(t, c.mtu_max);
     if (!u.name.empty() && c.find_uplink(u.name) != nullptr)
       t.wrong("name", "\"" + u.name + "\" is taken by another uplink", "another name");
     const auto same_port = [&](const PortConfig& p) {
@@ -257,8 +260,8 @@ void read_paths(TableReader& peer, Config& c) {
     path.uplink = t.text("uplink", "the name of an uplink");
     // Learnt from what comes, where there is a way to send to any address.
     const UplinkConfig* over = c.find_uplink(path.uplink);
-    const bool learnt = c.peer.role == SessionRole::listen && over != nullptr &&
-                        (over->gateway || over->gateway6);
+    const bool learnt =
+        c.peer.role == SessionRole::listen && over != nullptr && (over->gateway || over->gateway6);
     path.peer_address = t.parsed("address", kPeerAddress, parse_global, !learnt).value_or(Ip{});
     const bool alien = path.peer_address.is_given() && over != nullptr &&
                        (c.is_ipv6(path) ? over->port.address && !over->port.address6

@@ -15,6 +15,7 @@
 #include <tl/expected.hpp>
 
 #include "control/addresses.h"
+#include "dataplane/bounds.h"
 #include "dataplane/cipher.h"
 
 namespace anabranch::control {
@@ -31,7 +32,7 @@ struct PortConfig {
   std::optional<Ip> address6;
   std::string next_hop_mac;  // "02:00:00:00:00:01", where everything is sent
   uint16_t vlan = 0;         // of its frames' tags; 0: they have none
-  uint16_t mtu = 1500;       // IP MTU, 576..1500 (shared: read from the kernel)
+  uint16_t mtu = 1500;       // IP MTU, 576..mtu_max (shared: read from the kernel)
 };
 
 struct UplinkConfig {
@@ -86,8 +87,9 @@ struct Config {
   std::vector<uint16_t> control_cpus;  // empty: every CPU this process may use
   uint32_t memory_mb = 0;              // by default 512 for each worker, or what flows_max needs
   bool hugepages = false;
-  bool spin = false;           // never sleep when idle
-  uint32_t flows_max = 65536;  // of all workers together, of each family
+  bool spin = false;                        // never sleep when idle
+  uint16_t mtu_max = dataplane::kMtuUsual;  // of any port; buffers are as large
+  uint32_t flows_max = 65536;               // of all workers together, of each family
   uint32_t flow_idle_s = 60;
   uint32_t hole_wait_ms_max = 1000;  // hard cap a hole in a lane may wait
 

@@ -97,7 +97,7 @@ Gateway::Status Gateway::check_interfaces() {
   for (const UplinkConfig& uplink : config_.uplinks) all.push_back(&uplink.port);
   for (const PortConfig* port : all) {
     if (port->interface.empty()) continue;
-    const auto facts = interface_facts(port->interface);
+    const auto facts = interface_facts(port->interface, config_.mtu_max);
     if (!facts) return tl::unexpected(facts.error());
     const auto lacks = [&](const char* family, const std::string& but) {
       return tl::unexpected("interface " + port->interface + " has no " + family + " address" +
@@ -179,13 +179,14 @@ Gateway::Status Gateway::open_meters() {
 
 Gateway::Status Gateway::open_port(const PortConfig& config, PortFacts& facts) {
   if (!config.interface.empty()) {
-    const auto interface = interface_facts(config.interface);
+    const auto interface = interface_facts(config.interface, config_.mtu_max);
     if (!interface) return tl::unexpected(interface.error());
     if (auto forbidden = forbid_merging(config.interface); !forbidden) return forbidden;
     facts = {interface->index, interface->mac,      interface->address,  interface->network,
              interface->mtu,   interface->address6, interface->network6, {}};
   }
-  const auto port = dataplane::open_port({config.interface, config.device, config.mtu}, pool_,
+  const uint16_t mtu = config.interface.empty() ? config.mtu : facts.mtu;
+  const auto port = dataplane::open_port({config.interface, config.device, mtu}, pool_,
                                          static_cast<uint8_t>(config_.workers()));
   if (!port)
     return tl::unexpected("port " + (config.interface.empty() ? config.device : config.interface) +
@@ -214,11 +215,13 @@ Gateway::Status Gateway::open_ports() {
        .hugepages = config_.hugepages});
   if (!eal) return eal;
   const auto workers = static_cast<uint32_t>(config_.workers());
-  const auto pool = dataplane::create_pool(dataplane::packets_for(workers));
+  const auto pool =
+      dataplane::create_pool(dataplane::packets_for(workers), "packets", config_.mtu_max);
   if (!pool) return tl::unexpected(pool.error());
   pool_ = *pool;
   const auto frames = dataplane::create_pool(
-      dataplane::frames_for(static_cast<uint32_t>(config_.uplinks.size()), workers), "frames");
+      dataplane::frames_for(static_cast<uint32_t>(config_.uplinks.size()), workers), "frames",
+      config_.mtu_max);
   if (!frames) return tl::unexpected(frames.error());
   frames_ = *frames;
   if (auto witness = open_witness(); !witness) return witness;
@@ -265,7 +268,8 @@ Gateway::Status Gateway::open_workers() {
                                    .flow_idle_s = config_.flow_idle_s,
                                    .hole_wait_ms_max = config_.hole_wait_ms_max,
                                    .held_max = dataplane::kHeldMax,
-                                   .retained_max = dataplane::kHeldMax};
+                                   .retained_max = dataplane::kHeldMax,
+                                   .packet_max = config_.mtu_max};
   for (size_t u = 0; u < uplinks_.size(); ++u) options.uplink_port[u] = ports_[u + 1].id;
   dataplane::Workers::Ports ports{.workers = static_cast<uint8_t>(config_.workers())};
   if (std::all_of(ports_.begin(), ports_.end(),

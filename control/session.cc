@@ -32,7 +32,8 @@ class SocketAddress {
   SocketAddress(Ip ip, uint16_t port) {
     const Octets octets = octets_of(ip);
     if (ip.is_ipv4()) {
-      storage_.v4 = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {}, .sin_zero = {}};
+      storage_.v4 = {
+          .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {}, .sin_zero = {}};
       std::memcpy(&storage_.v4.sin_addr, octets.octets.data(), octets.count);
       size_ = sizeof storage_.v4;
     } else {

@@ -64,7 +64,7 @@ struct PathTelemetry {
   // By how much a packet takes longer than the fastest of the last seconds: what stands in queues,
   // each way.
   Counter queue_out_ns, queue_in_ns;
-  Counter arrived;  // octets of the outer packets that the peer acknowledged
+  Counter arrived;        // octets of the outer packets that the peer acknowledged
   SharedEndpoint remote;  // where its segments come from, proved; none: as configured
 };
 

@@ -62,6 +62,7 @@ struct WorkerOptions {
   // paths carry in a round trip, or this many octets where that is less.
   uint32_t retained_max = 32768;
   uint64_t retained_octets_least = 32u << 20;
+  uint16_t packet_max = kMtuUsual;  // that a buffer of `pool` holds, put together of fragments
 };
 
 // What a port's queue was given and whom it is booked to when the port accepts it.

@@ -52,7 +52,8 @@ inline constexpr std::array<std::string_view, kDropCount> kDropNames{
     "tx_full",    "no_session",      "queue_full",       "codel",       "handover_full",
     "key_worn",   "bad_segment",     "unknown_receiver", "bad_path",    "unknown_key",
     "replayed",   "bad_tag",         "incomplete",       "not_ect",     "bad_inner",
-    "duplicate",  "not_for_lan",     "no_neighbour",     "lan_tx_full", "icmp_limited", "wrong_vlan"};
+    "duplicate",  "not_for_lan",     "no_neighbour",     "lan_tx_full", "icmp_limited",
+    "wrong_vlan"};
 static_assert(!kDropNames.back().empty());
 
 }  // namespace anabranch::dataplane

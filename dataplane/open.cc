@@ -74,8 +74,9 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
                   uint64_t now) {
   const StageTimes::Scope timed(context.times, Stage::open, 1);
   const uint16_t outer_octets = view.total_length;
-  const auto segment =
-      contents(packet).first(outer_octets).subspan(static_cast<size_t>(view.header_length) + kUdpHeader);
+  const auto segment = contents(packet)
+                           .first(outer_octets)
+                           .subspan(static_cast<size_t>(view.header_length) + kUdpHeader);
   const Place unnamed = uplink_place(uplink);
   Outer outer;
   if (segment.size() < kOuterHeader + kTag || !load_outer(segment.data(), outer) ||
@@ -114,7 +115,8 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
 
   const auto content = segment.subspan(kOuterHeader, segment.size() - kOuterHeader - kTag);
   if (outer.type != SegmentType::data) {
-    if (slot != kHouseSlot || !receive_control(context, outer, *path, sender_of(packet, view), content, now)) {
+    if (slot != kHouseSlot ||
+        !receive_control(context, outer, *path, sender_of(packet, view), content, now)) {
       return refuse(context, packet, place, outer_octets, Drop::bad_segment);
     }
     cell(context, kHouseSlot, place, Kind::control).add(outer_octets, 1);

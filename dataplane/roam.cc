@@ -35,8 +35,8 @@ void answer_challenge(Context& context, uint8_t p, const Path& path,
 void receive_response(Context& context, uint8_t p, const Endpoint& from,
                       std::span<const uint8_t> token) {
   const Candidate& asked = context.candidates[p];
-  if (asked.token == 0 || load_be64(token.data()) != asked.token ||
-      from != asked.from || context.now_ns - asked.asked_ns > kPatienceNs) {
+  if (asked.token == 0 || load_be64(token.data()) != asked.token || from != asked.from ||
+      context.now_ns - asked.asked_ns > kPatienceNs) {
     return;
   }
   context.telemetry[p].remote.set(asked.from);

@@ -24,8 +24,9 @@ struct InterfaceFacts {
 };
 
 // Errors: it does not exist in this network namespace, is down, is no Ethernet, has no address, or
-// an MTU above 1500 (larger frames do not fit DPDK's AF_PACKET ring).
-tl::expected<InterfaceFacts, std::string> interface_facts(const std::string& name);
+// an MTU above `mtu_max` (larger frames do not fit DPDK's AF_PACKET ring).
+tl::expected<InterfaceFacts, std::string> interface_facts(const std::string& name,
+                                                          uint16_t mtu_max = dataplane::kMtuUsual);
 
 // Turns off what makes the kernel hand over several packets as one (GRO, LRO): a router must see
 // packets as they are on the wire. The error: it cannot be turned off.

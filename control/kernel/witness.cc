@@ -38,12 +38,12 @@ std::string set_up(const std::string& table, const std::string& mark, uint16_t u
          "\n";
     t += "add chain netdev " + table + " in" + std::to_string(u) +
          " { type filter hook ingress device \"" + uplinks[u] + "\" priority 0; }\n";
-    t += "add rule netdev " + table + " in" + std::to_string(u) + " " + udp + " dport " +
-         port + " counter name \"" + in + "\" drop\n";
+    t += "add rule netdev " + table + " in" + std::to_string(u) + " " + udp + " dport " + port +
+         " counter name \"" + in + "\" drop\n";
     t += "add chain netdev " + table + " out" + std::to_string(u) +
          " { type filter hook egress device \"" + uplinks[u] + "\" priority 0; }\n";
-    t += "add rule netdev " + table + " out" + std::to_string(u) + " " + udp + " sport " +
-         port + " counter name \"" + out + "\"\n";
+    t += "add rule netdev " + table + " out" + std::to_string(u) + " " + udp + " sport " + port +
+         " counter name \"" + out + "\"\n";
     devices += (devices.empty() ? "\"" : ", \"") + uplinks[u] + "\"";
   }
   t += "add table inet " + table + "\nadd chain inet " + table +

@@ -160,6 +160,7 @@ PathTable Gateway::paths() const {
   table.lan_address6 = lan_address6();
   table.lan_mac = lan_mac;
   table.lan_vlan = lan_vlan;
+  table.lan_mtu = lan_mtu;
   for (uint8_t p = 1; p <= kPaths; ++p) {
     Path& path = table.paths[p];
     path.configured = path.reachable = path.in_use = true;

@@ -106,7 +106,7 @@ class Gateway {
   std::array<uint16_t, kPathsMax> mtu;
   std::array<bool, kPathsMax> ipv6{};      // between the gateways
   std::array<uint16_t, kPathsMax> vlan{};  // 0: no tags
-  uint16_t lan_vlan = 0;
+  uint16_t lan_vlan = 0, lan_mtu = 1500;
 
  private:
   Bytes lan_frame(const Bytes& ip, const Mac& to, const Mac& from) const;

@@ -118,7 +118,8 @@ void Link::hand_over(rte_mbuf* frame) {
 bool Link::steal(rte_mbuf* frame) {
   if (!stealing_) return false;
   Bytes octets = bytes_of(frame);
-  if ((octets[segment_in(octets.data())] & 0x0f) != static_cast<uint8_t>(SegmentType::data)) return false;
+  if ((octets[segment_in(octets.data())] & 0x0f) != static_cast<uint8_t>(SegmentType::data))
+    return false;
   stolen_ = std::move(octets);
   stealing_ = false;
   return true;

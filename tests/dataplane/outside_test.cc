@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What is outside of a segment: IPv4 or IPv6 between the gateways, with a VLAN's tag or without, and
-// a LAN that has tags. Path 1 is IPv4, path 2 IPv6, path 3 IPv6 with a tag.
+// What is outside of a segment: IPv4 or IPv6 between the gateways, with a VLAN's tag or without,
+// and a LAN that has tags. Path 1 is IPv4, path 2 IPv6, path 3 IPv6 with a tag.
+#include "dataplane/eal.h"
 #include "dataplane/parse.h"
 #include "tests/dataplane/two_gateways.h"
 
@@ -161,6 +162,50 @@ TEST_F(Outside, WithExtensionHeadersIsOpenedOrRefusedAndBooked) {
   there(2).inject(frame);
   poll_b();
   EXPECT_EQ(b().drops(Drop::bad_segment), 1u);
+}
+
+// Hosts with large frames, paths with usual ones.
+class Jumbo : public TwoGateways {
+ protected:
+  static constexpr uint16_t kMtu = 9000;
+  static rte_mempool* large_buffers() {
+    static rte_mempool* const pool = create_pool(8191, "jumbo", kMtu).value();
+    return pool;
+  }
+  Jumbo() : TwoGateways(1024, 0, 0, {.packet_max = kMtu}, large_buffers()) {
+    for (Gateway* gateway : {&a(), &b()}) gateway->lan_mtu = kMtu;
+  }
+  void SetUp() override {
+    publish_paths();
+    TwoGateways::SetUp();
+  }
+};
+
+TEST_F(Jumbo, PacketsCrossUsualPathsInPartsAndComeOutWhole) {
+  send_datagrams(0, 60, 1, 8900);
+  settle();
+  EXPECT_EQ(b().hosts_received(), datagrams_two_hops_on(60, 8900));
+  EXPECT_GT(there(1).entered().packets, 60u);
+}
+
+TEST_F(Jumbo, PacketsCrossPathsOfTheLeastMtuToo) {
+  for (Gateway* gateway : {&a(), &b()}) gateway->mtu.fill(kMtuMin);
+  publish_paths();
+  for (uint8_t path = 1; path <= kPaths; ++path) there(path).mtu = kMtuMin;
+  send_datagrams(0, 20, 1, 8900);
+  settle();
+  EXPECT_EQ(b().hosts_received(), datagrams_two_hops_on(20, 8900));
+}
+
+TEST_F(Jumbo, PathsTakeThemWhole) {
+  for (Gateway* gateway : {&a(), &b()}) gateway->mtu.fill(kMtu);
+  publish_paths();
+  for (uint8_t path = 1; path <= kPaths; ++path) there(path).mtu = kMtu;
+  const uint64_t before = first_sends(1) + first_sends(2) + first_sends(3);
+  send_datagrams(0, 60, 1, 8900);
+  settle();
+  EXPECT_EQ(b().hosts_received(), datagrams_two_hops_on(60, 8900));
+  EXPECT_EQ(first_sends(1) + first_sends(2) + first_sends(3) - before, 60u);
 }
 
 }  // namespace

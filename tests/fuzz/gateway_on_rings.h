@@ -38,7 +38,7 @@ class GatewayOnRings {
     if (!gateway_.conserves()) std::abort();
     if (counters().held.get() == 0 && rte_mempool_avail_count(pool_) != buffers_) std::abort();
   }
-  const Counters& counters() const { return gateway_.worker->counters(); }
+  Counters counters() const { return gateway_.worker->counters(); }
   uint64_t delivered() const { return delivered_; }
 
  private:

@@ -217,6 +217,30 @@ class Families(World):
         self.assertRegex(done.stderr, r"interface mobile has no IPv6 address, but path 2 is of it \(ip address add")
 
 
+class LargeFrames(World):
+    """LANs of jumbo frames, links of usual ones."""
+
+    def setUp(self):
+        super().setUp()
+        for ns, interface in (("client", "eth0"), ("a", "lan"), ("b", "lan"), ("server", "eth0")):
+            self.sites.run(ns, "ip", "link", "set", interface, "mtu", "9000")
+
+    def test_cross_the_links_in_parts_and_come_out_whole(self):
+        self.sites.edits.append(("[dataplane]", "[dataplane]\nmtu_max = 9000"))
+        self.start()
+        self.sites.cli("request", "--client", "acme", "--from", "10.10.0.0/24")
+        said = self.sites.run("client", "ping", "-M", "dont", "-s", "8900", "-c", "50", "-i", "0.02", "-W", "2", "10.20.0.2")
+        self.assertIn(" 0% packet loss", said)
+        reassembled = self.sites.run("server", "nstat", "-az", "IpReasmReqds")
+        self.assertRegex(reassembled, r"IpReasmReqds +0 ")
+
+    def test_are_told_to_be_allowed(self):
+        config = self.sites.write_config("a")
+        done = gateway(self.sites.state, config.name, ns=self.sites.command("a"))
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"interface lan has an MTU of 9000; expected 576 to 1500 \(ip link set lan mtu 1500, or for more dataplane.mtu_max\)")
+
+
 class Running(World):
     def api(self, method, path, body=None):
         """From the client's namespace: curl is not needed, a socket made there is."""
