@@ -19,8 +19,8 @@ PathTable mirrored(const PathTable& paths) {
   PathTable result = paths;
   for (Path& path : result.paths) {
     if (!path.configured) continue;
-    std::swap(path.local, path.remote);
-    make_header(path, {2, 2}, {2, 1}, path.remote_port);
+    std::swap(path.local, path.remote.address);
+    make_header(path, {2, 2}, {2, 1}, path.remote.port);
   }
   return result;
 }
@@ -49,7 +49,7 @@ rte_mbuf* Peer::seal(SegmentType type, uint8_t path, uint32_t receiver,
   rte_mbuf* packet = make_frame_of(static_cast<uint16_t>(kEthernetHeader + outer));
   uint8_t* frame = rte_pktmbuf_mtod(packet, uint8_t*);
   std::memcpy(frame, paths_.paths[path].header.data(), kHeaders);
-  finish_header(frame, outer);
+  finish_header(frame + kEthernetHeader, outer);
   const Outer header{.type = type,
                      .worker = worker_,
                      .path = path,

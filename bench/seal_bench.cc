@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Sealing and opening alone, by cipher and by the octets of the client's packet.
+#include <algorithm>
 #include <memory>
 #include <vector>
 
 #include "bench/cycles.h"
 #include "dataplane/bounds.h"
+#include "dataplane/paths.h"
 #include "dataplane/seal.h"
 
 namespace anabranch::bench {
@@ -59,9 +61,35 @@ void open(benchmark::State& state, Cipher cipher) {
   state.SetBytesProcessed(state.iterations() * kBurst * state.range(0));
 }
 
+// The headers around a segment: a path's template, and what differs from packet to packet.
+void encapsulate(benchmark::State& state, Address local, Address remote) {
+  Path path;
+  path.local = local;
+  path.remote = {remote, 9188};
+  make_header(path, {2, 1}, {2, 2}, 9188);
+  const auto octets = static_cast<size_t>(state.range(0)) + segment_overhead(path.outer_ip);
+  std::vector<uint8_t> frames((path.link_header + octets) * kBurst, 0x5a);
+  CyclesPerPacket cycles(state, kBurst);
+  for (auto _ : state) {
+    for (size_t i = 0; i < kBurst; ++i) {
+      uint8_t* frame = &frames[i * (path.link_header + octets)];
+      std::copy(path.headers().begin(), path.headers().end(), frame);
+      uint8_t* ip = frame + path.link_header;
+      finish_header(ip, static_cast<uint16_t>(octets));
+      if (path.is_ipv6()) finish_checksum6(ip, static_cast<uint16_t>(octets));
+    }
+    benchmark::ClobberMemory();
+  }
+}
+constexpr Address kIpv6Ours = Address{0x20010db8} << 96 | 1, kIpv6Theirs = kIpv6Ours + 1;
+
 void by_octets(benchmark::internal::Benchmark* b) {
   b->ArgName("octets")->Arg(64)->Arg(1408);
 }
+BENCHMARK_CAPTURE(encapsulate, ipv4, address_of(0xc6330101), address_of(0xc6330102))
+    ->Apply(by_octets);
+BENCHMARK_CAPTURE(encapsulate, ipv6, kIpv6Ours, kIpv6Theirs)->Apply(by_octets);
+BENCHMARK_CAPTURE(seal, null, Cipher::null)->Apply(by_octets);
 BENCHMARK_CAPTURE(seal, aes_128_gcm, Cipher::aes_128_gcm)->Apply(by_octets);
 BENCHMARK_CAPTURE(seal, aes_256_gcm, Cipher::aes_256_gcm)->Apply(by_octets);
 BENCHMARK_CAPTURE(seal, chacha20_poly1305, Cipher::chacha20_poly1305)->Apply(by_octets);

@@ -79,9 +79,9 @@ PathTable make_paths(const Setup& setup) {
     Path& path = table.paths[p];
     path.configured = path.reachable = path.in_use = true;
     path.uplink = static_cast<uint8_t>(p - 1);
-    path.local = table.uplink_address[path.uplink] = 0xc6330100u + p;
-    path.remote = 0xc6330200u + p;
-    path.remote_port = table.udp_port;
+    table.uplink_address[path.uplink] = 0xc6330100u + p;
+    path.local = address_of(table.uplink_address[path.uplink]);
+    path.remote = {address_of(0xc6330200u + p), table.udp_port};
     path.link_overhead = kLinkOverhead;
     if (setup.paced) path.pace = pace_of(offered_bps * 11 / 10 / setup.paths);
     make_header(path, {2, 1}, {2, 2}, table.udp_port);

@@ -19,16 +19,19 @@ constexpr size_t kPathsMax = 8;
 
 using Used = std::vector<const PathState*>;
 
+double room_of(const PathState& p) {
+  return static_cast<double>(p.mtu) - p.overhead;
+}
+
 // Octets of payload in an octet of the link's rate, for full packets.
 double efficiency(const PathState& p) {
-  return (p.mtu - dataplane::kSegmentOverhead - kTcpIpHeaders) / (p.mtu + kLinkFraming);
+  return (room_of(p) - kTcpIpHeaders) / (p.mtu + kLinkFraming);
 }
 
 // What one TCP connection gets through loss that nobody repairs: Mathis et al. 1997.
-double loss_limit_bps(double mtu, double rtt_ms, double loss) {
+double loss_limit_bps(double room, double rtt_ms, double loss) {
   if (loss <= 0) return 1e15;
-  return 1.22 * (mtu - dataplane::kSegmentOverhead - kTcpIpHeaders) * 8 /
-         (std::max(rtt_ms, 1.0) / 1000 * std::sqrt(loss));
+  return 1.22 * (room - kTcpIpHeaders) * 8 / (std::max(rtt_ms, 1.0) / 1000 * std::sqrt(loss));
 }
 
 double usable_bps(uint64_t rate_bps, double loss) {
@@ -74,7 +77,7 @@ double goodput(const Used& used, Dispersion dispersion, const Direction& d) {
   double sum = 0, best = 0, most = 0;
   for (const PathState* p : used) {
     const double link = usable_bps(p->*d.rate, p->*d.loss) * efficiency(*p);
-    best = std::max(best, std::min(link, loss_limit_bps(p->mtu, p->rtt_ms, p->*d.loss)));
+    best = std::max(best, std::min(link, loss_limit_bps(room_of(*p), p->rtt_ms, p->*d.loss)));
     most = std::max(most, link);
     if (!too_slow_beside(*p, quickest)) sum += link;
   }

@@ -134,7 +134,7 @@ void Carrier::forget(uint64_t id) {
 
 void Carrier::set_house(uint32_t receiver, uint32_t peer_receiver) {
   house_receiver_ = receiver;
-  plans_.publish(dataplane::kHouseSlot, compile(Carriage{}, receiver, peer_receiver, path_mtu_));
+  plans_.publish(dataplane::kHouseSlot, compile(Carriage{}, receiver, peer_receiver, path_sizes_));
 }
 
 uint32_t Carrier::new_receiver(uint16_t slot) {
@@ -145,9 +145,9 @@ uint32_t Carrier::new_receiver(uint16_t slot) {
   return generation / kServicesMax * kServicesMax + slot;
 }
 
-void Carrier::set_path_mtu(const std::array<uint16_t, dataplane::kPathsMax>& mtu) {
-  if (path_mtu_ == mtu) return;
-  path_mtu_ = mtu;
+void Carrier::set_path_sizes(const PathSizes& sizes) {
+  if (path_sizes_ == sizes) return;
+  path_sizes_ = sizes;
   for (const auto& [id, service] : services_) publish(service);
 }
 
@@ -188,7 +188,7 @@ void Carrier::publish(const Carried& service) {
       std::any_of(service.carriage.weights.begin(), service.carriage.weights.end(),
                   [](uint16_t w) { return w != 0; });
   plans_.publish(service.slot, compile(service.carriage, service.receiver,
-                                       has_path ? service.peer_receiver : 0, path_mtu_));
+                                       has_path ? service.peer_receiver : 0, path_sizes_));
 }
 
 void Carrier::change_rules() {

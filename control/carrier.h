@@ -64,7 +64,7 @@ class Carrier {
   uint32_t house_receiver() const { return house_receiver_; }
   uint32_t new_receiver(uint16_t slot);
 
-  void set_path_mtu(const std::array<uint16_t, dataplane::kPathsMax>& mtu);
+  void set_path_sizes(const PathSizes& sizes);
   uint16_t paths_in_use() const;  // bit p: a plan uses path p
   // Octets ever counted for a service, both directions.
   uint64_t octets(const Carried& service) const;
@@ -88,7 +88,7 @@ class Carrier {
   dataplane::PlanTable& plans_;
   dataplane::Meters& meters_;
   std::map<uint64_t, Carried> services_;
-  std::array<uint16_t, dataplane::kPathsMax> path_mtu_{};
+  PathSizes path_sizes_{};
   uint32_t house_receiver_ = 0;
   uint64_t rules_wanted_ = 0, rules_in_force_ = 0;
   std::future<Compiled> compiling_;

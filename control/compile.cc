@@ -103,9 +103,8 @@ Carriage carriage_down(const Scenario& scenario) {
   return carriage_of(scenario, &Scenario::Share::weight_down, &Treatment::rate_down_max);
 }
 
-std::unique_ptr<const dataplane::Plan> compile(
-    const Carriage& carriage, uint32_t receiver_index, uint32_t peer_index,
-    const std::array<uint16_t, dataplane::kPathsMax>& path_mtu) {
+std::unique_ptr<const dataplane::Plan> compile(const Carriage& carriage, uint32_t receiver_index,
+                                               uint32_t peer_index, const PathSizes& sizes) {
   auto plan = std::make_unique<dataplane::Plan>();
   plan->generation = next_generation();
   plan->receiver_index = receiver_index;
@@ -125,15 +124,14 @@ std::unique_ptr<const dataplane::Plan> compile(
   // repair.
   plan->recovery = carriage.resequence && carriage.dispersion != Dispersion::redundant;
   dataplane::compile_weights(carriage.weights, *plan);
-  uint16_t widest = dataplane::kSegmentOverhead, narrowest = UINT16_MAX;
-  for (size_t p = 1; p < path_mtu.size(); ++p) {
+  uint16_t widest = 0, narrowest = UINT16_MAX;
+  for (size_t p = 1; p < sizes.size(); ++p) {
     if (carriage.weights[p] == 0) continue;
-    widest = std::max(widest, path_mtu[p]);
-    narrowest = std::min(narrowest, path_mtu[p]);
+    widest = std::max(widest, sizes[p].room());
+    narrowest = std::min(narrowest, sizes[p].room());
   }
-  narrowest = std::min(narrowest, widest);
-  plan->inner_mtu = static_cast<uint16_t>(widest - dataplane::kSegmentOverhead);
-  plan->whole_mtu = static_cast<uint16_t>(narrowest - dataplane::kSegmentOverhead);
+  plan->inner_mtu = widest;
+  plan->whole_mtu = std::min(narrowest, widest);
   return plan;
 }
 

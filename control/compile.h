@@ -9,6 +9,7 @@
 #include "control/scenario.h"
 #include "dataplane/classify.h"
 #include "dataplane/plan.h"
+#include "dataplane/wire.h"
 
 namespace anabranch::control {
 
@@ -27,11 +28,18 @@ struct Carriage {
 Carriage carriage_up(const Scenario& scenario);
 Carriage carriage_down(const Scenario& scenario);
 
-// `path_mtu` by path number; connections are made so that they fit the narrowest path used.
+// How large an outer packet a path takes, and what of it is not the client's; by path number.
+struct PathSize {
+  uint16_t mtu = 0, overhead = dataplane::kSegmentOverhead;
+  uint16_t room() const { return static_cast<uint16_t>(mtu < overhead ? 0 : mtu - overhead); }
+  bool operator==(const PathSize&) const = default;
+};
+using PathSizes = std::array<PathSize, dataplane::kPathsMax>;
+
+// Connections are made so that they fit the narrowest path used.
 // Generations are drawn from a counter of this process.
-std::unique_ptr<const dataplane::Plan> compile(
-    const Carriage& carriage, uint32_t receiver_index, uint32_t peer_index,
-    const std::array<uint16_t, dataplane::kPathsMax>& path_mtu);
+std::unique_ptr<const dataplane::Plan> compile(const Carriage& carriage, uint32_t receiver_index,
+                                               uint32_t peer_index, const PathSizes& sizes);
 
 // Rules of a service as the gateway at its far end has them: source is that gateway's LAN.
 std::vector<TrafficRule> mirrored(const std::vector<TrafficRule>& rules);

@@ -90,16 +90,29 @@ auto in_network(Parse parse, const char* any) {
   };
 }
 
-void read_device_address(TableReader& t, PortConfig& port) {
-  const auto read =
-      t.parsed("network_address", "our address and the network's length, such as \"10.1.1.1/30\"",
-               in_network(parse_ipv4, "0.0.0.0"));
-  if (!read) return;
-  port.address = read->address;
-  port.network = read->network;
+// Which addresses a port must have.
+struct Families {
+  bool ipv4 = false, ipv6 = false;
+};
+
+// What the kernel would tell of an interface.
+void read_device_addresses(TableReader& t, const Families& must, PortConfig& port) {
+  if (const auto read = t.parsed("network_address",
+                                 "our address and the network's length, such as \"10.1.1.1/30\"",
+                                 in_network(parse_ipv4, "0.0.0.0"), must.ipv4)) {
+    port.address = read->address;
+    port.network = read->network;
+  }
+  if (const auto read =
+          t.parsed("network_address_ipv6",
+                   "our IPv6 address and the network's length, such as \"2001:db8:1::1/64\"",
+                   in_network(parse_ipv6, "::"), must.ipv6)) {
+    port.address6 = read->address;
+    port.network6 = read->network;
+  }
 }
 
-PortConfig read_port(TableReader& t) {
+PortConfig read_port(TableReader& t, const Families& must, uint16_t mtu_max) {
   PortConfig port;
   port.interface = t.text("interface", "the name of a kernel interface", false);
   port.device = t.text("device", "a DPDK device such as \"net_ring0\" or \"0000:03:00.0\"", false);
@@ -108,14 +121,22 @@ PortConfig read_port(TableReader& t) {
            "interface: expected exactly one of interface (shared with the kernel) and device "
            "(DPDK's alone)");
   }
+  if (t.has("vlan")) port.vlan = static_cast<uint16_t>(t.integer("vlan", 0, 1, 4094));
+  if (port.device.empty() && port.vlan != 0) {
+    const std::string vlan = std::to_string(port.vlan);
+    t.wrong("vlan", vlan + " is for a device",
+            "the kernel's interface of the VLAN, such as interface = \"" + port.interface + "." +
+                vlan + "\"");
+  }
   if (port.device.empty()) return port;
   if (t.has("interface")) return port;  // which of them is meant is not known
-  read_device_address(t, port);
+  read_device_addresses(t, must, port);
   constexpr const char* kMac = "a MAC address such as \"02:00:00:00:00:01\"";
   port.next_hop_mac = t.text("next_hop_mac", kMac);
   if (!port.next_hop_mac.empty() && !is_mac(port.next_hop_mac))
     t.wrong("next_hop_mac", "\"" + port.next_hop_mac + "\"", kMac);
-  port.mtu = static_cast<uint16_t>(t.integer("mtu", 1500, 576, 1500));
+  port.mtu =
+      static_cast<uint16_t>(t.integer("mtu", dataplane::kMtuUsual, dataplane::kMtuMin, mtu_max));
   return port;
 }
 
@@ -143,9 +164,11 @@ void read_dataplane(TableReader t, Config& c) {
   c.hugepages = t.boolean("hugepages", false);
   c.spin = t.boolean("spin", false);
   c.flows_max = static_cast<uint32_t>(t.integer("flows_max", c.flows_max, 1024, 1u << 24));
+  c.mtu_max = static_cast<uint16_t>(
+      t.integer("mtu_max", c.mtu_max, dataplane::kMtuUsual, dataplane::kMtuMax));
   const auto workers = static_cast<uint32_t>(c.workers());
-  const uint64_t least =
-      dataplane::memory_mb_for(workers, dataplane::kUplinksMax, c.flows_max, c.hugepages);
+  const uint64_t least = dataplane::memory_mb_for(workers, dataplane::kUplinksMax, c.flows_max,
+                                                  c.hugepages, c.mtu_max);
   c.memory_mb = static_cast<uint32_t>(
       t.integer("memory_mb", std::max<uint64_t>(512 * workers, least), least, 1u << 20));
   c.flow_idle_s = static_cast<uint32_t>(t.integer("flow_idle_s", c.flow_idle_s, 1, 86400));
@@ -154,23 +177,12 @@ void read_dataplane(TableReader t, Config& c) {
   t.finish();
 }
 
-// Hosts are answered from it.
-void read_device_address6(TableReader& t, Config& c) {
-  const auto read =
-      t.parsed("network_address_ipv6",
-               "our IPv6 address and the network's length, such as \"2001:db8:1::1/64\"",
-               in_network(parse_ipv6, "::"), c.has_ipv6_hosts());
-  if (!read) return;
-  c.lan.address6 = read->address;
-  c.lan.network6 = read->network;
-}
-
 void read_lan(TableReader t, Config& c) {
-  c.lan = read_port(t);
   c.lan_prefixes = read_prefixes(t, "prefixes");
+  // Hosts are answered from them.
+  c.lan = read_port(t, {.ipv4 = true, .ipv6 = c.has_ipv6_hosts()}, c.mtu_max);
   c.lan_gateway = t.parsed("gateway", kAddress, parse_ipv4, false);
   c.lan_gateway6 = t.parsed("gateway_ipv6", kAddress6, parse_ipv6, false);
-  if (!c.lan.device.empty()) read_device_address6(t, c);
   t.finish();
 }
 
@@ -194,22 +206,23 @@ void read_rates(TableReader& t, UplinkConfig& u) {
   u.rate_down_bps = rate("rate_down");
 }
 
-UplinkConfig read_uplink(TableReader& t) {
+UplinkConfig read_uplink(TableReader& t, uint16_t mtu_max) {
   UplinkConfig u;
   u.name = read_name(t, "name");
   u.provider = read_name(t, "provider");
   u.network = read_name(t, "network");
-  u.port = read_port(t);
+  u.port = read_port(t, {.ipv4 = !t.has("network_address_ipv6")}, mtu_max);
   read_rates(t, u);
   u.link_overhead = static_cast<uint16_t>(t.integer("link_overhead", u.link_overhead, 0, 200));
   u.gateway = t.parsed("gateway", kAddress, parse_ipv4, false);
+  u.gateway6 = t.parsed("gateway_ipv6", kAddress6, parse_ipv6, false);
   t.finish();
   return u;
 }
 
 void read_uplinks(TableReader& root, Config& c) {
   for (TableReader& t : root.tables("uplink", true)) {
-    UplinkConfig u = read_uplink(t);
+    UplinkConfig u = read_uplink(t, c.mtu_max);
     if (!u.name.empty() && c.find_uplink(u.name) != nullptr)
       t.wrong("name", "\"" + u.name + "\" is taken by another uplink", "another name");
     const auto same_port = [&](const PortConfig& p) {
@@ -233,6 +246,13 @@ void read_uplinks(TableReader& root, Config& c) {
   }
 }
 
+constexpr const char* kPeerAddress =
+    "an address such as \"10.1.1.1\" or \"2001:db8::1\", not a link-local one";
+std::optional<Ip> parse_global(std::string_view text) {
+  const auto ip = parse_ip(text);
+  return ip && ip->is_link_local() ? std::nullopt : ip;
+}
+
 void read_paths(TableReader& peer, Config& c) {
   for (TableReader& t : peer.tables("path", true)) {
     PathConfig path;
@@ -240,8 +260,16 @@ void read_paths(TableReader& peer, Config& c) {
     path.uplink = t.text("uplink", "the name of an uplink");
     // Learnt from what comes, where there is a way to send to any address.
     const UplinkConfig* over = c.find_uplink(path.uplink);
-    const bool learnt = c.peer.role == SessionRole::listen && over != nullptr && over->gateway;
-    path.peer_address = t.parsed("address", kAddress, parse_ipv4, !learnt).value_or(Ip{});
+    const bool learnt =
+        c.peer.role == SessionRole::listen && over != nullptr && (over->gateway || over->gateway6);
+    path.peer_address = t.parsed("address", kPeerAddress, parse_global, !learnt).value_or(Ip{});
+    const bool alien = path.peer_address.is_given() && over != nullptr &&
+                       (c.is_ipv6(path) ? over->port.address && !over->port.address6
+                                        : over->port.address6 && !over->port.address);
+    if (alien) {
+      t.wrong("address", to_string(path.peer_address),
+              "one of the family of uplink \"" + over->name + "\"");
+    }
     const auto clash = [&](auto same) {
       return std::any_of(c.peer.paths.begin(), c.peer.paths.end(), same);
     };
@@ -361,6 +389,17 @@ void read_billing(TableReader t, Config& c) {
 }
 
 }  // namespace
+
+bool Config::is_ipv6(const PathConfig& path) const {
+  if (path.peer_address.is_given()) return !path.peer_address.is_ipv4();
+  const UplinkConfig* uplink = find_uplink(path.uplink);
+  return uplink != nullptr && !uplink->gateway && uplink->gateway6;
+}
+
+Ip Config::next_hop(const PathConfig& path) const {
+  const UplinkConfig& uplink = *find_uplink(path.uplink);
+  return (is_ipv6(path) ? uplink.gateway6 : uplink.gateway).value_or(path.peer_address);
+}
 
 bool Config::has_ipv6_hosts() const {
   return std::any_of(lan_prefixes.begin(), lan_prefixes.end(),

@@ -15,6 +15,7 @@
 #include <tl/expected.hpp>
 
 #include "control/addresses.h"
+#include "dataplane/bounds.h"
 #include "dataplane/cipher.h"
 
 namespace anabranch::control {
@@ -27,10 +28,11 @@ struct PortConfig {
   // Only with `device`: what the kernel would otherwise tell.
   std::optional<Prefix> network;   // that `address` is in
   std::optional<Ip> address;       // our address on the port
-  std::optional<Prefix> network6;  // the same of IPv6; the LAN's only
+  std::optional<Prefix> network6;  // the same of IPv6
   std::optional<Ip> address6;
   std::string next_hop_mac;  // "02:00:00:00:00:01", where everything is sent
-  uint16_t mtu = 1500;       // IP MTU, 576..1500 (shared: read from the kernel)
+  uint16_t vlan = 0;         // of its frames' tags; 0: they have none
+  uint16_t mtu = 1500;       // IP MTU, 576..mtu_max (shared: read from the kernel)
 };
 
 struct UplinkConfig {
@@ -45,7 +47,8 @@ struct UplinkConfig {
   // What a packet takes of the rate besides itself; by default Ethernet's header, FCS, preamble and
   // gap.
   uint16_t link_overhead = 38;
-  std::optional<Ip> gateway;  // next hop when the peer is not on the link
+  std::optional<Ip> gateway;   // next hop when the peer is not on the link
+  std::optional<Ip> gateway6;  // … of IPv6
 };
 
 // One uplink to one peer. `id` is the number on the wire, the same at both gateways.
@@ -84,8 +87,9 @@ struct Config {
   std::vector<uint16_t> control_cpus;  // empty: every CPU this process may use
   uint32_t memory_mb = 0;              // by default 512 for each worker, or what flows_max needs
   bool hugepages = false;
-  bool spin = false;           // never sleep when idle
-  uint32_t flows_max = 65536;  // of all workers together, of each family
+  bool spin = false;                        // never sleep when idle
+  uint16_t mtu_max = dataplane::kMtuUsual;  // of any port; buffers are as large
+  uint32_t flows_max = 65536;               // of all workers together, of each family
   uint32_t flow_idle_s = 60;
   uint32_t hole_wait_ms_max = 1000;  // hard cap a hole in a lane may wait
 
@@ -112,6 +116,9 @@ struct Config {
   std::string documents_dir;  // profiles/, tariffs/ and clients/ as *.json
 
   bool has_ipv6_hosts() const;  // behind this gateway
+  // Whether segments go over IPv6: by the peer's address, or where there is none, the next hop.
+  bool is_ipv6(const PathConfig& path) const;
+  Ip next_hop(const PathConfig& path) const;
   const UplinkConfig* find_uplink(std::string_view name) const;
 };
 

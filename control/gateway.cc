@@ -97,13 +97,20 @@ Gateway::Status Gateway::check_interfaces() {
   for (const UplinkConfig& uplink : config_.uplinks) all.push_back(&uplink.port);
   for (const PortConfig* port : all) {
     if (port->interface.empty()) continue;
-    const auto facts = interface_facts(port->interface);
+    const auto facts = interface_facts(port->interface, config_.mtu_max);
     if (!facts) return tl::unexpected(facts.error());
-    if (port == &config_.lan && config_.has_ipv6_hosts() && !facts->address6.is_given()) {
-      return tl::unexpected("interface " + port->interface +
-                            " has no IPv6 address, but lan.prefixes has IPv6 ones (ip address add "
-                            "… dev " +
-                            port->interface + ")");
+    const auto lacks = [&](const char* family, const std::string& but) {
+      return tl::unexpected("interface " + port->interface + " has no " + family + " address" +
+                            but + " (ip address add … dev " + port->interface + ")");
+    };
+    if (port == &config_.lan && !facts->address.is_given()) return lacks("IPv4", "");
+    if (port == &config_.lan && config_.has_ipv6_hosts() && !facts->address6.is_given())
+      return lacks("IPv6", ", but lan.prefixes has IPv6 ones");
+    for (const PathConfig& path : config_.peer.paths) {
+      if (&config_.find_uplink(path.uplink)->port != port) continue;
+      const bool ipv6 = config_.is_ipv6(path);
+      if ((ipv6 ? facts->address6 : facts->address).is_given()) continue;
+      return lacks(ipv6 ? "IPv6" : "IPv4", ", but path " + std::to_string(path.id) + " is of it");
     }
   }
   return {};
@@ -172,13 +179,14 @@ Gateway::Status Gateway::open_meters() {
 
 Gateway::Status Gateway::open_port(const PortConfig& config, PortFacts& facts) {
   if (!config.interface.empty()) {
-    const auto interface = interface_facts(config.interface);
+    const auto interface = interface_facts(config.interface, config_.mtu_max);
     if (!interface) return tl::unexpected(interface.error());
     if (auto forbidden = forbid_merging(config.interface); !forbidden) return forbidden;
     facts = {interface->index, interface->mac,      interface->address,  interface->network,
              interface->mtu,   interface->address6, interface->network6, {}};
   }
-  const auto port = dataplane::open_port({config.interface, config.device, config.mtu}, pool_,
+  const uint16_t mtu = config.interface.empty() ? config.mtu : facts.mtu;
+  const auto port = dataplane::open_port({config.interface, config.device, mtu}, pool_,
                                          static_cast<uint8_t>(config_.workers()));
   if (!port)
     return tl::unexpected("port " + (config.interface.empty() ? config.device : config.interface) +
@@ -187,8 +195,8 @@ Gateway::Status Gateway::open_port(const PortConfig& config, PortFacts& facts) {
   if (config.interface.empty()) {
     facts = {0,
              port->mac,
-             *config.address,
-             *config.network,
+             config.address.value_or(Ip{}),
+             config.network.value_or(Prefix{}),
              config.mtu,
              config.address6.value_or(Ip{}),
              config.network6.value_or(Prefix{}),
@@ -207,11 +215,13 @@ Gateway::Status Gateway::open_ports() {
        .hugepages = config_.hugepages});
   if (!eal) return eal;
   const auto workers = static_cast<uint32_t>(config_.workers());
-  const auto pool = dataplane::create_pool(dataplane::packets_for(workers));
+  const auto pool =
+      dataplane::create_pool(dataplane::packets_for(workers), "packets", config_.mtu_max);
   if (!pool) return tl::unexpected(pool.error());
   pool_ = *pool;
   const auto frames = dataplane::create_pool(
-      dataplane::frames_for(static_cast<uint32_t>(config_.uplinks.size()), workers), "frames");
+      dataplane::frames_for(static_cast<uint32_t>(config_.uplinks.size()), workers), "frames",
+      config_.mtu_max);
   if (!frames) return tl::unexpected(frames.error());
   frames_ = *frames;
   if (auto witness = open_witness(); !witness) return witness;
@@ -258,7 +268,8 @@ Gateway::Status Gateway::open_workers() {
                                    .flow_idle_s = config_.flow_idle_s,
                                    .hole_wait_ms_max = config_.hole_wait_ms_max,
                                    .held_max = dataplane::kHeldMax,
-                                   .retained_max = dataplane::kHeldMax};
+                                   .retained_max = dataplane::kHeldMax,
+                                   .packet_max = config_.mtu_max};
   for (size_t u = 0; u < uplinks_.size(); ++u) options.uplink_port[u] = ports_[u + 1].id;
   dataplane::Workers::Ports ports{.workers = static_cast<uint8_t>(config_.workers())};
   if (std::all_of(ports_.begin(), ports_.end(),
@@ -288,7 +299,7 @@ Gateway::Status Gateway::open_control() {
   neighbours_.emplace(std::move(*neighbours));
   carrier_ = std::make_unique<Carrier>(plans_, *meters_);
   topology_ = std::make_unique<Topology>(config_, lan_, uplinks_, *neighbours_, plans_);
-  carrier_->set_path_mtu(topology_->path_mtu());
+  carrier_->set_path_sizes(topology_->path_sizes());
   topology_->tick(0, {});
   monitor_ = std::make_unique<PathMonitor>(config_, *workers_);
   if (witness_)
@@ -297,7 +308,8 @@ Gateway::Status Gateway::open_control() {
   std::map<uint8_t, Session::Ends> ends;
   for (const PathConfig& path : config_.peer.paths) {
     const auto u = static_cast<size_t>(config_.find_uplink(path.uplink) - config_.uplinks.data());
-    ends[path.id] = {uplinks_[u].address, path.peer_address};
+    const PortFacts& port = uplinks_[u];
+    ends[path.id] = {config_.is_ipv6(path) ? port.address6 : port.address, path.peer_address};
   }
   keyring_ = std::make_unique<Keyring>(
       plans_, [this](size_t phase) { return workers_->counters().opened[phase].get(); });
@@ -336,7 +348,7 @@ void Gateway::tick() {
 
 void Gateway::second() {
   monitor_->measure();
-  carrier_->set_path_mtu(monitor_->fitting(topology_->path_mtu()));
+  carrier_->set_path_sizes(monitor_->fitting(topology_->path_sizes()));
   services_->recompute();
   keep_keys();
   if (++told_ % kTellEvery == 0) peering_->tell(count_paths());

@@ -37,7 +37,7 @@ Hello read_hello(JsonReader& r) {
   hello.instance = r.integer("instance", 1, UINT64_MAX);
   for (JsonReader& path : r.objects("paths", dataplane::kPathsMax)) {
     const auto id = static_cast<uint8_t>(path.integer("id", 1, 15));
-    const auto address = path.parsed("address", "an IPv4 address", parse_ipv4);
+    const auto address = path.parsed("address", "an IP address", parse_ip);
     hello.paths.push_back({id, address.value_or(Ip{})});
     path.finish();
   }

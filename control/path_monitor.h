@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "control/measure.h"
+#include "control/topology.h"
 #include "dataplane/workers.h"
 
 namespace anabranch::control {
@@ -33,27 +34,26 @@ class PathMonitor {
   }
 
   // Where each path's segments come from, as far as that is proved.
-  std::array<uint64_t, dataplane::kPathsMax> remotes() const {
-    std::array<uint64_t, dataplane::kPathsMax> remotes{};
+  Topology::Remotes remotes() const {
+    Topology::Remotes remotes{};
     for (const PathConfig& path : config_.peer.paths)
       remotes[path.id] = workers_.telemetry(path.id).remote.get();
     return remotes;
   }
 
-  // `mtu` of each path, or less where large packets are seen not to arrive.
-  std::array<uint16_t, dataplane::kPathsMax> fitting(
-      std::array<uint16_t, dataplane::kPathsMax> mtu) const {
+  // As large as each path is, or less where large packets are seen not to arrive.
+  PathSizes fitting(PathSizes sizes) const {
     for (const PathConfig& path : config_.peer.paths) {
       const uint64_t fits = workers_.telemetry(path.id).fits_octets.get();
-      if (fits != 0) mtu[path.id] = static_cast<uint16_t>(std::min<uint64_t>(mtu[path.id], fits));
+      uint16_t& mtu = sizes[path.id].mtu;
+      if (fits != 0) mtu = static_cast<uint16_t>(std::min<uint64_t>(mtu, fits));
     }
-    return mtu;
+    return sizes;
   }
 
   // All paths as they are now, without prices: those are each client's.
-  std::vector<PathState> states(
-      const std::array<uint16_t, dataplane::kPathsMax>& configured_mtu) const {
-    const auto mtu = fitting(configured_mtu);
+  std::vector<PathState> states(const PathSizes& configured) const {
+    const PathSizes sizes = fitting(configured);
     std::vector<PathState> states;
     for (const PathConfig& path : config_.peer.paths) {
       const UplinkConfig& uplink = *config_.find_uplink(path.uplink);
@@ -62,7 +62,8 @@ class PathMonitor {
       state.provider = uplink.provider;
       state.network = uplink.network;
       state.index = path.id;
-      state.mtu = mtu[path.id];
+      state.mtu = sizes[path.id].mtu;
+      state.overhead = sizes[path.id].overhead;
       const PathSample now = sample(workers_.telemetry(path.id));
       state.rate_up_bps = rate_of(uplink.rate_up_bps, now.capacity_bps);
       state.rate_down_bps = rate_of(uplink.rate_down_bps, now.peer_capacity_bps);

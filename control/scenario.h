@@ -11,6 +11,7 @@
 #include "control/dispersion.h"
 #include "control/documents.h"
 #include "dataplane/bytes.h"
+#include "dataplane/wire.h"
 
 namespace anabranch::control {
 
@@ -46,6 +47,7 @@ struct PathState {
   uint64_t delivered_bps = 0;                   // in the last second, to the peer
   double queue_up_ms = 0, queue_down_ms = 0;    // one-way delay above its least: what queues add
   uint32_t mtu = 1500;  // what arrives, where that was found to be less than configured
+  uint32_t overhead = dataplane::kSegmentOverhead;  // octets of it that are not the client's packet
   // What the client pays for an octet on this path, in 10^-18 currency units, by its tariff.
   Uint128 price_attos_per_octet = 0;
 };

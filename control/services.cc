@@ -48,7 +48,7 @@ Services::Services(const Config& config, DocumentStore& documents, Books& books,
       flush_(std::move(flush)) {}
 
 std::vector<PathState> Services::priced_paths(const billing::Tariff& tariff) const {
-  std::vector<PathState> states = paths_.states(topology_.path_mtu());
+  std::vector<PathState> states = paths_.states(topology_.path_sizes());
   std::erase_if(states, [&](PathState& state) {
     const auto price = tariff.attos_per_octet(state.provider);
     if (price) state.price_attos_per_octet = static_cast<Uint128>(*price);
@@ -380,7 +380,7 @@ Answer Services::list() const {
 }
 
 Answer Services::paths() const {
-  const std::vector<PathState> states = paths_.states(topology_.path_mtu());
+  const std::vector<PathState> states = paths_.states(topology_.path_sizes());
   const Ratings ratings = rate(states);
   json result = json::array();
   for (const PathState& s : states) {

@@ -25,16 +25,48 @@ constexpr int kBacklog = 64;
 constexpr double kAdmissionsPerSecond = 5, kAdmissionsMax = 10;
 constexpr auto kReportEvery = std::chrono::seconds(1);
 
-sockaddr_in address_of(Ip ip, uint16_t port) {
-  sockaddr_in a{};
-  a.sin_family = AF_INET;
-  a.sin_port = htons(port);
-  a.sin_addr.s_addr = htonl(ip.ipv4());
-  return a;
+// As the kernel has it.
+class SocketAddress {
+ public:
+  SocketAddress() = default;
+  SocketAddress(Ip ip, uint16_t port) {
+    const Octets octets = octets_of(ip);
+    if (ip.is_ipv4()) {
+      storage_.v4 = {
+          .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {}, .sin_zero = {}};
+      std::memcpy(&storage_.v4.sin_addr, octets.octets.data(), octets.count);
+      size_ = sizeof storage_.v4;
+    } else {
+      storage_.v6 = {};
+      storage_.v6.sin6_family = AF_INET6;
+      storage_.v6.sin6_port = htons(port);
+      std::memcpy(&storage_.v6.sin6_addr, octets.octets.data(), octets.count);
+      size_ = sizeof storage_.v6;
+    }
+  }
+  sockaddr* get() { return &storage_.any; }
+  socklen_t* size() { return &size_; }
+  Ip ip() const {
+    return storage_.any.sa_family == AF_INET ? ip_of_ipv4(&storage_.v4.sin_addr)
+                                             : ip_of_ipv6(&storage_.v6.sin6_addr);
+  }
+
+ private:
+  union {
+    sockaddr any;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
+  } storage_{};
+  socklen_t size_ = sizeof storage_;
+};
+
+int tcp_socket(Ip of) {
+  return socket(of.is_ipv4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-int tcp_socket() {
-  return socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+bool bind_to(int fd, Ip ip, uint16_t port) {
+  SocketAddress address(ip, port);
+  return bind(fd, address.get(), *address.size()) == 0;
 }
 
 }  // namespace
@@ -73,16 +105,22 @@ tl::expected<void, std::string> Session::start() {
   for (const Ends& ends : paths_) {
     if (std::find(done.begin(), done.end(), ends.local) != done.end()) continue;
     done.push_back(ends.local);
-    const int fd = tcp_socket();
+    const int fd = tcp_socket(ends.local);
     const int on = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    const sockaddr_in address = address_of(ends.local, peer_.port);
-    if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-        listen(fd, kBacklog) != 0) {
+    // The kernel may not have it: a device's never, and one of IPv6 not before it knows that nobody
+    // else does (RFC 4862 5.4).
+    if (ends.local.is_ipv4()) {
+      setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on);
+    } else {
+      setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on);
+    }
+    if (!bind_to(fd, ends.local, peer_.port) || listen(fd, kBacklog) != 0) {
       const int error = errno;
       close(fd);
-      return tl::unexpected("control session: cannot listen on " + to_string(ends.local) + ":" +
-                            std::to_string(peer_.port) + ": " + std::strerror(error));
+      return tl::unexpected("control session: cannot listen on " +
+                            to_string(Endpoint{ends.local, peer_.port}) + ": " +
+                            std::strerror(error));
     }
     listeners_.push_back(fd);
     loop_.watch(fd, POLLIN, [this, fd](short) { accept_from(fd); });
@@ -93,13 +131,11 @@ tl::expected<void, std::string> Session::start() {
 void Session::connect_next() {
   const Ends ends = paths_[next_path_ % paths_.size()];
   tried_ = Clock::now();
-  connecting_ = tcp_socket();
-  const sockaddr_in local = address_of(ends.local, 0);
-  const sockaddr_in remote = address_of(ends.remote, peer_.port);
+  connecting_ = tcp_socket(ends.local);
+  SocketAddress remote(ends.remote, peer_.port);
   // Bound to the path's own address, so that it takes that path.
-  if (bind(connecting_, reinterpret_cast<const sockaddr*>(&local), sizeof local) != 0 ||
-      (::connect(connecting_, reinterpret_cast<const sockaddr*>(&remote), sizeof remote) != 0 &&
-       errno != EINPROGRESS)) {
+  if (!bind_to(connecting_, ends.local, 0) ||
+      (::connect(connecting_, remote.get(), *remote.size()) != 0 && errno != EINPROGRESS)) {
     close(connecting_);
     connecting_ = -1;
     ++next_path_;  // tick() tries it
@@ -121,12 +157,10 @@ void Session::connected(int fd) {
 }
 
 void Session::accept_from(int listener) {
-  sockaddr_in from{};
-  socklen_t size = sizeof from;
-  const int fd =
-      accept4(listener, reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  SocketAddress from;
+  const int fd = accept4(listener, from.get(), from.size(), SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) return;
-  const Ip address = ip_of_ipv4(&from.sin_addr);
+  const Ip address = from.ip();
   if (!(is_known(address) ? peers_ : strangers_).take()) {
     close(fd);
     return report(to_string(address) + " and others want too many handshakes a second");

@@ -27,7 +27,10 @@ Topology::Topology(const Config& config, PortFacts lan, std::vector<PortFacts> u
       plans_(plans) {
   for (const PathConfig& path : config_.peer.paths) {
     const UplinkConfig* uplink = config_.find_uplink(path.uplink);
-    path_mtu_[path.id] = uplinks_[static_cast<size_t>(uplink - config_.uplinks.data())].mtu;
+    path_sizes_[path.id] = {
+        uplinks_[static_cast<size_t>(uplink - config_.uplinks.data())].mtu,
+        dataplane::segment_overhead(config_.is_ipv6(path) ? dataplane::kOuterIp6
+                                                          : dataplane::kOuterIp)};
   }
 }
 
@@ -67,26 +70,25 @@ void Topology::refresh() {
   for (const PathConfig& path : config_.peer.paths) {
     const UplinkConfig& uplink = *config_.find_uplink(path.uplink);
     const PortFacts& port = uplinks_[static_cast<size_t>(&uplink - config_.uplinks.data())];
-    if (port.ifindex != 0)
-      neighbours_.kick(port.ifindex, uplink.gateway.value_or(path.peer_address));
+    if (port.ifindex != 0) neighbours_.kick(port.ifindex, config_.next_hop(path));
   }
 }
 
 void Topology::tell_who_moved(const Remotes& proved) const {
   for (const PathConfig& path : config_.peer.paths) {
-    const uint64_t remote = proved[path.id];
+    const dataplane::Endpoint& remote = proved[path.id];
     if (remote == proved_[path.id]) continue;
-    const Endpoint now{Ip::v4(static_cast<uint32_t>(remote >> 16)), static_cast<uint16_t>(remote)};
+    const Endpoint now{{remote.address}, remote.port};
     spdlog::info("path {} ({}): {} is at {} now", path.id, path.uplink, config_.peer.name,
                  to_string(now));
   }
 }
 
 // Where its segments come from, when that is proved; else as configured, which may be nowhere.
-void Topology::set_remote(const PathConfig& configured, dataplane::Path& path) const {
-  const uint64_t proved = proved_[configured.id];
-  path.remote = proved == 0 ? configured.peer_address.ipv4() : static_cast<uint32_t>(proved >> 16);
-  path.remote_port = proved == 0 ? config_.peer.port : static_cast<uint16_t>(proved);
+dataplane::Endpoint Topology::remote_of(const PathConfig& path) const {
+  const dataplane::Endpoint& proved = proved_[path.id];
+  return proved.address != 0 ? proved
+                             : dataplane::Endpoint{path.peer_address.value, config_.peer.port};
 }
 
 void Topology::publish_paths() {
@@ -95,10 +97,14 @@ void Topology::publish_paths() {
   table->lan_address = lan_.address.ipv4();
   table->lan_address6 = lan_.address6.value;
   table->lan_mac = lan_.mac;
+  table->lan_vlan = config_.lan.vlan;
   table->lan_mtu = lan_.mtu;
   table->uplinks = static_cast<uint8_t>(uplinks_.size());
-  for (size_t u = 0; u < uplinks_.size(); ++u)
+  for (size_t u = 0; u < uplinks_.size(); ++u) {
     table->uplink_address[u] = uplinks_[u].address.ipv4();
+    table->uplink_address6[u] = uplinks_[u].address6.value;
+    table->uplink_vlan[u] = config_.uplinks[u].port.vlan;
+  }
   for (const PathConfig& configured : config_.peer.paths) {
     const UplinkConfig& uplink = *config_.find_uplink(configured.uplink);
     const auto index = static_cast<size_t>(&uplink - config_.uplinks.data());
@@ -107,14 +113,15 @@ void Topology::publish_paths() {
     path.configured = true;
     path.uplink = static_cast<uint8_t>(index);
     path.in_use = (in_use_ >> configured.id & 1) != 0;
-    path.local = port.address.ipv4();
-    set_remote(configured, path);
+    path.local = (config_.is_ipv6(configured) ? port.address6 : port.address).value;
+    path.remote = remote_of(configured);
+    path.vlan = uplink.port.vlan;
     path.mtu = port.mtu;
     path.pace = dataplane::pace_of(uplink.rate_up_bps);
     path.estimated = uplink.rate_up_bps == 0;
     path.link_overhead = uplink.link_overhead;
-    const auto mac = next_hop_mac(port, uplink.gateway.value_or(configured.peer_address));
-    path.reachable = mac.has_value() && path.remote != 0;
+    const auto mac = next_hop_mac(port, config_.next_hop(configured));
+    path.reachable = mac.has_value() && path.remote.address != 0;
     if (mac) dataplane::make_header(path, port.mac, *mac, config_.peer.port);
   }
   plans_.publish(std::move(table));

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "control/compile.h"
 #include "control/config.h"
 #include "control/kernel/neighbours.h"
 #include "dataplane/plan_table.h"
@@ -20,10 +21,10 @@ namespace anabranch::control {
 struct PortFacts {
   int ifindex = 0;  // 0: a device port
   dataplane::Mac mac{};
-  Ip address;
+  Ip address;  // not given: none of this family
   Prefix network;
   uint16_t mtu = 1500;
-  Ip address6;  // the LAN's only
+  Ip address6;
   Prefix network6;
   std::optional<dataplane::Mac> next_hop;  // device ports: all there is
 };
@@ -38,17 +39,17 @@ class Topology {
   // Reads the kernel's events and publishes tables when they changed. `in_use`: bit p: path p.
   // Keeps the entries in use alive in the kernel, whose own traffic does not. `proved`: where each
   // path's segments come from, by path (PathTelemetry::remote).
-  using Remotes = std::array<uint64_t, dataplane::kPathsMax>;
+  using Remotes = std::array<dataplane::Endpoint, dataplane::kPathsMax>;
   void tick(uint16_t in_use, const Remotes& proved);
 
-  const std::array<uint16_t, dataplane::kPathsMax>& path_mtu() const { return path_mtu_; }
+  const PathSizes& path_sizes() const { return path_sizes_; }
 
  private:
   bool is_lan_neighbour(Ip address) const;
   std::optional<dataplane::Mac> next_hop_mac(const PortFacts& port, Ip next_hop);
   void publish_paths();
   void tell_who_moved(const Remotes& proved) const;
-  void set_remote(const PathConfig& configured, dataplane::Path& path) const;
+  dataplane::Endpoint remote_of(const PathConfig& path) const;
   void publish_neighbours();
   void refresh();
 
@@ -57,7 +58,7 @@ class Topology {
   std::vector<PortFacts> uplinks_;
   Neighbours& neighbours_;
   dataplane::PlanTable& plans_;
-  std::array<uint16_t, dataplane::kPathsMax> path_mtu_{};
+  PathSizes path_sizes_{};
   std::set<Ip> wanted_;
   std::chrono::steady_clock::time_point refreshed_{};
   bool changed_ = true;

@@ -16,6 +16,7 @@
 #include <array>
 #include <cstdint>
 
+#include "dataplane/address.h"
 #include "dataplane/bounds.h"
 #include "dataplane/counters.h"
 #include "dataplane/windowed.h"
@@ -63,8 +64,8 @@ struct PathTelemetry {
   // By how much a packet takes longer than the fastest of the last seconds: what stands in queues,
   // each way.
   Counter queue_out_ns, queue_in_ns;
-  Counter arrived;  // octets of the outer packets that the peer acknowledged
-  Counter remote;   // where its segments come from, proved: address << 16 | port; 0: as configured
+  Counter arrived;        // octets of the outer packets that the peer acknowledged
+  SharedEndpoint remote;  // where its segments come from, proved; none: as configured
 };
 
 // What a worker remembers of a path. Times in ns.

@@ -26,9 +26,10 @@ inline constexpr uint16_t kPages = 4096;
 // A path slower than the fastest by more than this would delay a flow more than it could give.
 inline constexpr int64_t kSpreadMaxNs = 100'000'000;
 
-inline constexpr uint16_t kFrameMax = 1514;  // Ethernet without tags and FCS
 inline constexpr uint16_t kEthernetHeader = 14;
-inline constexpr uint16_t kEtherTypeIpv4 = 0x0800, kEtherTypeIpv6 = 0x86dd;
-inline constexpr uint16_t kPacketMax = kFrameMax - kEthernetHeader;
+inline constexpr uint16_t kVlanTag = 4;  // octets behind the addresses
+inline constexpr uint16_t kEtherTypeIpv4 = 0x0800, kEtherTypeIpv6 = 0x86dd, kEtherTypeVlan = 0x8100;
+// Of a port's IP packets. Larger ones take larger buffers, of all packets.
+inline constexpr uint16_t kMtuMin = 576, kMtuUsual = 1500, kMtuMax = 9216;
 
 }  // namespace anabranch::dataplane

@@ -62,6 +62,7 @@ struct WorkerOptions {
   // paths carry in a round trip, or this many octets where that is less.
   uint32_t retained_max = 32768;
   uint64_t retained_octets_least = 32u << 20;
+  uint16_t packet_max = kMtuUsual;  // that a buffer of `pool` holds, put together of fragments
 };
 
 // What a port's queue was given and whom it is booked to when the port accepts it.
@@ -105,8 +106,7 @@ struct RxQueue {
 
 // An address a path's segments come from that is not the one we send to, and what we asked it.
 struct Candidate {
-  uint32_t address = 0;
-  uint16_t port = 0;
+  Endpoint from;
   uint64_t token = 0;
   uint64_t asked_ns = 0;
 };

@@ -10,11 +10,13 @@
 #include <span>
 
 #include "dataplane/bounds.h"
+#include "dataplane/wire.h"
 
 namespace anabranch::dataplane {
 
-// A packet of kPacketMax over paths of 256 octets, the least that is asked of one.
-inline constexpr uint8_t kFragmentsMax = 8;
+// A packet of kMtuMax over paths of kMtuMin.
+inline constexpr uint8_t kFragmentsMax = 20;
+static_assert(kFragmentsMax * (kMtuMin - segment_overhead(kOuterIp6) - 2) >= kMtuMax);
 
 struct Fragment {
   uint8_t path = 0;

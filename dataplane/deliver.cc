@@ -23,10 +23,21 @@ void wait_for_neighbour(Context& context, rte_mbuf* packet, uint64_t now) {
   context.unresolved_in = &context.plans->neighbours();
 }
 
-void write_ethernet(uint8_t* frame, const Mac& destination, const Mac& source, uint16_t type) {
+// Before the packet. False when there is no room.
+bool put_ethernet(rte_mbuf* packet, const Mac& destination, const PathTable& paths, uint16_t type) {
+  if (paths.lan_vlan != 0) [[unlikely]] {
+    auto* tag = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(packet, kVlanTag));
+    if (tag == nullptr) return false;
+    store_be16(tag, paths.lan_vlan);
+    store_be16(tag + 2, type);
+    type = kEtherTypeVlan;
+  }
+  auto* frame = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(packet, kEthernetHeader));
+  if (frame == nullptr) return false;
   std::memcpy(frame, destination.data(), destination.size());
-  std::memcpy(frame + 6, source.data(), source.size());
+  std::memcpy(frame + 6, paths.lan_mac.data(), paths.lan_mac.size());
   store_be16(frame + 12, type);
+  return true;
 }
 
 // RFC 791: the sender allows it.
@@ -98,9 +109,8 @@ void deliver(Context& context, rte_mbuf* packet, uint64_t now) {
     return wait_for_neighbour(context, packet, now);
   }
   decrement_ttl(octets(packet));
-  auto* frame = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(packet, kEthernetHeader));
-  if (frame == nullptr) return context.drop(packet, Drop::no_buffer);
-  write_ethernet(frame, *hop.mac, paths.lan_mac, ipv6 ? kEtherTypeIpv6 : kEtherTypeIpv4);
+  if (!put_ethernet(packet, *hop.mac, paths, ipv6 ? kEtherTypeIpv6 : kEtherTypeIpv4))
+    return context.drop(packet, Drop::no_buffer);
   enqueue(context, context.lan_tx, packet, {});
 }
 

@@ -150,12 +150,12 @@ Cuts choose_cuts(const Context& context, const Plan& plan, uint16_t length) {
     const bool is_known = !path.estimated || context.capacities[p].found() != 0;
     const uint64_t pace = pace_on(context, p);
     if (!is_known || pace < kSlowPace || !context.paces[p].is_free(context.now_ns)) continue;
-    offers[count++] = {
-        .path = p,
-        .room = static_cast<uint16_t>(room_on(context, p) - kFragmentHeader),
-        .delay_ns = delay_of(context, p),
-        .pace = pace,
-        .extra_octets = static_cast<uint32_t>(kSegmentOverhead + path.link_overhead)};
+    offers[count++] = {.path = p,
+                       .room = static_cast<uint16_t>(room_on(context, p) - kFragmentHeader),
+                       .delay_ns = delay_of(context, p),
+                       .pace = pace,
+                       .extra_octets = static_cast<uint32_t>(segment_overhead(path.outer_ip) +
+                                                             path.link_overhead)};
   }
   return count < 2 ? Cuts{} : cut_to_hurry({offers.data(), count}, length);
 }

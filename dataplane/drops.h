@@ -41,6 +41,7 @@ enum class Drop : uint8_t {
   no_neighbour,      // next hop on the LAN not resolved within a second
   lan_tx_full,       // the LAN port did not take it
   icmp_limited,      // an ICMP error not sent because of its rate limit
+  wrong_vlan,        // on a port whose frames have a tag: another one, or none
   count_,
 };
 inline constexpr size_t kDropCount = static_cast<size_t>(Drop::count_);
@@ -51,7 +52,8 @@ inline constexpr std::array<std::string_view, kDropCount> kDropNames{
     "tx_full",    "no_session",      "queue_full",       "codel",       "handover_full",
     "key_worn",   "bad_segment",     "unknown_receiver", "bad_path",    "unknown_key",
     "replayed",   "bad_tag",         "incomplete",       "not_ect",     "bad_inner",
-    "duplicate",  "not_for_lan",     "no_neighbour",     "lan_tx_full", "icmp_limited"};
+    "duplicate",  "not_for_lan",     "no_neighbour",     "lan_tx_full", "icmp_limited",
+    "wrong_vlan"};
 static_assert(!kDropNames.back().empty());
 
 }  // namespace anabranch::dataplane

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "dataplane/memory.h"
 #include "dataplane/queues.h"
 
 namespace anabranch::dataplane {
@@ -60,13 +61,14 @@ tl::expected<void, std::string> start_eal(const EalOptions& options) {
   return {};
 }
 
-tl::expected<rte_mempool*, std::string> create_pool(uint32_t packets, const char* name) {
+tl::expected<rte_mempool*, std::string> create_pool(uint32_t packets, const char* name,
+                                                    uint16_t mtu_max) {
   constexpr unsigned kCache = 256;
   rte_mempool* pool = rte_pktmbuf_pool_create(name, packets, kCache, sizeof(Waiting),
-                                              RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+                                              data_room_for(mtu_max), SOCKET_ID_ANY);
   if (pool == nullptr) {
     return tl::unexpected("no memory for " + std::to_string(packets) + " packet buffers (" +
-                          std::to_string(packets * (RTE_MBUF_DEFAULT_BUF_SIZE + 256ull) >> 20) +
+                          std::to_string(packets * (data_room_for(mtu_max) + 256ull) >> 20) +
                           " MB): raise dataplane.memory_mb");
   }
   return pool;

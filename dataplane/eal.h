@@ -9,6 +9,8 @@
 #include <rte_mempool.h>
 #include <tl/expected.hpp>
 
+#include "dataplane/bounds.h"
+
 namespace anabranch::dataplane {
 
 struct EalOptions {
@@ -25,7 +27,9 @@ inline constexpr unsigned kWorkerLcore = 1;  // of the first worker
 // (and every thread started later would inherit). The error names the arguments EAL refused.
 tl::expected<void, std::string> start_eal(const EalOptions& options);
 
-// Packet buffers of one frame each. The error says how much memory would be needed.
-tl::expected<rte_mempool*, std::string> create_pool(uint32_t packets, const char* name = "packets");
+// Packet buffers of one frame each, of ports with an MTU up to `mtu_max`. The error says how much
+// memory would be needed.
+tl::expected<rte_mempool*, std::string> create_pool(uint32_t packets, const char* name = "packets",
+                                                    uint16_t mtu_max = kMtuUsual);
 
 }  // namespace anabranch::dataplane

@@ -26,16 +26,33 @@ uint64_t pace_on(const Context& context, uint8_t p) {
 
 namespace {
 
-constexpr uint16_t kBefore = kEthernetHeader + kOuterIp + kOuterHeader;
+// Octets of a frame before its content.
+uint16_t before(const Path& path) {
+  return static_cast<uint16_t>(path.header_length() + kOuterHeader);
+}
+uint16_t outer_length_of(const Path& path, size_t content) {
+  return static_cast<uint16_t>(path.outer_ip + kOuterHeader + content + kTag);
+}
 
-// At `out`, with room for kBefore and kTag octets more than `content`, which may be where it goes.
+// Most paths are of IPv4 without a tag: of that the compiler knows all lengths.
+void write_header(const Path& path, uint16_t outer_length, uint8_t* out) {
+  constexpr size_t kUsual = kEthernetHeader + kOuterIp;
+  if (path.header_length() == kUsual) [[likely]] {
+    std::memcpy(out, path.header.data(), kUsual);
+    finish_header4(out + kEthernetHeader, outer_length);
+  } else {
+    std::memcpy(out, path.header.data(), path.header_length());
+    finish_header(out + path.link_header, outer_length);
+  }
+}
+
+// At `out`, with room for before() and kTag octets more than `content`, which may be where it goes.
 // Inline, which saves two cycles.
 [[gnu::always_inline]] inline void write_frame(Context& context, uint8_t p, const Path& path,
                                                SegmentType type, uint32_t receiver_index,
                                                std::span<const uint8_t> content, uint8_t* out) {
-  const auto outer_length = static_cast<uint16_t>(kOuterIp + kOuterHeader + content.size() + kTag);
-  std::memcpy(out, path.header.data(), path.header.size());
-  finish_header(out, outer_length);
+  const uint16_t outer_length = outer_length_of(path, content.size());
+  write_header(path, outer_length, out);
   Flight& flight = context.flights[p];
   while (flight.at(context.packet_number[p]).fate == Fate::in_flight)
     forget_number(context, flight, context.packet_number[p]);  // may itself take a number
@@ -52,13 +69,15 @@ constexpr uint16_t kBefore = kEthernetHeader + kOuterIp + kOuterHeader;
         .key_phase = keys.send_phase,
         .receiver_index = receiver_index,
         .packet_number = number},
-       content, out + path.header.size());
+       content, out + path.header_length());
+  if (path.outer_ip != kOuterIp) [[unlikely]]
+    finish_checksum6(out + path.link_header, outer_length);
   ++context.sealed;
 }
 
 // Whether a segment's packet has the room, and nobody else who needs it.
-bool may_become_frame(const rte_mbuf* clear) {
-  return rte_mbuf_refcnt_read(clear) == 1 && rte_pktmbuf_headroom(clear) >= kBefore &&
+bool may_become_frame(const rte_mbuf* clear, const Path& path) {
+  return rte_mbuf_refcnt_read(clear) == 1 && rte_pktmbuf_headroom(clear) >= before(path) &&
          rte_pktmbuf_tailroom(clear) >= kTag;
 }
 
@@ -66,7 +85,7 @@ bool may_become_frame(const rte_mbuf* clear) {
                                                      const Segment& segment) {
   const auto content = contents(segment.clear);
   rte_pktmbuf_append(segment.clear, kTag);
-  auto* out = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(segment.clear, kBefore));
+  auto* out = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(segment.clear, before(path)));
   write_frame(context, p, path, SegmentType::data, segment.peer_index, content, out);
   return segment.clear;
 }
@@ -77,7 +96,7 @@ rte_mbuf* make_frame(Context& context, uint8_t p, const Path& path, SegmentType 
                      uint32_t receiver_index, std::span<const uint8_t> content) {
   rte_mbuf* frame = rte_pktmbuf_alloc(context.options.frames);
   if (frame == nullptr) return nullptr;
-  const auto length = static_cast<uint16_t>(kBefore + content.size() + kTag);
+  const auto length = static_cast<uint16_t>(before(path) + content.size() + kTag);
   auto* out = reinterpret_cast<uint8_t*>(rte_pktmbuf_append(frame, length));
   write_frame(context, p, path, type, receiver_index, content, out);
   return frame;
@@ -91,9 +110,11 @@ void send_control(Context& context, uint8_t p, const Path& path, SegmentType typ
   rte_mbuf* frame = make_frame(context, p, path, type, house->peer_index, content);
   if (frame == nullptr) return;
   context.counters.made.add(1);
-  const auto outer = static_cast<uint16_t>(kOuterIp + kOuterHeader + content.size() + kTag);
   enqueue(context, context.uplink_tx[path.uplink], frame,
-          {.slot = kHouseSlot, .place = path_place(p), .inner = 0, .outer = outer});
+          {.slot = kHouseSlot,
+           .place = path_place(p),
+           .inner = 0,
+           .outer = outer_length_of(path, content.size())});
 }
 
 namespace {
@@ -109,9 +130,9 @@ uint8_t ecn_of(const Segment& segment, uint16_t header, uint16_t length) {
 }  // namespace
 
 uint16_t room_on(const Context& context, uint8_t p) {
-  const uint16_t outer =
-      std::min(context.paths->paths[p].mtu, context.fits[p].limit(context.now_ns));
-  return static_cast<uint16_t>(outer - kOuterIp - kOuterHeader - kTag);
+  const Path& path = context.paths->paths[p];
+  const uint16_t outer = std::min(path.mtu, context.fits[p].limit(context.now_ns));
+  return static_cast<uint16_t>(outer - path.outer_ip - kOuterHeader - kTag);
 }
 
 bool transmit(Context& context, const Segment& segment, uint8_t p, Kind kind, bool keep) {
@@ -125,14 +146,14 @@ bool transmit(Context& context, const Segment& segment, uint8_t p, Kind kind, bo
   }
   const Path& path = context.paths->paths[p];
   const uint8_t ecn = ecn_of(segment, header, inner);
-  const bool in_place = !keep && may_become_frame(segment.clear);
+  const bool in_place = !keep && may_become_frame(segment.clear, path);
   rte_mbuf* frame = in_place ? become_frame(context, p, path, segment)
                              : make_frame(context, p, path, SegmentType::data, segment.peer_index,
                                           contents(segment.clear));
   if (frame == nullptr) [[unlikely]]
     return false;
-  if (ecn != 0) add_ecn(octets(frame) + kEthernetHeader, ecn);
-  const auto outer = static_cast<uint16_t>(kOuterIp + kOuterHeader + header + inner + kTag);
+  if (ecn != 0) add_ecn(octets(frame) + path.link_header, ecn);
+  const uint16_t outer = outer_length_of(path, size_t{header} + inner);
   enqueue(
       context, context.uplink_tx[path.uplink], frame,
       {.slot = segment.slot, .place = path_place(p), .kind = kind, .inner = inner, .outer = outer});

@@ -27,8 +27,22 @@ void follow_instance(Context& context, const KeyTable& keys) {
               sizeof(ReplayWindow) * kWorkersMax * kPathsMax);
 }
 
+Endpoint sender_of(rte_mbuf* packet, const PacketView& view) {
+  const Address address = view.result == Parsed::ipv6 ? load_be128(octets(packet) + kSource6)
+                                                      : address_of(view.key.source);
+  return {address, view.key.source_port};
+}
+
+// Spares most packets the making of an endpoint.
+bool comes_from(rte_mbuf* packet, const PacketView& view, const Endpoint& remote) {
+  if (view.result == Parsed::ipv4) [[likely]]
+    return view.key.source == static_cast<uint32_t>(remote.address) &&
+           view.key.source_port == remote.port;
+  return sender_of(packet, view) == remote;
+}
+
 // All but segments. False when it is none in order.
-bool receive_control(Context& context, const Outer& outer, const Path& path, const PacketView& view,
+bool receive_control(Context& context, const Outer& outer, const Path& path, const Endpoint& sender,
                      std::span<const uint8_t> content, uint64_t now) {
   if (outer.type == SegmentType::ack) return receive_acks(context, content);
   if (outer.type == SegmentType::forward) {
@@ -44,7 +58,7 @@ bool receive_control(Context& context, const Outer& outer, const Path& path, con
   } else if (outer.type == SegmentType::challenge) {
     answer_challenge(context, outer.path, path, content);
   } else {
-    receive_response(context, outer.path, view, content);
+    receive_response(context, outer.path, sender, content);
   }
   return true;
 }
@@ -60,8 +74,9 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
                   uint64_t now) {
   const StageTimes::Scope timed(context.times, Stage::open, 1);
   const uint16_t outer_octets = view.total_length;
-  const auto segment =
-      contents(packet).first(outer_octets).subspan(static_cast<size_t>(view.header_length) + 8);
+  const auto segment = contents(packet)
+                           .first(outer_octets)
+                           .subspan(static_cast<size_t>(view.header_length) + kUdpHeader);
   const Place unnamed = uplink_place(uplink);
   Outer outer;
   if (segment.size() < kOuterHeader + kTag || !load_outer(segment.data(), outer) ||
@@ -92,17 +107,16 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
   }
   const bool newest = window.is_newest(outer.packet_number);
   // Beats come on every path, so what the first worker sees of moves is enough.
-  if (newest && context.is_first() &&
-      (view.key.source != path->remote || view.key.source_port != path->remote_port)) {
-    consider_roaming(context, outer.path, *path, view);
-  }
+  if (newest && context.is_first() && !comes_from(packet, view, path->remote))
+    consider_roaming(context, outer.path, *path, sender_of(packet, view));
   window.accept(outer.packet_number);
   context.counters.opened[outer.key_phase % kPhasesMax].add(1);
   context.measures[outer.path].heard(context.now_ns, outer.worker, outer.packet_number);
 
   const auto content = segment.subspan(kOuterHeader, segment.size() - kOuterHeader - kTag);
   if (outer.type != SegmentType::data) {
-    if (slot != kHouseSlot || !receive_control(context, outer, *path, view, content, now)) {
+    if (slot != kHouseSlot ||
+        !receive_control(context, outer, *path, sender_of(packet, view), content, now)) {
       return refuse(context, packet, place, outer_octets, Drop::bad_segment);
     }
     cell(context, kHouseSlot, place, Kind::control).add(outer_octets, 1);

@@ -11,12 +11,21 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dataplane/memory.h"
+
 namespace anabranch::dataplane {
 namespace {
 
-// Ring of 4096 frames each way: 50 ms of 1 Gbit/s at full size while the worker is not scheduled.
-// One queue whatever the workers: the kernel would move flows between several when one is full.
-constexpr const char* kSharedRing = ",blocksz=4096,framesz=2048,framecnt=4096,qpairs=1";
+// Ring of 4096 frames each way: 50 ms of 1 Gbit/s at full size while the worker is not scheduled;
+// a quarter where frames are larger. Blocks are whole pages, and of whole frames, or DPDK would
+// look for them in the wrong places. One queue whatever the workers: the kernel would move flows
+// between several when one is full.
+std::string shared_ring(uint16_t mtu_max) {
+  const size_t frame = ring_frame_for(mtu_max);
+  const bool usual = frame == kRingFrameUsual;
+  return ",blocksz=" + std::to_string(4 * frame) + ",framesz=" + std::to_string(frame) +
+         ",framecnt=" + (usual ? "4096" : "1024") + ",qpairs=1";
+}
 
 std::string reason(int error) {
   return std::strerror(error < 0 ? -error : error);
@@ -42,7 +51,7 @@ tl::expected<uint16_t, std::string> probe_virtual(const std::string& name,
 tl::expected<uint16_t, std::string> probe(const PortSpec& spec) {
   if (!spec.interface.empty()) {
     return probe_virtual("net_af_packet_" + spec.interface,
-                         "iface=" + spec.interface + kSharedRing);
+                         "iface=" + spec.interface + shared_ring(spec.mtu));
   }
   if (spec.device.starts_with("net_")) {
     const size_t comma = std::min(spec.device.find(','), spec.device.size());
@@ -91,7 +100,10 @@ tl::expected<Port, std::string> start_port(uint16_t id, uint16_t mtu, rte_mempoo
   if (int r = rte_eth_dev_info_get(id, &info); r != 0)
     return failed("cannot be asked for its limits", r);
   rte_eth_conf conf{};
-  if (info.max_mtu != 0) conf.rxmode.mtu = std::min(mtu, info.max_mtu);
+  // AF_PACKET's driver tells of usual frames, and takes what its ring's slots hold.
+  constexpr uint32_t kAround = 18;  // Ethernet's header and FCS
+  const uint32_t largest = std::min<uint32_t>(info.max_mtu, info.max_rx_pktlen - kAround);
+  if (info.max_mtu != 0) conf.rxmode.mtu = static_cast<uint16_t>(std::min<uint32_t>(mtu, largest));
   const bool each_receives = workers > 1 && info.max_rx_queues >= workers;
   const bool each_sends = workers > 1 && info.max_tx_queues >= workers;
   const uint16_t rx_queues = each_receives ? workers : 1, tx_queues = each_sends ? workers : 1;

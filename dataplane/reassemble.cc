@@ -59,7 +59,7 @@ bool reassemble(Context& context, Arrived& arrived, const Plan& plan, uint64_t n
   rte_mbuf* const fragment = arrived.packet;
   const Inner& inner = arrived.inner;
   const uint32_t end = uint32_t{inner.offset} + rte_pktmbuf_data_len(fragment);
-  if (end > kPacketMax) {
+  if (end > context.options.packet_max) {
     context.drop(fragment, Drop::bad_inner);
     return false;
   }

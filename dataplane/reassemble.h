@@ -23,7 +23,7 @@ namespace anabranch::dataplane {
 // Which octets of a packet have come.
 class Runs {
  public:
-  static constexpr uint8_t kMax = 8;
+  static constexpr uint8_t kMax = 10;  // every second of kFragmentsMax fragments
   // False when they were all there, or there is no room to remember them.
   bool add(uint16_t from, uint16_t to);
   bool is_all(uint16_t octets) const {

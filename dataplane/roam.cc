@@ -14,14 +14,14 @@ constexpr uint64_t kAskAgainNs = 200'000'000;
 constexpr uint64_t kPatienceNs = 5'000'000'000;
 }  // namespace
 
-void consider_roaming(Context& context, uint8_t p, const Path& path, const PacketView& from) {
+// The family stays: our own address, and next hop, are of one.
+void consider_roaming(Context& context, uint8_t p, const Path& path, const Endpoint& from) {
   Candidate& candidate = context.candidates[p];
   if (candidate.token != 0 && context.now_ns - candidate.asked_ns < kAskAgainNs) return;
-  const bool next_hop_is_known = load_be16(&path.header[12]) != 0;
-  if (!next_hop_is_known) return;
-  candidate = {from.key.source, from.key.source_port, ++context.challenges, context.now_ns};
+  if (!path.has_header() || is_ipv4(from.address) == path.is_ipv6()) return;
+  candidate = {from, ++context.challenges, context.now_ns};
   Path there = path;
-  redirect(there, candidate.address, candidate.port);
+  redirect(there, from);
   uint8_t token[kTokenLength];
   store_be64(token, candidate.token);
   send_control(context, p, there, SegmentType::challenge, token);
@@ -32,15 +32,14 @@ void answer_challenge(Context& context, uint8_t p, const Path& path,
   if (path.reachable) send_control(context, p, path, SegmentType::response, token);
 }
 
-void receive_response(Context& context, uint8_t p, const PacketView& from,
+void receive_response(Context& context, uint8_t p, const Endpoint& from,
                       std::span<const uint8_t> token) {
   const Candidate& asked = context.candidates[p];
-  if (asked.token == 0 || load_be64(token.data()) != asked.token ||
-      from.key.source != asked.address || from.key.source_port != asked.port ||
+  if (asked.token == 0 || load_be64(token.data()) != asked.token || from != asked.from ||
       context.now_ns - asked.asked_ns > kPatienceNs) {
     return;
   }
-  context.telemetry[p].remote.set(uint64_t{asked.address} << 16 | asked.port);
+  context.telemetry[p].remote.set(asked.from);
 }
 
 }  // namespace anabranch::dataplane

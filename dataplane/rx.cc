@@ -28,14 +28,50 @@ bool is_local(Uint128 address) {
 uint32_t destination_of(rte_mbuf* frame) {
   return load_be32(octets(frame) + kEthernetHeader + 16);
 }
-uint8_t protocol_of(rte_mbuf* frame) {
-  return octets(frame)[kEthernetHeader + 9];
+Uint128 destination6_of(rte_mbuf* frame) {
+  return load_be128(octets(frame) + kEthernetHeader + kDestination6);
+}
+
+bool is_own_address6(const PathTable& paths, Uint128 address) {
+  if (address == paths.lan_address6) return true;
+  for (uint8_t u = 0; u < paths.uplinks; ++u) {
+    if (address == paths.uplink_address6[u]) return true;
+  }
+  return false;
 }
 
 bool is_for_us(const PathTable& paths, rte_mbuf* frame, const PacketView& view) {
   if (view.result == Parsed::ipv4) return is_own_address(paths, destination_of(frame));
-  const Uint128 destination = load_be128(octets(frame) + kEthernetHeader + kDestination6);
-  return destination == paths.lan_address6 || is_local(destination);
+  const Uint128 destination = destination6_of(frame);
+  return is_own_address6(paths, destination) || is_local(destination);
+}
+
+// Of a port whose frames have a tag: takes it off (IEEE 802.1Q). False: it is none of the VLAN's.
+bool take_tag_off(rte_mbuf* frame, uint16_t vlan) {
+  constexpr uint16_t kVlanMask = 0x0fff, kAddresses = 12;
+  if ((frame->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0)
+    return (frame->vlan_tci & kVlanMask) == vlan;
+  uint8_t* p = octets(frame);
+  if (rte_pktmbuf_data_len(frame) < kEthernetHeader + kVlanTag ||
+      load_be16(p + kAddresses) != kEtherTypeVlan || (load_be16(p + 14) & kVlanMask) != vlan)
+    return false;
+  std::memmove(p + kVlanTag, p, kAddresses);
+  rte_pktmbuf_adj(frame, kVlanTag);
+  return true;
+}
+
+// Returns how many are left, in front.
+uint16_t take_tags_off(Context& context, std::span<rte_mbuf*> burst, uint16_t vlan) {
+  if (vlan == 0) return static_cast<uint16_t>(burst.size());
+  uint16_t kept = 0;
+  for (rte_mbuf* frame : burst) {
+    if (take_tag_off(frame, vlan)) {
+      burst[kept++] = frame;
+    } else {
+      context.drop(frame, Drop::wrong_vlan);
+    }
+  }
+  return kept;
 }
 
 PacketView parse_received(rte_mbuf* frame) {
@@ -95,10 +131,14 @@ bool accept_from_lan(Context& context, const PathTable& paths, rte_mbuf* packet,
 // UDP to our address and port; everything else on an uplink is the kernel's.
 bool is_segment(const PathTable& paths, uint8_t uplink, rte_mbuf* packet, const PacketView& view) {
   constexpr uint8_t kUdp = 17;
-  if (view.result != Parsed::ipv4 || protocol_of(packet) != kUdp || view.fragment) return false;
-  if (destination_of(packet) != paths.uplink_address[uplink]) return false;
-  if (view.total_length < view.header_length + 8) return false;
-  return load_be16(octets(packet) + kEthernetHeader + view.header_length + 2) == paths.udp_port;
+  // Ports are those of a whole UDP header; an ICMP error has those of what it quotes.
+  if (view.key.protocol != kUdp || view.key.destination_port != paths.udp_port ||
+      view.quoted != 0 || view.fragment)
+    return false;
+  if (view.result == Parsed::ipv4) [[likely]]
+    return view.key.destination == paths.uplink_address[uplink];
+  return view.result == Parsed::ipv6 && paths.uplink_address6[uplink] != 0 &&
+         destination6_of(packet) == paths.uplink_address6[uplink];
 }
 
 }  // namespace
@@ -110,7 +150,8 @@ uint16_t rx_lan(Context& context, uint64_t now) {
   const uint16_t received = rte_eth_rx_burst(context.options.lan_port, rx.queue, burst, kBurst);
   if (received == 0) return 0;
   count_burst(context, received);
-  const uint16_t own = rx.for_all ? hand_over_lan(context, {burst, received}) : received;
+  const uint16_t ours = take_tags_off(context, {burst, received}, context.paths->lan_vlan);
+  const uint16_t own = rx.for_all ? hand_over_lan(context, {burst, ours}) : ours;
   receive_from_lan(context, {burst, own}, now);
   return received;
 }
@@ -135,7 +176,9 @@ uint16_t rx_uplink(Context& context, uint8_t uplink, uint64_t now) {
       rte_eth_rx_burst(context.options.uplink_port[uplink], rx.queue, burst, kBurst);
   if (received == 0) return 0;
   count_burst(context, received);
-  const uint16_t own = rx.for_all ? hand_over_uplink(context, uplink, {burst, received}) : received;
+  const uint16_t ours =
+      take_tags_off(context, {burst, received}, context.paths->uplink_vlan[uplink]);
+  const uint16_t own = rx.for_all ? hand_over_uplink(context, uplink, {burst, ours}) : ours;
   const StageTimes::Scope timed(context.times, Stage::parse, own);
   for (uint16_t i = 0; i < own; ++i) receive_from_uplink(context, burst[i], uplink, now);
   return received;

@@ -158,10 +158,10 @@ void keep_paths(Context& context);
 void receive_beat(Context& context, uint8_t path, std::span<const uint8_t> payload);
 
 // roam.cc: an authentic segment came from elsewhere; a challenge came; a response came.
-void consider_roaming(Context& context, uint8_t p, const Path& path, const PacketView& from);
+void consider_roaming(Context& context, uint8_t p, const Path& path, const Endpoint& from);
 void answer_challenge(Context& context, uint8_t p, const Path& path,
                       std::span<const uint8_t> token);
-void receive_response(Context& context, uint8_t p, const PacketView& from,
+void receive_response(Context& context, uint8_t p, const Endpoint& from,
                       std::span<const uint8_t> token);
 inline constexpr size_t kTokenLength = 8;
 

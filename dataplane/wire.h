@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What is on the wire between two gateways, version 1. Inside UDP over IPv4:
+// What is on the wire between two gateways, version 1. Inside UDP over IPv4 or IPv6:
 //
 //   outer header, 16 octets, authenticated, not encrypted
 //     0  version (4 bits) | type (4 bits)
@@ -15,12 +15,12 @@
 //     1  Flow ID = lane
 //     2  Flow SN, 4 octets
 //     6  fragments only: where it begins in the packet, in octets, 2 octets
-//   the client's IPv4 packet, or the fragment of it
+//   the client's IP packet, or the fragment of it
 // Other types carry a beat (beat.h), a challenge or its response (roam.cc), acknowledgements
 // (ack.h), or a segment that will not come: its receiver index (4), lane (1), Flow SN (4).
 //   tag, 16 octets
 //
-// Integers are big-endian. 20 (IPv4) + 8 (UDP) + 16 + 6 + 16 = 66 octets a segment.
+// Integers are big-endian. 20 (IPv4) + 8 (UDP) + 16 + 6 + 16 = 66 octets a segment, 86 over IPv6.
 #pragma once
 
 #include <span>
@@ -32,13 +32,18 @@ namespace anabranch::dataplane {
 inline constexpr uint8_t kWireVersion = 1;
 enum class SegmentType : uint8_t { data = 1, beat, challenge, response, ack, forward };
 
-inline constexpr uint16_t kOuterIp = 20 + 8;
+inline constexpr uint16_t kUdpHeader = 8;
+inline constexpr uint16_t kOuterIp = 20 + kUdpHeader, kOuterIp6 = 40 + kUdpHeader;
 inline constexpr uint16_t kOuterHeader = 16;
 inline constexpr uint16_t kInnerHeader = 6;
 inline constexpr uint16_t kFragmentHeader = kInnerHeader + 2;
 inline constexpr uint16_t kTag = 16;
-inline constexpr uint16_t kSegmentOverhead = kOuterIp + kOuterHeader + kInnerHeader + kTag;
-static_assert(kSegmentOverhead == 66);
+// `outer_ip` is kOuterIp or kOuterIp6.
+constexpr uint16_t segment_overhead(uint16_t outer_ip) {
+  return static_cast<uint16_t>(outer_ip + kOuterHeader + kInnerHeader + kTag);
+}
+inline constexpr uint16_t kSegmentOverhead = segment_overhead(kOuterIp);
+static_assert(kSegmentOverhead == 66 && segment_overhead(kOuterIp6) == 86);
 
 struct Outer {
   SegmentType type = SegmentType::data;

@@ -19,8 +19,6 @@
 namespace anabranch::control {
 namespace {
 
-constexpr int kMtuMax = 1500;
-
 // One ioctl on an interface, by a socket of its own.
 class Request {
  public:
@@ -71,12 +69,13 @@ bool find_addresses(const std::string& name, InterfaceFacts& facts) {
     if (a->ifa_addr->sa_family == AF_INET) take_address(*a, facts);
     if (a->ifa_addr->sa_family == AF_INET6) take_address6(*a, facts);
   }
-  return facts.address.is_given();
+  return facts.address.is_given() || facts.address6.is_given();
 }
 
 }  // namespace
 
-tl::expected<InterfaceFacts, std::string> interface_facts(const std::string& name) {
+tl::expected<InterfaceFacts, std::string> interface_facts(const std::string& name,
+                                                          uint16_t mtu_max) {
   InterfaceFacts facts;
   facts.index = static_cast<int>(if_nametoindex(name.c_str()));
   if (facts.index == 0) return wrong(name, "does not exist in this network namespace");
@@ -89,13 +88,15 @@ tl::expected<InterfaceFacts, std::string> interface_facts(const std::string& nam
   if (hardware.ifr.ifr_hwaddr.sa_family != ARPHRD_ETHER)
     return wrong(name, "is no Ethernet interface");
   std::memcpy(facts.mac.data(), hardware.ifr.ifr_hwaddr.sa_data, facts.mac.size());
-  if (mtu.ifr.ifr_mtu > kMtuMax || mtu.ifr.ifr_mtu < 576) {
-    return wrong(name, "has an MTU of " + std::to_string(mtu.ifr.ifr_mtu) +
-                           "; expected 576 to 1500 (ip link set " + name + " mtu 1500)");
+  if (mtu.ifr.ifr_mtu > mtu_max || mtu.ifr.ifr_mtu < dataplane::kMtuMin) {
+    const std::string most = std::to_string(mtu_max);
+    return wrong(name, "has an MTU of " + std::to_string(mtu.ifr.ifr_mtu) + "; expected 576 to " +
+                           most + " (ip link set " + name + " mtu " + most +
+                           ", or for more dataplane.mtu_max)");
   }
   facts.mtu = static_cast<uint16_t>(mtu.ifr.ifr_mtu);
   if (!find_addresses(name, facts))
-    return wrong(name, "has no IPv4 address (ip address add … dev " + name + ")");
+    return wrong(name, "has no address (ip address add … dev " + name + ")");
   return facts;
 }
 

@@ -18,7 +18,7 @@ std::string counter_name(const char* direction, size_t uplink) {
 // on tables that could be read back everywhere.
 std::string mark(uint16_t udp_port, const std::vector<std::string>& uplinks,
                  const std::string& lan) {
-  std::string text = "for2_" + std::to_string(udp_port) + "_" + lan;
+  std::string text = "for3_" + std::to_string(udp_port) + "_" + lan;
   for (const std::string& uplink : uplinks) text += "_" + uplink;
   std::replace_if(
       text.begin(), text.end(),
@@ -29,6 +29,7 @@ std::string mark(uint16_t udp_port, const std::vector<std::string>& uplinks,
 std::string set_up(const std::string& table, const std::string& mark, uint16_t udp_port,
                    const std::vector<std::string>& uplinks, const std::string& lan) {
   const std::string port = std::to_string(udp_port);
+  const std::string udp = "meta protocol { ip, ip6 } meta l4proto udp udp";
   std::string t = "add table netdev " + table + "\nadd chain netdev " + table + " " + mark + "\n";
   std::string devices = lan.empty() ? "" : "\"" + lan + "\"";
   for (size_t u = 0; u < uplinks.size(); ++u) {
@@ -37,12 +38,12 @@ std::string set_up(const std::string& table, const std::string& mark, uint16_t u
          "\n";
     t += "add chain netdev " + table + " in" + std::to_string(u) +
          " { type filter hook ingress device \"" + uplinks[u] + "\" priority 0; }\n";
-    t += "add rule netdev " + table + " in" + std::to_string(u) + " ip protocol udp udp dport " +
-         port + " counter name \"" + in + "\" drop\n";
+    t += "add rule netdev " + table + " in" + std::to_string(u) + " " + udp + " dport " + port +
+         " counter name \"" + in + "\" drop\n";
     t += "add chain netdev " + table + " out" + std::to_string(u) +
          " { type filter hook egress device \"" + uplinks[u] + "\" priority 0; }\n";
-    t += "add rule netdev " + table + " out" + std::to_string(u) + " ip protocol udp udp sport " +
-         port + " counter name \"" + out + "\"\n";
+    t += "add rule netdev " + table + " out" + std::to_string(u) + " " + udp + " sport " + port +
+         " counter name \"" + out + "\"\n";
     devices += (devices.empty() ? "\"" : ", \"") + uplinks[u] + "\"";
   }
   t += "add table inet " + table + "\nadd chain inet " + table +

@@ -80,7 +80,22 @@ constexpr Mistake kMistakes[] = {
     {"PathNumberTaken", "id = 2", "id = 1",
      "54:6: peer.path[1].id: 1 is taken by another path; expected another number"},
     {"BadAddress", "\"10.1.2.2\"", "\"10.1.2\"",
-     "56:11: peer.path[1].address: \"10.1.2\"; expected an IPv4 address such as \"10.1.1.1\""},
+     "56:11: peer.path[1].address: \"10.1.2\"; expected an address such as \"10.1.1.1\" or "
+     "\"2001:db8::1\", not a link-local one"},
+    {"LinkLocalAddress", "\"10.1.2.2\"", "\"fe80::2\"",
+     "56:11: peer.path[1].address: \"fe80::2\"; expected an address such as \"10.1.1.1\" or "
+     "\"2001:db8::1\", not a link-local one"},
+    {"AddressOfTheOtherFamily", "interface = \"fibre\"",
+     "device = \"net_ring0\"\nnetwork_address_ipv6 = \"2001:db8::1/64\"\n"
+     "next_hop_mac = \"02:00:00:00:00:01\"",
+     "53:11: peer.path[0].address: 10.1.1.2; expected one of the family of uplink \"fibre\""},
+    {"VlanOfAnInterface", "interface = \"fibre\"", "interface = \"fibre\"\nvlan = 7",
+     "23:8: uplink[0].vlan: 7 is for a device; expected the kernel's interface of the VLAN, such "
+     "as interface = \"fibre.7\""},
+    {"NoVlan", "interface = \"fibre\"",
+     "device = \"net_ring0\"\nnetwork_address = \"10.1.1.1/30\"\n"
+     "next_hop_mac = \"02:00:00:00:00:01\"\nvlan = 4095",
+     "25:8: uplink[0].vlan: 4095; expected a whole number from 1 to 4094"},
     {"BadGateway", "rate_up = \"50 Mbit/s\"",
      "rate_up = \"50 Mbit/s\"\ngateway = \"mobile.example\"",
      "32:11: uplink[1].gateway: \"mobile.example\"; expected an IPv4 address such as \"10.1.1.1\""},
@@ -165,7 +180,8 @@ constexpr Mistake kMistakes[] = {
     {"KeysForTooLong", "session = \"connect\"", "session = \"connect\"\nrekey_s = 4000",
      "45:11: peer.rekey_s: 4000; expected a whole number from 1 to 3600"},
     {"NoAddressAtTheConnectingSide", "address = \"10.1.2.2\"\n", "",
-     "53:1: peer.path[1].address: is missing; expected an IPv4 address such as \"10.1.1.1\""},
+     "53:1: peer.path[1].address: is missing; expected an address such as \"10.1.1.1\" or "
+     "\"2001:db8::1\", not a link-local one"},
     {"ApiOpenToOthers", "insecure_cleartext = true                 # clients", "# clients",
      "64:10: api.listen: 10.10.0.1:8080 can be reached by others, without encryption or password; "
      "expected an address in 127.0.0.0/8, or insecure_cleartext = true"},

@@ -341,9 +341,12 @@ TEST(Preference, ReplacesAPlanForAWeightThatChangedByMoreThanATwentieth) {
 TEST(APlan, TakesWhatFitsItsWidestPathAndMakesConnectionsFitTheNarrowest) {
   Carriage carriage;
   carriage.weights = {0, 1, 0, 1, 1};
-  const auto plan = compile(carriage, 1, 2, {0, 1500, 576, 1400, 1492});
-  EXPECT_EQ(plan->inner_mtu, 1500 - dataplane::kSegmentOverhead);
-  EXPECT_EQ(plan->whole_mtu, 1400 - dataplane::kSegmentOverhead);
+  const uint16_t ipv6 = dataplane::segment_overhead(dataplane::kOuterIp6);
+  const auto plan =
+      compile(carriage, 1, 2,
+              {{{}, {.mtu = 1500}, {.mtu = 576}, {.mtu = 1415, .overhead = ipv6}, {.mtu = 1400}}});
+  EXPECT_EQ(plan->inner_mtu, 1500 - 66);
+  EXPECT_EQ(plan->whole_mtu, 1415 - 86) << "over IPv6, though its MTU is not the least";
   EXPECT_EQ(compile(Carriage{}, 1, 2, {})->inner_mtu, 0) << "the house's sends nothing";
 }
 

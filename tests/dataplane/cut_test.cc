@@ -59,7 +59,7 @@ TEST(CuttingToFit, CoversEveryOctetInAsFewFragmentsAsFit) {
 }
 
 TEST(CuttingToFit, IsRefusedWhenItWereTooManyFragments) {
-  EXPECT_EQ(cut_to_fit(1, 1500, 100).count, 0);
+  EXPECT_EQ(cut_to_fit(1, 1500, 70).count, 0);
 }
 
 TEST(CuttingToHurry, HalvesTheTimeOverTwoSlowPaths) {

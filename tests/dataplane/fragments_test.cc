@@ -29,12 +29,9 @@ class Fragments : public TwoGateways {
                       .key_phase = 1,
                       .receiver_index = b().plans.plan(kService)->receiver_index,
                       .packet_number = number_++};
-    Path by = a().paths().paths[1];
-    Bytes frame(by.header.begin(), by.header.end());
-    frame.resize(frame.size() + kOuterHeader + content.size() + kTag);
-    finish_header(frame.data(), static_cast<uint16_t>(frame.size() - kEthernetHeader));
-    seal(*test_keys(1, 1, {1})->send, outer, content, frame.data() + by.header.size());
-    there(1).inject(frame);
+    Bytes segment(kOuterHeader + content.size() + kTag);
+    seal(*test_keys(1, 1, {1})->send, outer, content, segment.data());
+    there(1).inject(frame_on(a().paths().paths[1], segment));
   }
   uint64_t number_ = 1'000'000;
 };

@@ -100,9 +100,13 @@ void Gateway::admit(uint16_t slot, const std::array<uint16_t, kPathsMax>& weight
   plan->urgent = urgent;
   plan->background = background;
   if (slot != kHouseSlot) compile_weights(weights, *plan);
-  const auto [narrowest, widest] = std::minmax_element(mtu.begin(), mtu.end());
-  plan->inner_mtu = static_cast<uint16_t>(*widest - kSegmentOverhead);
-  plan->whole_mtu = static_cast<uint16_t>(*narrowest - kSegmentOverhead);
+  plan->inner_mtu = 0;
+  plan->whole_mtu = UINT16_MAX;
+  for (uint8_t p = 0; p <= kPaths; ++p) {
+    const uint16_t room = mtu[p] - segment_overhead(ipv6[p] ? kOuterIp6 : kOuterIp);
+    plan->inner_mtu = std::max(plan->inner_mtu, room);
+    plan->whole_mtu = std::min(plan->whole_mtu, room);
+  }
   plans.publish(slot, std::move(plan));
 }
 
@@ -155,6 +159,8 @@ PathTable Gateway::paths() const {
   table.lan_address = lan_address();
   table.lan_address6 = lan_address6();
   table.lan_mac = lan_mac;
+  table.lan_vlan = lan_vlan;
+  table.lan_mtu = lan_mtu;
   for (uint8_t p = 1; p <= kPaths; ++p) {
     Path& path = table.paths[p];
     path.configured = path.reachable = path.in_use = true;
@@ -162,9 +168,11 @@ PathTable Gateway::paths() const {
     path.pace = pace_of(rate_bps[p]);
     path.estimated = estimated;
     path.mtu = mtu[p];
-    path.local = table.uplink_address[path.uplink] = address_on(p);
-    path.remote = path.local ^ (1 << 8) ^ (2 << 8);
-    path.remote_port = table.udp_port;
+    table.uplink_address[path.uplink] = address_on(p);
+    table.uplink_address6[path.uplink] = address6_on(p);
+    table.uplink_vlan[path.uplink] = path.vlan = vlan[p];
+    path.local = ipv6[p] ? address6_on(p) : address_of(address_on(p));
+    path.remote = {path.local ^ (1 << 8) ^ (2 << 8), table.udp_port};
     make_header(path, {2, 1, 0, 0, site, p}, {2, 1, 0, 0, 99, p}, table.udp_port);
   }
   return table;
@@ -184,8 +192,17 @@ NeighbourTable Gateway::neighbours() const {
   return table;
 }
 
+Bytes Gateway::lan_frame(const Bytes& ip, const Mac& to, const Mac& from) const {
+  Bytes frame = frame_of(ip, to, from);
+  if (lan_vlan == 0) return frame;
+  const uint8_t tag[] = {0x81, 0, static_cast<uint8_t>(lan_vlan >> 8),
+                         static_cast<uint8_t>(lan_vlan)};
+  frame.insert(frame.begin() + 12, std::begin(tag), std::end(tag));
+  return frame;
+}
+
 void Gateway::host_sends(const Bytes& ip) {
-  if (rte_ring_enqueue(lan.in, buffer_of(frame_of(ip, lan_mac, host_mac), pool_)) != 0) {
+  if (rte_ring_enqueue(lan.in, buffer_of(lan_frame(ip, lan_mac, host_mac), pool_)) != 0) {
     std::abort();
   }
 }
@@ -196,8 +213,8 @@ std::vector<Bytes> Gateway::hosts_received() {
   while (rte_ring_dequeue(lan.out, &taken) == 0) {
     const Bytes frame = bytes_of(static_cast<rte_mbuf*>(taken));
     rte_pktmbuf_free(static_cast<rte_mbuf*>(taken));
-    const Bytes ip(frame.begin() + kEthernetHeader, frame.end());
-    if (frame != frame_of(ip, host_mac, lan_mac)) std::abort();
+    const Bytes ip(frame.begin() + kEthernetHeader + (lan_vlan == 0 ? 0 : kVlanTag), frame.end());
+    if (frame != lan_frame(ip, host_mac, lan_mac)) std::abort();
     packets.push_back(ip);
   }
   return packets;

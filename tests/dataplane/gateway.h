@@ -82,6 +82,9 @@ class Gateway {
     return Uint128{0x20010db800000000u | static_cast<uint64_t>(site) << 16} << 64;
   }
   uint32_t address_on(uint8_t path) const { return 0xc6330001u + site * 256u + path * 65536u; }
+  Uint128 address6_on(uint8_t path) const {
+    return Uint128{0x20010db8ffff0000u | path} << 64 | (site * 256u + 1);
+  }
 
   RingPort lan;
   std::vector<std::unique_ptr<RingPort>> uplinks;
@@ -101,8 +104,12 @@ class Gateway {
   std::array<uint64_t, kPathsMax> rate_bps{};
   bool estimated = false;  // the rates are not told
   std::array<uint16_t, kPathsMax> mtu;
+  std::array<bool, kPathsMax> ipv6{};      // between the gateways
+  std::array<uint16_t, kPathsMax> vlan{};  // 0: no tags
+  uint16_t lan_vlan = 0, lan_mtu = 1500;
 
  private:
+  Bytes lan_frame(const Bytes& ip, const Mac& to, const Mac& from) const;
   Rule rule_of(uint16_t slot) const;
   void publish(std::vector<Rule> rules, std::vector<Rule6> rules6 = {});
 

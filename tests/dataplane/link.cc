@@ -11,9 +11,24 @@
 
 namespace anabranch::dataplane {
 
+size_t ip_in(const uint8_t* frame) {
+  return kEthernetHeader + (load_be16(frame + 12) == kEtherTypeVlan ? kVlanTag : 0);
+}
+
+size_t segment_in(const uint8_t* frame) {
+  const size_t ip = ip_in(frame);
+  return ip + (is_ipv6(frame + ip) ? kOuterIp6 : kOuterIp);
+}
+
+namespace {
+size_t ip_octets(const rte_mbuf* frame) {
+  return rte_pktmbuf_pkt_len(frame) - ip_in(rte_pktmbuf_mtod(frame, const uint8_t*));
+}
+}  // namespace
+
 void Carried::add(const rte_mbuf* frame) {
   ++packets;
-  octets += rte_pktmbuf_pkt_len(frame) - kEthernetHeader;
+  octets += ip_octets(frame);
 }
 
 Link::Link(rte_ring* from, rte_ring* to, rte_mempool* pool, uint64_t seed)
@@ -28,13 +43,13 @@ bool Link::chance(double probability) {
 }
 
 bool Link::loses(const rte_mbuf* frame, uint64_t now) {
-  if (dead || rte_pktmbuf_pkt_len(frame) - kEthernetHeader > mtu) return true;
+  if (dead || ip_octets(frame) > mtu) return true;
   if (chance(bad_ ? turn_good : turn_bad)) bad_ = !bad_;
   if (chance(loss) || (bad_ && chance(loss_bad))) return true;
   if (rate_bps == 0) return false;
   const uint64_t begins = std::max(free_at_, now);
   if (begins - now > queue_ns) return true;
-  free_at_ = begins + (rte_pktmbuf_pkt_len(frame) - kEthernetHeader) * 8'000'000'000 / rate_bps;
+  free_at_ = begins + ip_octets(frame) * 8'000'000'000 / rate_bps;
   return false;
 }
 
@@ -54,11 +69,15 @@ void Link::collect(uint64_t now) {
       return last_arrival_ = in_order ? std::max(at, last_arrival_) : at;
     };
     if (chance(corrupt)) {
-      constexpr size_t kSegment = kEthernetHeader + kOuterIp;
-      const size_t at = kSegment + random_() % (rte_pktmbuf_pkt_len(frame) - kSegment);
-      rte_pktmbuf_mtod(frame, uint8_t*)[at] ^= static_cast<uint8_t>(1 + random_() % 255);
+      auto* octets = rte_pktmbuf_mtod(frame, uint8_t*);
+      const size_t segment = segment_in(octets);
+      const size_t at = segment + random_() % (rte_pktmbuf_pkt_len(frame) - segment);
+      octets[at] ^= static_cast<uint8_t>(1 + random_() % 255);
     }
-    if (marks) mark_congestion(rte_pktmbuf_mtod(frame, uint8_t*) + kEthernetHeader);
+    if (marks) {
+      auto* octets = rte_pktmbuf_mtod(frame, uint8_t*);
+      mark_congestion(octets + ip_in(octets));
+    }
     if (chance(duplicate)) {
       added_.add(frame);
       on_the_way_.emplace(arrival(), buffer_of(bytes_of(frame), pool_));
@@ -97,13 +116,28 @@ void Link::hand_over(rte_mbuf* frame) {
 }
 
 bool Link::steal(rte_mbuf* frame) {
-  constexpr size_t kType = kEthernetHeader + kOuterIp;
   if (!stealing_) return false;
   Bytes octets = bytes_of(frame);
-  if ((octets[kType] & 0x0f) != static_cast<uint8_t>(SegmentType::data)) return false;
+  if ((octets[segment_in(octets.data())] & 0x0f) != static_cast<uint8_t>(SegmentType::data))
+    return false;
   stolen_ = std::move(octets);
   stealing_ = false;
   return true;
+}
+
+Bytes frame_on(const Path& path, const Bytes& segment) {
+  const auto headers = path.headers();
+  Bytes frame = Bytes(headers.begin(), headers.end()) + segment;
+  finish_header(&frame[path.link_header], static_cast<uint16_t>(frame.size() - path.link_header));
+  return frame;
+}
+
+Path seen_from_there(const Path& path) {
+  Path there = path;
+  there.local = path.remote.address;
+  there.remote.address = path.local;
+  make_header(there, {}, {}, path.remote.port);
+  return there;
 }
 
 rte_mbuf* buffer_of(const Bytes& frame, rte_mempool* pool) {

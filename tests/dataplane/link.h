@@ -13,9 +13,14 @@
 #include <random>
 #include <vector>
 
+#include "dataplane/paths.h"
 #include "tests/dataplane/packet_builder.h"
 
 namespace anabranch::dataplane {
+
+// Where its IP packet begins, and the segment in that.
+size_t ip_in(const uint8_t* frame);
+size_t segment_in(const uint8_t* frame);
 
 // In packets and octets of the outer IP packet.
 struct Carried {
@@ -87,6 +92,11 @@ class Link {
   bool stealing_ = false;
   Bytes stolen_;
 };
+
+// A segment as it is sent on a path.
+Bytes frame_on(const Path& path, const Bytes& segment);
+// … by the other end of it.
+Path seen_from_there(const Path& path);
 
 // Between octets and packet buffers.
 rte_mbuf* buffer_of(const Bytes& frame, rte_mempool* pool);

@@ -41,12 +41,11 @@ class Roaming : public TwoGateways {
       return load_be32(frame + kEthernetHeader + 16) == a().address_on(path);
     };
   }
-  uint64_t followed(uint8_t path) { return b().worker->telemetry(path).remote.get(); }
+  Endpoint followed(uint8_t path) { return b().worker->telemetry(path).remote.get(); }
   // As control does it when the worker tells of a proved address.
   void follow(uint8_t path) {
     PathTable paths = b().paths();
-    redirect(paths.paths[path], static_cast<uint32_t>(followed(path) >> 16),
-             static_cast<uint16_t>(followed(path)));
+    redirect(paths.paths[path], followed(path));
     b().plans.publish(std::make_unique<const PathTable>(paths));
   }
 };
@@ -55,8 +54,8 @@ TEST_F(Roaming, IsFollowedAfterAChallenge) {
   send_from_elsewhere(1);
   let_answers_in(1);
   run_for(500 * kMillisecond);
-  ASSERT_EQ(followed(1), uint64_t{outside_} << 16 | kPort);
-  EXPECT_EQ(followed(2), 0u);
+  ASSERT_EQ(followed(1), (Endpoint{address_of(outside_), kPort}));
+  EXPECT_EQ(followed(2), Endpoint{});
   follow(1);
   run_for(500 * kMillisecond);
   EXPECT_EQ(b().worker->telemetry(1).alive.get(), 1u);
@@ -74,14 +73,14 @@ TEST_F(Roaming, ToAnotherPortOfTheSameNatIsFollowedToo) {
   send_from_elsewhere(1, kPort + 1);
   let_answers_in(1, kPort + 1);
   run_for(500 * kMillisecond);
-  EXPECT_EQ(followed(1), uint64_t{outside_} << 16 | (kPort + 1));
+  EXPECT_EQ(followed(1), (Endpoint{address_of(outside_), kPort + 1}));
 }
 
 TEST_F(Roaming, OfSomebodyWhoOnlyForwardsSegmentsIsNotFollowed) {
   send_from_elsewhere(1);
   keep_answers_out(1);
   run_for(5 * kSecond);
-  EXPECT_EQ(followed(1), 0u);
+  EXPECT_EQ(followed(1), Endpoint{});
   EXPECT_EQ(b().worker->telemetry(1).alive.get(), 1u) << "what is authentic is heard";
 }
 
@@ -120,11 +119,11 @@ TEST_F(Roaming, AsksAtMostFiveTimesASecond) {
 
 TEST_F(Roaming, FindsAPeerWhoseAddressIsNotConfigured) {
   PathTable paths = b().paths();
-  redirect(paths.paths[1], 0, 0);
+  redirect(paths.paths[1], {});
   paths.paths[1].reachable = false;
   b().plans.publish(std::make_unique<const PathTable>(paths));
   run_for(2 * kSecond);
-  ASSERT_EQ(followed(1), uint64_t{a().address_on(1)} << 16 | 9188);
+  ASSERT_EQ(followed(1), (Endpoint{address_of(a().address_on(1)), 9188}));
   follow(1);
   run_for(kSecond);
   EXPECT_EQ(a().worker->telemetry(1).alive.get(), 1u);

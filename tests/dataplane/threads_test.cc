@@ -147,9 +147,8 @@ class Threads : public TwoGateways {
   void publish_paths(Gateway& gateway) {
     PathTable paths = gateway.paths();
     for (uint8_t p = 1; p <= kPaths; ++p) {
-      const uint64_t remote = gateway.worker->telemetry(p).remote.get();
-      if (remote == 0) continue;
-      redirect(paths.paths[p], static_cast<uint32_t>(remote >> 16), static_cast<uint16_t>(remote));
+      const Endpoint remote = gateway.worker->telemetry(p).remote.get();
+      if (remote.address != 0) redirect(paths.paths[p], remote);
     }
     gateway.plans.publish(std::make_unique<const PathTable>(paths));
   }
@@ -188,7 +187,7 @@ TEST_F(Threads, HandOverPublishAndFollowWithoutARace) {
   for (uint32_t n = 0; n < 400; ++n) turn();
   stop();
   EXPECT_EQ(received(), sent());
-  EXPECT_EQ(b().worker->telemetry(2).remote.get() & 0xffff, kPort);
+  EXPECT_EQ(b().worker->telemetry(2).remote.get().port, kPort);
   EXPECT_GT(counters(a()).handed_over.get(), 0u);
   EXPECT_GT(a().worker->each()[1]->counters().sealed.get(), 0u);
 }

@@ -55,17 +55,19 @@ rte_mempool* packet_pool() {
   return pool;
 }
 
-TwoGateways::TwoGateways(uint32_t uplink_ring_size, uint8_t workers_a, uint8_t workers_b)
-    : buffers_before_(rte_mempool_avail_count(packet_pool())),
-      a_(std::make_unique<Gateway>(1, packet_pool(), uplink_ring_size, WorkerOptions{},
+TwoGateways::TwoGateways(uint32_t uplink_ring_size, uint8_t workers_a, uint8_t workers_b,
+                         const WorkerOptions& limits, rte_mempool* pool)
+    : pool_(pool),
+      buffers_before_(rte_mempool_avail_count(pool)),
+      a_(std::make_unique<Gateway>(1, pool, uplink_ring_size, limits,
                                    workers_a == 0 ? gateway_workers() : workers_a)),
-      b_(std::make_unique<Gateway>(2, packet_pool(), uplink_ring_size, WorkerOptions{},
+      b_(std::make_unique<Gateway>(2, pool, uplink_ring_size, limits,
                                    workers_b == 0 ? gateway_workers() : workers_b)) {
   for (uint8_t u = 0; u < kPaths; ++u) {
     RingPort& here = *a_->uplinks[u];
     RingPort& far = *b_->uplinks[u];
-    there_.push_back(std::make_unique<Link>(here.out, far.in, packet_pool(), 100u + u));
-    back_.push_back(std::make_unique<Link>(far.out, here.in, packet_pool(), 200u + u));
+    there_.push_back(std::make_unique<Link>(here.out, far.in, pool, 100u + u));
+    back_.push_back(std::make_unique<Link>(far.out, here.in, pool, 200u + u));
   }
 }
 
@@ -78,6 +80,12 @@ void TwoGateways::SetUp() {
     ASSERT_EQ(a().worker->telemetry(path).alive.get(), 1u) << "path " << +path;
     ASSERT_EQ(b().worker->telemetry(path).alive.get(), 1u) << "path " << +path;
   }
+}
+
+void TwoGateways::publish_paths() {
+  for (Gateway* gateway : {&a(), &b()})
+    gateway->plans.publish(std::make_unique<const PathTable>(gateway->paths()));
+  admit_both(kShares);
 }
 
 void TwoGateways::TearDown() {
@@ -93,7 +101,7 @@ void TwoGateways::TearDown() {
   back_.clear();
   a_.reset();
   b_.reset();
-  EXPECT_EQ(rte_mempool_avail_count(packet_pool()), buffers_before_) << "packet buffers leaked";
+  EXPECT_EQ(rte_mempool_avail_count(pool_), buffers_before_) << "packet buffers leaked";
 }
 
 void TwoGateways::step() {
@@ -116,9 +124,9 @@ void TwoGateways::run_for(uint64_t ns) {
   for (const uint64_t end = now + ns; now < end;) step();
 }
 
-void TwoGateways::send_datagrams(uint32_t from, uint32_t until, uint32_t each_step) {
+void TwoGateways::send_datagrams(uint32_t from, uint32_t until, uint32_t each_step, size_t size) {
   for (uint32_t number = from; number < until; ++number) {
-    a().host_sends(datagram(number).ip());
+    a().host_sends(datagram(number, size).ip());
     if ((number - from) % each_step == each_step - 1) step();
   }
   step();

@@ -40,7 +40,8 @@ class TwoGateways : public ::testing::Test {
 
   // As many workers as gateway_workers() says, or as are given.
   explicit TwoGateways(uint32_t uplink_ring_size = 1024, uint8_t workers_a = 0,
-                       uint8_t workers_b = 0);
+                       uint8_t workers_b = 0, const WorkerOptions& limits = {},
+                       rte_mempool* pool = packet_pool());
   void SetUp() override;
   void TearDown() override;
 
@@ -48,7 +49,7 @@ class TwoGateways : public ::testing::Test {
   void step();
   void run_for(uint64_t ns);
   // Takes packet `number` and the following from the host, a few at each step.
-  void send_datagrams(uint32_t from, uint32_t until, uint32_t each_step = 2);
+  void send_datagrams(uint32_t from, uint32_t until, uint32_t each_step = 2, size_t size = 1000);
   // Lets everything that is on its way or held come to its end.
   void settle() { run_for(2 * kSecond); }
 
@@ -56,6 +57,8 @@ class TwoGateways : public ::testing::Test {
   void admit_both(const std::array<uint16_t, kPathsMax>& weights,
                   Segmentation segmentation = Segmentation::packet, bool resequence = true,
                   uint16_t slot = kService);
+  // What both know of their paths now, and the service anew on them.
+  void publish_paths();
   // Plans of both gateways from now on do not send again what was lost.
   void repair_nothing();
   uint64_t first_sends(uint8_t path, uint16_t slot = kService) const;
@@ -68,6 +71,7 @@ class TwoGateways : public ::testing::Test {
   uint64_t now = 10 * kSecond;
 
  private:
+  rte_mempool* const pool_;
   const unsigned buffers_before_;
   std::unique_ptr<Gateway> a_, b_;
   std::vector<std::unique_ptr<Link>> there_, back_;

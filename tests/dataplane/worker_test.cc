@@ -51,20 +51,13 @@ TEST(Worker, GivesBackWhatWaitsInItsLanesWhenItEnds) {
     Gateway gateway(2, packet_pool(), 64);
     gateway.admit(kService, kShares);
     Bytes ip = datagram(5).ttl(63).ip();
-    Bytes frame(kEthernetHeader + kSegmentOverhead + ip.size(), 0);
-    Path path;
-    path.local = gateway.paths().paths[1].remote;
-    path.remote = gateway.paths().paths[1].local;
-    path.remote_port = 9188;
-    make_header(path, {}, {}, 9188);
-    std::copy(path.header.begin(), path.header.end(), frame.begin());
-    finish_header(frame.data(), static_cast<uint16_t>(frame.size() - kEthernetHeader));
-    uint8_t* segment = &frame[path.header.size()];
+    Bytes segment(kOuterHeader + kInnerHeader + ip.size() + kTag);
     Bytes content(kInnerHeader, 0);
     store_inner(content.data(), {.lane = 0, .sn = 5});
     seal(*test_key(1, 1),
          {.path = 1, .key_phase = 1, .receiver_index = 9 * kServicesMax + kService}, content + ip,
-         segment);
+         segment.data());
+    const Bytes frame = frame_on(seen_from_there(gateway.paths().paths[1]), segment);
     ASSERT_EQ(rte_ring_enqueue(gateway.uplinks[0]->in, buffer_of(frame, packet_pool())), 0);
     gateway.worker->poll(10 * kSecond);
     ASSERT_EQ(gateway.worker->counters().held.get(), 1u);

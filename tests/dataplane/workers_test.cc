@@ -139,14 +139,9 @@ TEST(CrewOfTwo, BooksWhatAWorkerThatDoesNotKeepUpIsNotGiven) {
   const unsigned before = rte_mempool_avail_count(packet_pool());
   {
     Gateway gateway(2, packet_pool(), 1024, {}, 2, kRing);
-    const Path path = gateway.paths().paths[2];
-    Path from_peer = path;
-    std::swap(from_peer.local, from_peer.remote);
-    make_header(from_peer, {}, {}, path.remote_port);
-    Bytes frame(kEthernetHeader + kOuterIp + kOuterHeader + 40, 0);
-    std::copy(from_peer.header.begin(), from_peer.header.end(), frame.begin());
-    finish_header(frame.data(), static_cast<uint16_t>(frame.size() - kEthernetHeader));
-    store_outer(&frame[kEthernetHeader + kOuterIp], {.worker = 1, .path = 2});
+    Bytes segment(kOuterHeader + 40, 0);
+    store_outer(segment.data(), {.worker = 1, .path = 2});
+    const Bytes frame = frame_on(seen_from_there(gateway.paths().paths[2]), segment);
     for (uint32_t n = 0; n < kFrames; ++n)
       ASSERT_EQ(rte_ring_enqueue(gateway.uplinks[1]->in, buffer_of(frame, packet_pool())), 0);
     Worker& attendant = *gateway.worker->each()[0];

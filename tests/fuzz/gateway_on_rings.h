@@ -27,8 +27,7 @@ class GatewayOnRings {
   // As the content of a UDP datagram from the peer on path 1. Ends the process when a packet is
   // lost from the books or a buffer for good.
   void receive(const Bytes& segment) {
-    Bytes frame = header_ + segment;
-    finish_header(frame.data(), static_cast<uint16_t>(frame.size() - kEthernetHeader));
+    const Bytes frame = frame_on(there_, segment);
     if (rte_ring_enqueue(gateway_.uplinks[0]->in, buffer_of(frame, pool_)) != 0) std::abort();
     poll();
     // What waits for others is let go, so that each input stands for itself.
@@ -39,7 +38,7 @@ class GatewayOnRings {
     if (!gateway_.conserves()) std::abort();
     if (counters().held.get() == 0 && rte_mempool_avail_count(pool_) != buffers_) std::abort();
   }
-  const Counters& counters() const { return gateway_.worker->counters(); }
+  Counters counters() const { return gateway_.worker->counters(); }
   uint64_t delivered() const { return delivered_; }
 
  private:
@@ -48,12 +47,6 @@ class GatewayOnRings {
                                "256",  "--no-telemetry", "--log-level=error", "-l",       "0"};
     if (rte_eal_init(std::size(arguments), const_cast<char**>(arguments)) < 0) std::abort();
     return create_pool(4095).value();
-  }
-  Bytes make_frame_header() const {
-    Path path = gateway_.paths().paths[1];
-    std::swap(path.local, path.remote);
-    make_header(path, {2, 9}, {2, 1, 0, 0, 2, 1}, path.remote_port);
-    return {path.header.begin(), path.header.end()};
   }
   void poll() {
     while (gateway_.worker->poll(now_) != 0) continue;
@@ -69,7 +62,7 @@ class GatewayOnRings {
   uint64_t now_ = 10 * kSecond;
   unsigned buffers_ = 0;
   uint64_t delivered_ = 0;
-  const Bytes header_ = make_frame_header();
+  const Path there_ = seen_from_there(gateway_.paths().paths[1]);
 };
 
 }  // namespace anabranch::dataplane

@@ -145,6 +145,11 @@ Conditions::Conditions(uint64_t s) : seed(s) {
   estimated = draw.chance(0.3);
   classes = draw.chance(0.3);
   if (draw.chance(0.15)) rate_max_bps = static_cast<uint64_t>(draw.of_any_size(64e3, 50e6));
+  for (uint8_t path = 1; path <= kPaths; ++path) {
+    ipv6[path] = draw.chance(0.3);
+    if (draw.chance(0.15)) vlan[path] = static_cast<uint16_t>(draw.count(1, 4094));
+  }
+  if (draw.chance(0.15)) lan_vlan = static_cast<uint16_t>(draw.count(1, 4094));
 }
 
 std::string Conditions::text() const {
@@ -162,8 +167,9 @@ std::string Conditions::text() const {
       on_path ? ", adversary on the path" : "", off_path ? ", adversary off the path" : "",
       drift * 1e6);
   for (uint8_t path = 1; path <= kPaths; ++path) {
-    text += fmt::format("  path {} up   {}; configured {:.1f}\n", path, text_of(up[path]),
-                        static_cast<double>(configured_bps[path]) / 1e6);
+    text += fmt::format("  path {} up   {}; configured {:.1f}{}{}\n", path, text_of(up[path]),
+                        static_cast<double>(configured_bps[path]) / 1e6, ipv6[path] ? ", IPv6" : "",
+                        vlan[path] != 0 ? fmt::format(", VLAN {}", vlan[path]) : "");
     text += fmt::format("         down {}\n", text_of(down[path]));
   }
   for (const Outage& o : outages)

@@ -35,6 +35,9 @@ struct Conditions {
   std::array<LinkConditions, kPaths + 1> up, down;
   std::array<uint64_t, dataplane::kPathsMax> configured_bps{};
   std::array<uint16_t, dataplane::kPathsMax> configured_mtu{};
+  std::array<bool, dataplane::kPathsMax> ipv6{};      // between the gateways
+  std::array<uint16_t, dataplane::kPathsMax> vlan{};  // of a path's frames; 0: no tags
+  uint16_t lan_vlan = 0;
   std::vector<Outage> outages;
   dataplane::Segmentation segmentation = dataplane::Segmentation::packet;
   dataplane::Dispersion dispersion = dataplane::Dispersion::earliest_delivery;

@@ -22,7 +22,6 @@ constexpr uint64_t kWarmUpNs = 2 * kSecond;
 constexpr uint64_t kDrainNs = 6 * kSecond;
 constexpr uint64_t kUnderWayMaxNs = kSecond / 2;
 constexpr uint32_t kRingSize = 1024;
-constexpr size_t kHeaders = 42;  // Ethernet, IPv4, UDP
 constexpr size_t kSeenMax = 1000;
 
 const char* way(bool up) {
@@ -77,6 +76,9 @@ World::~World() {
 void World::set_up_service(Gateway& gateway) {
   gateway.rate_bps = conditions_.configured_bps;
   gateway.mtu = conditions_.configured_mtu;
+  gateway.ipv6 = conditions_.ipv6;
+  gateway.vlan = conditions_.vlan;
+  gateway.lan_vlan = conditions_.lan_vlan;
   gateway.estimated = conditions_.estimated;
   gateway.dispersion = conditions_.dispersion;
   gateway.recovery = conditions_.repaired;
@@ -112,11 +114,7 @@ void World::set_links(uint64_t since_begin) {
 
 // As a sends it to b on a path.
 Bytes World::frame_on(uint8_t path, const Bytes& segment) const {
-  const dataplane::Path by = a_->paths().paths[path];
-  Bytes frame = Bytes(by.header.begin(), by.header.end()) + segment;
-  dataplane::finish_header(frame.data(),
-                           static_cast<uint16_t>(frame.size() - dataplane::kEthernetHeader));
-  return frame;
+  return dataplane::frame_on(a_->paths().paths[path], segment);
 }
 
 Bytes World::noise(size_t octets) {
@@ -130,7 +128,8 @@ void World::attack() {
   if (seen_.size() > kSeenMax) seen_.erase(seen_.begin(), seen_.end() - kSeenMax / 2);
   if (conditions_.on_path && !seen_.empty() && random_() % 4 == 0) {
     const Bytes& seen = seen_[random_() % seen_.size()];
-    Bytes segment(seen.begin() + kHeaders, seen.end());
+    const auto headers = static_cast<std::ptrdiff_t>(dataplane::segment_in(seen.data()));
+    Bytes segment(seen.begin() + headers, seen.end());
     if (random_() % 2 == 0)
       segment[random_() % segment.size()] ^= static_cast<uint8_t>(1u << random_() % 8);
     if (random_() % 8 == 0) segment.resize(random_() % segment.size());

@@ -4,6 +4,7 @@
 
     gateway_smoke.py BUILD
 """
+import dataclasses
 import json
 import os
 import pathlib
@@ -116,9 +117,10 @@ class World(unittest.TestCase):
     """The quickstart's namespaces and links; each test starts the gateways it needs."""
 
     ipv6 = False
+    links = None
 
     def setUp(self):
-        self.sites = sites.Sites(BUILD)
+        self.sites = sites.Sites(BUILD, self.links)
         self.sites.ipv6 = self.ipv6
         self.addCleanup(self.close)
         self.sites.open()
@@ -175,6 +177,68 @@ class Starting(World):
         self.sites.start_gateway("a")
         self.sites.wait_for(lambda: "is ready" in self.sites.log("site-a"), 20, "does not start", "site-a")
         self.assert_does_not_start(r"journal.*(used|another)")
+
+
+class Families(World):
+    """Between the gateways one link of IPv4, one of IPv6, and one of IPv6 in a VLAN."""
+
+    links = [dataclasses.replace(link, ipv6=link.name != "fibre", vlan=7 if link.name == "dsl" else 0) for link in sites.LINKS]
+
+    def test_each_link_bears_traffic_and_the_bill_is_right(self):
+        self.start()
+        self.sites.cli("request", "--client", "acme", "--from", "10.10.0.0/24")
+        self.sites.run("client", "ping", "-c", "300", "-i", "0.002", "-s", "1300", "-W", "2", "10.20.0.2")
+        source, target = self.sites.state / "file", self.sites.state / "received"
+        source.write_bytes(os.urandom(20_000_000))
+        main_job.transfer(self.sites, source, target, "client", "server", "10.20.0.2", 5001)
+        self.assertEqual(target.read_bytes(), source.read_bytes())
+        for service in self.sites.cli_json("services"):
+            self.sites.cli("end", service["id"])
+        client, house, stats = main_job.settled(self.sites)
+        self.assertEqual(main_job.compare(client, house, stats)[1], [])
+        sent = {line["path"]: line["octets"] for section in client["sections"] for line in section["lines"]
+                if (line["kind"], line["direction"]) == ("first", "sent")}
+        self.assertEqual({name for name, octets in sent.items() if octets > 1_000_000}, {"fibre", "mobile", "dsl"})
+
+    def test_a_session_is_kept_over_ipv6_alone(self):
+        self.start()
+        emulator = [self.sites.tools / "linkemu/linkemu", "set", "--socket", self.sites.run_dir / "linkemu"]
+        self.sites.run("net", *emulator, "fibre", "both", "down")
+        self.wait_for(lambda: "2001:db8:ff:" in (self.sites.cli_json("status")["session_reached_at"] or ""), "the session does not move to IPv6", 30)
+        self.sites.cli("request", "--client", "acme", "--from", "10.10.0.0/24")
+        self.sites.run("client", "ping", "-c", "3", "-i", "0.2", "-W", "2", "10.20.0.2")
+
+    def test_a_link_without_an_address_of_its_paths_family_is_told(self):
+        self.sites.run("a", "ip", "-6", "address", "flush", "dev", "mobile")
+        self.sites.run("a", "ip", "address", "add", "10.1.2.1/30", "dev", "mobile")
+        config = self.sites.write_config("a")
+        done = gateway(self.sites.state, config.name, ns=self.sites.command("a"))
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"interface mobile has no IPv6 address, but path 2 is of it \(ip address add")
+
+
+class LargeFrames(World):
+    """LANs of jumbo frames, links of usual ones."""
+
+    def setUp(self):
+        super().setUp()
+        for ns, interface in (("client", "eth0"), ("a", "lan"), ("b", "lan"), ("server", "eth0")):
+            self.sites.run(ns, "ip", "link", "set", interface, "mtu", "9000")
+
+    def test_cross_the_links_in_parts_and_come_out_whole(self):
+        self.sites.edits.append(("[dataplane]", "[dataplane]\nmtu_max = 9000"))
+        self.start()
+        self.sites.cli("request", "--client", "acme", "--from", "10.10.0.0/24")
+        said = self.sites.run("client", "ping", "-M", "dont", "-s", "8900", "-c", "50", "-i", "0.02", "-W", "2", "10.20.0.2")
+        self.assertIn(" 0% packet loss", said)
+        reassembled = self.sites.run("server", "nstat", "-az", "IpReasmReqds")
+        self.assertRegex(reassembled, r"IpReasmReqds +0 ")
+
+    def test_are_told_to_be_allowed(self):
+        config = self.sites.write_config("a")
+        done = gateway(self.sites.state, config.name, ns=self.sites.command("a"))
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"interface lan has an MTU of 9000; expected 576 to 1500 \(ip link set lan mtu 1500, or for more dataplane.mtu_max\)")
 
 
 class Running(World):

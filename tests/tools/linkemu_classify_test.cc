@@ -82,6 +82,26 @@ TEST(Classify, Ipv6IsKernelAndCountsItsHeader) {
   EXPECT_EQ(label_of(frame).octets, 48u);
 }
 
+TEST(Classify, UdpOfTheTunnelsPortIsTheTunnelOverIpv6Too) {
+  auto frame = ethernet(0x86dd, 40 + 8);
+  frame[14] = 0x60;
+  store_be16(frame, 18, 8);
+  frame[20] = 17;
+  store_be16(frame, 56, kTunnelPort);
+  EXPECT_EQ(label_of(frame).traffic, TrafficClass::tunnel);
+  EXPECT_EQ(label_of(frame).octets, 48u);
+  frame[20] = 6;
+  EXPECT_EQ(label_of(frame).traffic, TrafficClass::kernel);
+}
+
+TEST(Classify, AVlansTagIsLookedBehind) {
+  auto frame = ipv4({.total_length = 60, .source = kTunnelPort});
+  const uint8_t tag[] = {0x81, 0x00, 0x00, 0x07};
+  frame.insert(frame.begin() + 12, std::begin(tag), std::end(tag));
+  EXPECT_EQ(label_of(frame).traffic, TrafficClass::tunnel);
+  EXPECT_EQ(label_of(frame).octets, 60u);
+}
+
 TEST(Classify, OtherFramesCountWhatFollowsEthernet) {
   for (const uint16_t type : {0x0806, 0x8100, 0x88cc}) {
     const auto frame = ethernet(type, 46);

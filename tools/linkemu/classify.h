@@ -9,8 +9,9 @@
 
 namespace anabranch::linkemu {
 
-// tunnel: UDP over IPv4 from or to the tunnel port. kernel: other IP, and every fragment but the
-// first, which has no ports to tell by. other: ARP and whatever else is not IPv4 or IPv6.
+// tunnel: UDP over IP from or to the tunnel port. kernel: other IP, and every fragment but the
+// first, which has no ports to tell by; with a VLAN's tag or without. other: ARP and whatever else
+// is not IPv4 or IPv6.
 enum class TrafficClass : uint8_t { tunnel, kernel, other };
 inline constexpr std::array<std::string_view, 3> kClassNames{"tunnel", "kernel", "other"};
 

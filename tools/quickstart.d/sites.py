@@ -28,6 +28,8 @@ class Link:
     loss: float = 0  # %
     queue: float = 100  # ms
     reorder: bool = False
+    ipv6: bool = False  # between the gateways
+    vlan: int = 0  # of the tags of its frames, of which the kernel knows nothing then; 0: they have none
 
     def settings(self):
         return (f"name={self.name},a={self.name}-a,b={self.name}-b,rate={self.rate:g}Mbit/s,delay={self.delay:g}ms,jitter={self.jitter:g}ms,"
@@ -100,11 +102,17 @@ class Sites:
         self.wire("client", "eth0", "10.10.0.2/24", "a", "lan", "10.10.0.1/24")
         self.wire("server", "eth0", "10.20.0.2/24", "b", "lan", "10.20.0.1/24")
         if self.ipv6:
-            self.add_ipv6("client", "a", "2001:db8:1::")
-            self.add_ipv6("server", "b", "2001:db8:2::")
+            for host, gateway, network in (("client", "a", "2001:db8:1::"), ("server", "b", "2001:db8:2::")):
+                self.add_ipv6(host, "eth0", f"{network}2/64")
+                self.add_ipv6(gateway, "lan", f"{network}1/64")
+                self.run(host, "ip", "route", "add", "default", "via", f"{network}1")
         for i, link in enumerate(self.links, 1):
-            self.wire("a", link.name, f"10.1.{i}.1/30", "net", f"{link.name}-a", None)
-            self.wire("b", link.name, f"10.1.{i}.2/30", "net", f"{link.name}-b", None)
+            for site in ("a", "b"):
+                self.wire(site, link.name, None, "net", f"{link.name}-{site}", None)
+                if link.ipv6 and not link.vlan:
+                    self.add_ipv6(site, link.name, f"{self.outside(i, link, site)}/64")
+                elif not link.vlan:
+                    self.run(site, "ip", "address", "add", f"{self.outside(i, link, site)}/30", "dev", link.name)
         for host, gateway in (("client", "10.10.0.1"), ("server", "10.20.0.1")):
             self.run(host, "ip", "route", "add", "default", "via", gateway)
 
@@ -118,12 +126,16 @@ class Sites:
                 self.run(ns, "ip", "address", "add", address, "dev", interface)
             self.run(ns, "ip", "link", "set", interface, "up")
 
-    def add_ipv6(self, host, gateway, network):
-        for ns, interface, address in ((host, "eth0", f"{network}2"), (gateway, "lan", f"{network}1")):
-            self.run(ns, "sysctl", "-qw", f"net.ipv6.conf.{interface}.disable_ipv6=0")
-            # Nobody else has it: there is no need to wait until that is certain.
-            self.run(ns, "ip", "address", "add", f"{address}/64", "dev", interface, "nodad")
-        self.run(host, "ip", "route", "add", "default", "via", f"{network}1")
+    def add_ipv6(self, ns, interface, address):
+        self.run(ns, "sysctl", "-qw", f"net.ipv6.conf.{interface}.disable_ipv6=0")
+        # Nobody else has it: there is no need to wait until that is certain.
+        self.run(ns, "ip", "address", "add", address, "dev", interface, "nodad")
+
+    @staticmethod
+    def outside(number, link, site):
+        """A gateway's address on a link."""
+        last = {"a": 1, "b": 2}[site]
+        return f"2001:db8:ff:{number}::{last}" if link.ipv6 else f"10.1.{number}.{last}"
 
     def start_links(self):
         links = [word for link in self.links for word in ("--link", link.settings())]
@@ -159,13 +171,22 @@ class Sites:
 
     def with_links(self, text, site):
         """Uplinks and paths of a configuration for the links of this run, in the example's own words."""
-        far = {"a": 2, "b": 1}[site]
-        uplinks = [f'[[uplink]]\nname = "{link.name}"\nprovider = "{link.provider}"\nnetwork = "{link.provider}"\ninterface = "{link.name}"\n'
-                   f'rate = "{self.rate or f"{link.rate:g} Mbit/s"}"\n\n' for link in self.links]
-        paths = [f'[[peer.path]]\nid = {i}\nuplink = "{link.name}"\naddress = "10.1.{i}.{far}"\n\n' for i, link in enumerate(self.links, 1)]
+        far = {"a": "b", "b": "a"}[site]
+        uplinks = [f'[[uplink]]\nname = "{link.name}"\nprovider = "{link.provider}"\nnetwork = "{link.provider}"\n{self.port(i, link, site, far)}'
+                   f'rate = "{self.rate or f"{link.rate:g} Mbit/s"}"\n\n' for i, link in enumerate(self.links, 1)]
+        paths = [f'[[peer.path]]\nid = {i}\nuplink = "{link.name}"\naddress = "{self.outside(i, link, far)}"\n\n' for i, link in enumerate(self.links, 1)]
         for table, blocks in (("uplink", uplinks), ("peer.path", paths)):
             text = re.sub(rf"(\[\[{table}\]\]\n([^\[\n].*\n|\n)*)+", "".join(blocks), text)
         return text
+
+    def port(self, number, link, site, far):
+        """A link with tags is the gateway's alone, so it is told what the kernel would know."""
+        if not link.vlan:
+            return f'interface = "{link.name}"\n'
+        key, length = ("network_address_ipv6", 64) if link.ipv6 else ("network_address", 30)
+        return (f'device = "net_af_packet{number},iface={link.name},blocksz=4096,framesz=2048,framecnt=4096"\nvlan = {link.vlan}\n'
+                f'{key} = "{self.outside(number, link, site)}/{length}"\n'
+                f'next_hop_mac = "{self.run(far, "cat", f"/sys/class/net/{link.name}/address").strip()}"\n')
 
     def start_gateway(self, site):
         self.start(f"site-{site}", site, self.tools / "anabranchd", self.write_config(site))

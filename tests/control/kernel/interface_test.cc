@@ -43,7 +43,7 @@ TEST_F(Interface, ThatCannotBeAPortIsRefusedWithTheReason) {
   sh("ip link set here mtu 9000");
   expect_refused("here", "MTU");
   sh("ip link set here mtu 1500; ip address flush dev here");
-  expect_refused("here", "IPv4 address");
+  expect_refused("here", "no address");
   sh("ip address add 10.1.1.1/30 dev here; ip link set here down");
   expect_refused("here", "down");
   expect_refused("lo", "Ethernet");
