@@ -250,12 +250,15 @@ TEST(TariffDocuments, AllMistakesAreNamedAtOnce) {
 // places that are in the document or next to something that is.
 TEST(TariffDocuments, WhateverIsPutIntoADocumentIsRefusedOrCanBePriced) {
   const json good = json::parse(R"(
-    {"id": "t", "currency": "EUR", "zone": "Europe/Berlin", "tax": {"category": "S", "percent": "19"},
+    {"id": "t", "currency": "EUR", "zone": "Europe/Berlin",
+     "tax": {"category": "S", "percent": "19"},
      "items": [
        {"id": "a", "times": [{"days": ["mon"], "from": "22:00", "to": "06:00"}], "per_gb": "0.10"},
        {"id": "b", "kinds": ["copy"], "direction": "sent", "pass_through": {"margin_percent": "7"}},
-       {"id": "c", "providers": ["x"], "percentile": {"percent": 95, "per_mbps": "2", "commit_mbps": "1"}},
-       {"id": "d", "paths": ["p"], "volume": [{"up_to_gb": "100", "per_gb": "0.5"}, {"per_gb": "0.3"}]},
+       {"id": "c", "providers": ["x"],
+        "percentile": {"percent": 95, "per_mbps": "2", "commit_mbps": "1"}},
+       {"id": "d", "paths": ["p"],
+        "volume": [{"up_to_gb": "100", "per_gb": "0.5"}, {"per_gb": "0.3"}]},
        {"id": "e", "allowance": {"gb": "100", "per_gb": "0.40"}, "prorated": false},
        {"id": "f", "flat": "49.00", "tax": {"category": "AE", "reason": "Reverse charge"}},
        {"id": "g", "commit": "500", "items": ["a", "d"]}]})");
