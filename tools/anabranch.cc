@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "control/tls/identity.h"
+#include "tools/bill.h"
 #include "tools/journal.h"
 #include "tools/ledger.h"
 
@@ -297,6 +298,7 @@ int main(int argc, char** argv) {
   add_keygen(app);
   anabranch::tools::add_journal(app, options.as_json);
   anabranch::tools::add_ledger(app, options.as_json);
+  anabranch::tools::add_bill(app, options.as_json);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
