@@ -88,11 +88,11 @@ TEST_F(Outside, WithinTheLeastMtuOfIpv6CarriesLargePacketsInParts) {
 
 TEST_F(Outside, FollowsAPeerOfIpv6ThatMoved) {
   const Uint128 elsewhere = address6("2001:db8:9::1");
-  there(2).translate = [&](uint8_t* frame) {
+  there(2).translate = [elsewhere](uint8_t* frame) {
     store_be128(frame + ip_in(frame) + kSource6, elsewhere);
     return true;
   };
-  back(2).translate = [&](uint8_t* frame) {
+  back(2).translate = [this, elsewhere](uint8_t* frame) {
     uint8_t* destination = frame + ip_in(frame) + kDestination6;
     if (load_be128(destination) != elsewhere) return false;
     store_be128(destination, a().address6_on(2));
