@@ -42,6 +42,15 @@ struct ServiceEntry {
   bool closed() const { return closed_ns.has_value(); }
 };
 
+// A service as billing sees it, whichever gateway has it.
+struct ClientService {
+  std::string gateway;
+  uint64_t id = 0;
+  std::string client;
+  int64_t opened_ns = 0;
+  std::optional<int64_t> closed_ns;
+};
+
 struct PathEntry {
   std::string name, provider, network;
 };
@@ -96,6 +105,8 @@ class Ledger {
   Status keep_path(uint16_t id, const PathEntry& path);
   std::optional<PathEntry> path(uint16_t id) const;
   tl::expected<std::map<uint16_t, PathEntry>, std::string> paths() const;
+  // Of all gateways that share the ledger.
+  Stored<std::map<std::pair<std::string, uint16_t>, PathEntry>> all_paths() const;
 
   // Ids are never used again; nor are those up to the reserved one, which a ledger that was
   // restored from a backup may have forgotten.
@@ -105,6 +116,9 @@ class Ledger {
   Status close_service(uint64_t id, int64_t wall_ns);
   tl::expected<std::vector<ServiceEntry>, std::string> services() const;
   std::optional<ServiceEntry> service(uint64_t id) const;
+  // Of all gateways that share the ledger: whose, and since when.
+  Stored<std::vector<ClientService>> client_services() const;
+  Stored<std::set<std::string>> gateways() const;
 
   Status put_tariff(const Tariff& tariff);
   std::optional<Tariff> tariff(const std::string& id, const std::string& version) const;
@@ -121,6 +135,9 @@ class Ledger {
                                                   int64_t at_ns) const;
   Stored<std::vector<DocumentVersion>> document_versions(const std::string& kind,
                                                          const std::string& id) const;
+  // Of all ids, in the order in which they came into force.
+  Stored<std::map<std::string, std::vector<DocumentVersion>>> document_history(
+      const std::string& kind) const;
 
   // --- Accounts (posting.cc) ---
 
@@ -164,6 +181,14 @@ class Ledger {
   // `periods` are stored or none; some dozens at once make better use of a transaction.
   Stored<std::vector<Closing>> close(std::span<const ClosedPeriod> periods);
   Stored<Closing> close(const ClosedPeriod& period);
+  // Posts to a period that is closed already: another price, say. Its tariffs and its own postings
+  // stay. Once for each `id`.
+  Stored<Closing> correct(const ClosedPeriod& correction, const std::string& id);
+  // Of each account that has any, the end of its last closed period.
+  Stored<std::map<std::string, int64_t>> closed_through() const;
+  // Up to which frame of each gateway's journal all usage is charged: what may be removed.
+  Stored<std::map<std::string, uint64_t>> charged_sequences() const;
+  Stored<void> set_charged_sequence(const std::string& gateway, uint64_t sequence);
   // Open or closing; an account's periods must not overlap.
   Stored<void> set_period(const std::string& account, int64_t from_ns, int64_t to_ns,
                           PeriodState state);
@@ -171,6 +196,8 @@ class Ledger {
   // How far the meters of a gateway are charged; empty: of all gateways.
   Stored<std::vector<Watermark>> watermarks(const std::string& gateway) const;
   Stored<std::vector<StoredStatement>> statements(const std::string& account) const;
+  // In the order of issue.
+  Stored<std::vector<StoredStatement>> statements_since(int64_t issued_ns) const;
   Stored<std::optional<StoredStatement>> statement(const std::string& issuer,
                                                    const std::string& series, int64_t number) const;
   Stored<void> put_measurements(std::span<const Measurement> measurements);
@@ -213,6 +240,7 @@ class Ledger {
   Stored<void> number_here(std::span<const ClosedPeriod* const> periods,
                            std::span<Closing* const> closings);
   Stored<void> charge_here(std::span<const ClosedPeriod* const> periods);
+  Stored<int64_t> provider_lines_here(const ClosedPeriod& period) const;
 
   std::unique_ptr<Store> store_;
   std::string gateway_;
