@@ -17,6 +17,7 @@
 #include "billing/billing_documents.h"
 #include "billing/ledger.h"
 #include "billing/period.h"
+#include "billing/period_usage.h"
 
 namespace anabranch::billing {
 
