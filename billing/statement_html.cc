@@ -23,6 +23,11 @@ std::string amount(const Read::Decimal& decimal) {
   return number(decimal, grouped(decimal));
 }
 
+std::string octets(const Read::Line& line) {
+  const std::string words = octets_words(line);
+  return words.empty() ? "" : number(std::to_string(*line.octets), words);
+}
+
 std::string count(uint64_t whole) {
   return number(std::to_string(whole), grouped(Uint128{whole}));
 }
@@ -98,7 +103,7 @@ std::string section(const Read& s, const Read::Section& section) {
   out += "<tbody>\n";
   for (const Read::Line& line : section.lines)
     out += row(html_isolated(title(line)) + list(details(s, line)),
-               cell(line.octets ? count(*line.octets) : "") + cell(amount(line.amount)));
+               cell(octets(line)) + cell(amount(line.amount)));
   return out + "</tbody>\n<tfoot>" +
          row("Subtotal", cell(count(section.octets)) + cell(amount(section.subtotal))) +
          "</tfoot>\n" + kTableEnd;

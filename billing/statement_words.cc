@@ -87,6 +87,11 @@ std::string title(const Read::TaxTotal& total) {
          (reason.empty() ? "" : ": " + reason);
 }
 
+std::string octets_words(const Read::Line& line) {
+  const bool fee = line.unit == "cycle" && line.octets == 0;
+  return line.octets && !fee ? grouped(*line.octets) : "";
+}
+
 std::vector<std::string> details(const Read& s, const Read::Line& line) {
   std::vector<std::string> details;
   const std::string currency = printable(s.currency);
