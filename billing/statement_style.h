@@ -25,17 +25,19 @@ dt { color: var(--faint); }
 dd { margin: 0; }
 .due { margin: .8rem 0 0; font-size: 1.25rem; }
 .note, .details, figcaption { color: var(--faint); font-size: .875rem; }
-.details { margin: .15rem 0 0; padding: 0; list-style: none; font-weight: normal; }
+.details { margin: 0; padding: 0; list-style: none; }
 .scroll { overflow-x: auto; margin-bottom: 1.4rem; }
 table { width: 100%; border-collapse: collapse; }
 caption { padding: .5rem 0; text-align: left; font-weight: 600; font-size: 1.05rem; }
 th, td { padding: .4rem 0; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; font-weight: normal; }
 thead th { color: var(--faint); font-size: .875rem; }
-.n { padding-left: 1rem; text-align: right; white-space: nowrap; overflow-wrap: normal;
+.n { width: 9.5rem; padding-left: 1rem; text-align: right; white-space: nowrap; overflow-wrap: normal;
   font-variant-numeric: tabular-nums; }
+.explained th, .explained td { padding-bottom: .1rem; border: 0; }
+.explained + tr td { padding-top: 0; }
 tbody th, td:not(.n) { min-width: 7rem; }
-tfoot th, tfoot td, .sum th, .sum td { font-weight: 600; }
+tfoot th, tfoot td { font-weight: 600; }
 th.path { padding-top: .9rem; font-weight: 600; }
 th.day { white-space: nowrap; min-width: 0; padding-right: 1rem; }
 figure { margin: 1rem 0 0; }
@@ -55,7 +57,7 @@ figure { margin: 1rem 0 0; }
 summary { cursor: pointer; padding: .4rem 0; }
 @media (max-width: 34rem) {
   body { font-size: 15px; }
-  .n { padding-left: .6rem; font-size: .9rem; }
+  .n { width: auto; padding-left: .6rem; font-size: .9rem; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .5rem; }
 }
@@ -64,7 +66,8 @@ summary { cursor: pointer; padding: .4rem 0; }
   body { font-size: 10pt; }
   main { max-width: none; padding: 0; }
   h2, caption { break-after: avoid; }
-  tr, figure, .graphs { break-inside: avoid; }
+  tr, figure { break-inside: avoid; }
+  .explained { break-after: avoid; }
   .graphs { grid-template-columns: 1fr 1fr; }
   .scroll { overflow: visible; }
   details:not([open]) { display: none; }

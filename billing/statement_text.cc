@@ -87,7 +87,7 @@ class TextPage {
 
 void fit_charges(const Read& s, TextPage& page) {
   for (const Read::Section& section : s.sections) {
-    page.fit(grouped(section.octets), grouped(section.subtotal));
+    page.fit(octets_words(section), grouped(section.subtotal));
     for (const Read::Line& line : section.lines) page.fit(octets_words(line), grouped(line.amount));
   }
   for (const Read::Credit& credit : s.credits) page.fit("", grouped(credit.amount));
@@ -123,7 +123,7 @@ void add_section(const Read& s, const Read::Section& section, TextPage& page) {
     page.row(kRow, title(line), octets_words(line), grouped(line.amount));
     for (const std::string& detail : details(s, line)) page.paragraph(kDetail, detail);
   }
-  page.row(kRow, "subtotal", grouped(section.octets), grouped(section.subtotal));
+  page.row(kRow, "subtotal", octets_words(section), grouped(section.subtotal));
   page.blank();
 }
 

@@ -92,6 +92,13 @@ std::string octets_words(const Read::Line& line) {
   return line.octets && !fee ? grouped(*line.octets) : "";
 }
 
+std::string octets_words(const Read::Section& section) {
+  const bool counted =
+      std::any_of(section.lines.begin(), section.lines.end(),
+                  [](const Read::Line& line) { return !octets_words(line).empty(); });
+  return counted || section.octets != 0 ? grouped(section.octets) : "";
+}
+
 std::vector<std::string> details(const Read& s, const Read::Line& line) {
   std::vector<std::string> details;
   const std::string currency = printable(s.currency);

@@ -28,8 +28,9 @@ std::string title(const ReadStatement::Line& line);     // "mobile data (mobile,
 std::string title(const ReadStatement::Usage& used);    // "mobile (airmobile, lte) at site-a"
 std::string title(const ReadStatement::TaxTotal& tax);  // "tax S 19 % on 49.62"
 
-// Grouped; empty where a line is not for octets.
+// Grouped; empty where a line, or all in a section, is not for octets.
 std::string octets_words(const ReadStatement::Line& line);
+std::string octets_words(const ReadStatement::Section& section);
 
 // What explains an amount, a line each: tiers where charges are itemised, the exchange rate, the
 // tax where a statement has several, the period that is corrected; the window that was measured.

@@ -71,7 +71,7 @@ Anabranch Co (anabranch-co)                              octets         amount
 ------------------------------------------------------------------------------
   monthly fee (line)                                                  1 049.00
       1 cycle at 1 049.00 EUR
-  subtotal                                                    0       1 049.00
+  subtotal                                                            1 049.00
 
 airmobile                                                octets         amount
 ------------------------------------------------------------------------------
@@ -206,14 +206,17 @@ TEST(StatementHtml, IsOfTheSample) {
        {"<html lang=\"en\">", "<title>Statement 2026-000123, Acme GmbH (acme)</title>",
         "<caption><bdi>airmobile</bdi></caption>\n<thead><tr><th scope=\"col\">Charge</th>"
         "<th scope=\"col\" class=\"n\">Octets</th><th scope=\"col\" class=\"n\">Amount</th>",
-        "<tr><th scope=\"row\"><bdi>mobile data (mobile, retail)</bdi><ul class=\"details\">"
-        "<li><bdi>1 GB at 0.60 EUR</bdi></li><li><bdi>0.23456789 GB at 0.40 EUR</bdi></li>",
+        "<tr class=\"explained\"><th scope=\"row\"><bdi>mobile data (mobile, retail)</bdi></th>"
+        "<td class=\"n\"><data value=\"1234567890\">1\u00a0234\u00a0567\u00a0890</data></td>"
+        "<td class=\"n\"><data value=\"0.70\">0.70</data></td></tr>\n<tr><td colspan=\"3\">"
+        "<ul class=\"details\"><li><bdi>1 GB at 0.60 EUR</bdi></li>"
+        "<li><bdi>0.23456789 GB at 0.40 EUR</bdi></li>",
         "<td class=\"n\"><data value=\"-4.90\">\u22124.90</data></td>",
         "<tr><th scope=\"row\">Gross, <bdi>EUR</bdi></th>"
         "<td class=\"n\"><data value=\"1243.31\">1\u00a0243.31</data></td></tr>",
         "<time datetime=\"2026-11-01T00:00:00+01:00\">2026-11-01 00:00 +01:00</time>",
         "<text x=\"0\" y=\"110\">GB a day</text>", "text-anchor=\"middle\">31 Oct</text>",
-        "<rect class=\"c0\" x=\"494\" y=\"838\" width=\"84\" height=\"1282\"><title>1 Oct, "
+        "<rect class=\"c0\" x=\"493\" y=\"838\" width=\"82\" height=\"1282\"><title>1 Oct, "
         "airmobile: 1\u00a0034\u00a0567\u00a0890 octets</title></rect>",
         "<tr><th scope=\"row\" class=\"day\">2026-10-01</th><td><bdi>airmobile</bdi></td>"})
     EXPECT_NE(html.find(part), std::string::npos) << part;
