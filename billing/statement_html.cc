@@ -29,8 +29,8 @@ std::string octets(uint64_t whole, const Charged& charged) {
   return words.empty() ? "" : number(std::to_string(whole), words);
 }
 
-std::string count(uint64_t whole) {
-  return number(std::to_string(whole), grouped(Uint128{whole}));
+std::string count(Uint128 whole) {
+  return number(decimal(whole), grouped(whole));
 }
 
 std::string time(const Read::Time& time) {
@@ -149,7 +149,9 @@ std::string usage(const Read& s) {
                  cell(count(used.octets)) + cell(count(used.packets)));
     out += "</tbody>\n";
   }
-  return out + kTableEnd + "</section>\n";
+  const UsageTotal total = usage_total(s);
+  return out + "<tfoot>" + row("Total", cell(count(total.octets)) + cell(count(total.packets))) +
+         "</tfoot>\n" + kTableEnd + "</section>\n";
 }
 
 }  // namespace

@@ -150,20 +150,18 @@ void add_totals(const Read& s, TextPage& page) {
 void add_usage(const Read& s, TextPage& page) {
   if (s.usage.empty()) return;
   page.start_columns();
-  for (const Read::Usage& used : s.usage) page.fit(grouped(used.octets), grouped(used.packets));
+  const UsageTotal total = usage_total(s);  // none is wider
+  page.fit(grouped(total.octets), grouped(total.packets));
   page.row(0, "Usage", "octets", "packets");
   page.rule('-');
-  Uint128 octets = 0, packets = 0;
   for (const auto& path : by_path(s)) {
     page.paragraph(kRow, title(path[0]));
     for (const Read::Usage& used : path) {
       page.row(kDetail, printable(used.direction + ", " + used.kind), grouped(used.octets),
                grouped(used.packets));
-      octets += used.octets;
-      packets += used.packets;
     }
   }
-  page.row(kRow, "total", grouped(octets), grouped(packets));
+  page.row(kRow, "total", grouped(total.octets), grouped(total.packets));
 }
 
 }  // namespace

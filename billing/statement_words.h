@@ -17,6 +17,7 @@ namespace anabranch::billing {
 // "-1234567.891" → "-1 234 567.891".
 std::string grouped(std::string_view decimal);
 std::string grouped(Uint128 number);
+std::string decimal(Uint128 number);
 
 // "2026-10-01 00:00 +02:00": as given, without seconds where there are none.
 std::string time_words(const ReadStatement::Time& time);
@@ -37,7 +38,11 @@ std::string octets_words(const ReadStatement::Section& section);
 std::vector<std::string> details(const ReadStatement& s, const ReadStatement::Line& line);
 std::vector<std::string> details(const ReadStatement& s, const ReadStatement::Credit& credit);
 
-// Usage of one path in a row, each path's own.
+struct UsageTotal {
+  Uint128 octets = 0, packets = 0;
+};
+UsageTotal usage_total(const ReadStatement& s);
+// Usage that follows each other and is of one path, each path's own.
 std::vector<std::span<const ReadStatement::Usage>> by_path(const ReadStatement& s);
 
 }  // namespace anabranch::billing
