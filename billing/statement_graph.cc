@@ -25,7 +25,7 @@ constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May",
 // All in tenths of a CSS pixel at the drawn size, so that integers suffice. Narrow enough that
 // letters can be read where a telephone shows it smaller.
 constexpr int64_t kWidth = 4000, kHeight = 2500;
-constexpr int64_t kLeft = 480, kRight = 3960, kTop = 260, kBottom = 2120;  // of the plot
+constexpr int64_t kLeft = 480, kRight = 3840, kTop = 260, kBottom = 2120;  // of the plot
 constexpr int64_t kDayLabelsMax = 7;
 
 std::optional<Days> day_of(std::string_view text) {  // "2026-10-01", or a time

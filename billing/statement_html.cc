@@ -23,8 +23,14 @@ std::string amount(const Read::Decimal& decimal) {
   return number(decimal, grouped(decimal));
 }
 
-std::string count(uint64_t whole) {
-  return number(std::to_string(whole), grouped(Uint128{whole}));
+template <class Charged>  // a line or a section
+std::string octets(uint64_t whole, const Charged& charged) {
+  const std::string words = octets_words(charged);
+  return words.empty() ? "" : number(std::to_string(whole), words);
+}
+
+std::string count(Uint128 whole) {
+  return number(decimal(whole), grouped(whole));
 }
 
 std::string time(const Read::Time& time) {
@@ -39,11 +45,15 @@ std::string row(const std::string& title, const std::string& cells) {
   return "<tr><th scope=\"row\">" + title + "</th>" + cells + "</tr>\n";
 }
 
-std::string list(const std::vector<std::string>& details) {
-  if (details.empty()) return {};
-  std::string out = "<ul class=\"details\">";
+// A row of one cell below the row that it explains, so that a telephone has room for it.
+std::string explained(const std::string& title, const std::string& cells, size_t columns,
+                      const std::vector<std::string>& details) {
+  if (details.empty()) return row(title, cells);
+  std::string out = "<tr class=\"explained\"><th scope=\"row\">" + title + "</th>" + cells +
+                    "</tr>\n<tr>" + fmt::format("<td colspan=\"{}\">", columns) +
+                    "<ul class=\"details\">";
   for (const std::string& detail : details) out += "<li>" + html_isolated(detail) + "</li>";
-  return out + "</ul>";
+  return out + "</ul></td></tr>\n";
 }
 
 // A table's beginning: its caption and columns, of which all but the first are numbers.
@@ -97,10 +107,11 @@ std::string section(const Read& s, const Read::Section& section) {
   std::string out = table(html_isolated(title(s, section)), {"Charge", "Octets", "Amount"});
   out += "<tbody>\n";
   for (const Read::Line& line : section.lines)
-    out += row(html_isolated(title(line)) + list(details(s, line)),
-               cell(line.octets ? count(*line.octets) : "") + cell(amount(line.amount)));
+    out += explained(html_isolated(title(line)),
+                     cell(octets(line.octets.value_or(0), line)) + cell(amount(line.amount)), 3,
+                     details(s, line));
   return out + "</tbody>\n<tfoot>" +
-         row("Subtotal", cell(count(section.octets)) + cell(amount(section.subtotal))) +
+         row("Subtotal", cell(octets(section.octets, section)) + cell(amount(section.subtotal))) +
          "</tfoot>\n" + kTableEnd;
 }
 
@@ -108,8 +119,8 @@ std::string credits(const Read& s) {
   if (s.credits.empty()) return {};
   std::string out = table("Credits", {"Promise", "Amount"}) + "<tbody>\n";
   for (const Read::Credit& credit : s.credits)
-    out += row(html_isolated(credit.description) + list(details(s, credit)),
-               cell(amount(credit.amount)));
+    out += explained(html_isolated(credit.description), cell(amount(credit.amount)), 2,
+                     details(s, credit));
   return out + "</tbody>\n" + kTableEnd;
 }
 
@@ -117,7 +128,7 @@ std::string totals(const Read& s) {
   std::string out = table("Total", {"Sum", "Amount"});
   out += "<tbody>\n" + row("Net", cell(amount(s.net)));
   for (const Read::TaxTotal& tax : s.taxes)
-    out += row(html_isolated(title(tax)), cell(amount(tax.due)));
+    out += row(html_isolated("T" + title(tax).substr(1)), cell(amount(tax.due)));
   if (s.taxes.size() != 1) out += row("Tax", cell(amount(s.tax)));
   return out + "</tbody>\n<tfoot>" +
          row("Gross, " + html_isolated(s.currency), cell(amount(s.gross))) + "</tfoot>\n" +
@@ -138,7 +149,9 @@ std::string usage(const Read& s) {
                  cell(count(used.octets)) + cell(count(used.packets)));
     out += "</tbody>\n";
   }
-  return out + kTableEnd + "</section>\n";
+  const UsageTotal total = usage_total(s);
+  return out + "<tfoot>" + row("Total", cell(count(total.octets)) + cell(count(total.packets))) +
+         "</tfoot>\n" + kTableEnd + "</section>\n";
 }
 
 }  // namespace

@@ -74,7 +74,9 @@ class Members {
   std::optional<uint64_t> whole(const char* name, Must must = Must::yes) const {
     const json* value = member(name, must, "a whole number");
     if (value == nullptr) return std::nullopt;
-    if (value->is_number_integer() && *value >= 0) return value->get<uint64_t>();
+    // Not `*value >= 0`: the library compares with an int as signed.
+    if (value->is_number_unsigned() || (value->is_number_integer() && value->get<int64_t>() >= 0))
+      return value->get<uint64_t>();
     wrong(name, shown(*value) + "; expected a whole number, not negative");
     return std::nullopt;
   }

@@ -6,7 +6,7 @@
 namespace anabranch::billing {
 
 inline constexpr const char* kStatementStyle = R"css(
-:root { color-scheme: light dark; --ground: #fff; --ink: #1b1f24; --faint: #59636e; --line: #d1d9e0;
+:root { color-scheme: light dark; font-size: 16px; --ground: #fff; --ink: #1b1f24; --faint: #59636e; --line: #d1d9e0;
   --c0: #1f6fb4; --c1: #c46a00; --c2: #1b8a5a; --c3: #8e4ec6; --c4: #c8374a; --c5: #0e8a94;
   --c6: #8a5a2b; --c7: #6b7280; }
 @media screen and (prefers-color-scheme: dark) {
@@ -16,7 +16,7 @@ inline constexpr const char* kStatementStyle = R"css(
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink);
-  font: 16px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+  font: 1rem/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 main { max-width: 58rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; overflow-wrap: anywhere; }
 h1 { margin: 0; font-size: 1.6rem; line-height: 1.2; }
 h2 { margin: 2.2rem 0 .6rem; font-size: 1.2rem; }
@@ -25,17 +25,20 @@ dt { color: var(--faint); }
 dd { margin: 0; }
 .due { margin: .8rem 0 0; font-size: 1.25rem; }
 .note, .details, figcaption { color: var(--faint); font-size: .875rem; }
-.details { margin: .15rem 0 0; padding: 0; list-style: none; font-weight: normal; }
+.details { margin: 0; padding: 0; list-style: none; }
 .scroll { overflow-x: auto; margin-bottom: 1.4rem; }
+time { white-space: nowrap; }
 table { width: 100%; border-collapse: collapse; }
 caption { padding: .5rem 0; text-align: left; font-weight: 600; font-size: 1.05rem; }
 th, td { padding: .4rem 0; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; font-weight: normal; }
 thead th { color: var(--faint); font-size: .875rem; }
-.n { padding-left: 1rem; text-align: right; white-space: nowrap; overflow-wrap: normal;
+.n { width: 9.5rem; padding-left: 1rem; text-align: right; white-space: nowrap; overflow-wrap: normal;
   font-variant-numeric: tabular-nums; }
+.explained th, .explained td { padding-bottom: .1rem; border: 0; }
+.explained + tr td { padding-top: 0; }
 tbody th, td:not(.n) { min-width: 7rem; }
-tfoot th, tfoot td, .sum th, .sum td { font-weight: 600; }
+tfoot th, tfoot td { font-weight: 600; }
 th.path { padding-top: .9rem; font-weight: 600; }
 th.day { white-space: nowrap; min-width: 0; padding-right: 1rem; }
 figure { margin: 1rem 0 0; }
@@ -54,17 +57,22 @@ figure { margin: 1rem 0 0; }
 .legend svg { width: .8em; height: .8em; }
 summary { cursor: pointer; padding: .4rem 0; }
 @media (max-width: 34rem) {
-  body { font-size: 15px; }
-  .n { padding-left: .6rem; font-size: .9rem; }
+  :root { font-size: 15px; }
+  .n { width: auto; padding-left: .6rem; font-size: .9rem; }
+  figure table { font-size: .8rem; }
+  figure .n { padding-left: .5rem; }
+  figure td:not(.n) { min-width: 4.5rem; }
+  th.day { padding-right: .5rem; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .5rem; }
 }
 @page { margin: 15mm; }
 @media print {
-  body { font-size: 10pt; }
+  :root { font-size: 10pt; }
   main { max-width: none; padding: 0; }
   h2, caption { break-after: avoid; }
-  tr, figure, .graphs { break-inside: avoid; }
+  tr, figure { break-inside: avoid; }
+  .explained { break-after: avoid; }
   .graphs { grid-template-columns: 1fr 1fr; }
   .scroll { overflow: visible; }
   details:not([open]) { display: none; }

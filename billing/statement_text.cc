@@ -13,7 +13,7 @@ using Read = ReadStatement;
 
 constexpr size_t kColumns = 78;
 constexpr size_t kGap = 2;               // between columns
-constexpr size_t kTitleMin = 24;         // where less is left, numbers stand below their title
+constexpr size_t kTitleMin = 20;         // where less is left, numbers stand below their title
 constexpr size_t kLabel = 11;            // of the header
 constexpr size_t kRow = 2, kDetail = 6;  // indents
 
@@ -33,18 +33,11 @@ std::string spaced(const std::string& number) {
 // Rows of a title and two numbers, which end at the same columns on the whole page.
 class TextPage {
  public:
-  explicit TextPage(const Read& s) {
-    const auto widen = [](size_t& width, const std::string& number) {
-      width = std::max(width, displayed_width(number));
-    };
-    for (const Read::Section& section : s.sections) {
-      widen(first_, grouped(section.octets));
-      widen(second_, grouped(section.subtotal));
-      for (const Read::Line& line : section.lines) widen(first_, grouped(line.octets.value_or(0)));
-      for (const Read::Line& line : section.lines) widen(second_, grouped(line.amount));
-    }
-    for (const Read::Usage& used : s.usage) widen(second_, grouped(used.packets));
-    widen(second_, grouped(s.gross));
+  // Columns for what follows: wide enough for what usually is in them, and for what fit() is told.
+  void start_columns() { first_ = kFirst, second_ = kSecond; }
+  void fit(const std::string& first, const std::string& second) {
+    first_ = std::max(first_, displayed_width(first));
+    second_ = std::max(second_, displayed_width(second));
   }
 
   void rule(char c) { out_ += std::string(kColumns, c) + "\n"; }
@@ -87,9 +80,19 @@ class TextPage {
     }
   }
 
-  size_t first_ = 17, second_ = 13;  // columns; more where a number needs it
+  static constexpr size_t kFirst = 17, kSecond = 13;
+  size_t first_ = kFirst, second_ = kSecond;
   std::string out_;
 };
+
+void fit_charges(const Read& s, TextPage& page) {
+  for (const Read::Section& section : s.sections) {
+    page.fit(octets_words(section), grouped(section.subtotal));
+    for (const Read::Line& line : section.lines) page.fit(octets_words(line), grouped(line.amount));
+  }
+  for (const Read::Credit& credit : s.credits) page.fit("", grouped(credit.amount));
+  page.fit("", grouped(s.gross));
+}
 
 void add_header(const Read& s, TextPage& page) {
   page.paragraph(0, title(s));
@@ -117,10 +120,10 @@ void add_section(const Read& s, const Read::Section& section, TextPage& page) {
   page.row(0, title(s, section), "octets", "amount");
   page.rule('-');
   for (const Read::Line& line : section.lines) {
-    page.row(kRow, title(line), line.octets ? grouped(*line.octets) : "", grouped(line.amount));
+    page.row(kRow, title(line), octets_words(line), grouped(line.amount));
     for (const std::string& detail : details(s, line)) page.paragraph(kDetail, detail);
   }
-  page.row(kRow, "subtotal", grouped(section.octets), grouped(section.subtotal));
+  page.row(kRow, "subtotal", octets_words(section), grouped(section.subtotal));
   page.blank();
 }
 
@@ -146,19 +149,19 @@ void add_totals(const Read& s, TextPage& page) {
 
 void add_usage(const Read& s, TextPage& page) {
   if (s.usage.empty()) return;
+  page.start_columns();
+  const UsageTotal total = usage_total(s);  // none is wider
+  page.fit(grouped(total.octets), grouped(total.packets));
   page.row(0, "Usage", "octets", "packets");
   page.rule('-');
-  Uint128 octets = 0, packets = 0;
   for (const auto& path : by_path(s)) {
     page.paragraph(kRow, title(path[0]));
     for (const Read::Usage& used : path) {
       page.row(kDetail, printable(used.direction + ", " + used.kind), grouped(used.octets),
                grouped(used.packets));
-      octets += used.octets;
-      packets += used.packets;
     }
   }
-  page.row(kRow, "total", grouped(octets), grouped(packets));
+  page.row(kRow, "total", grouped(total.octets), grouped(total.packets));
 }
 
 }  // namespace
@@ -166,8 +169,9 @@ void add_usage(const Read& s, TextPage& page) {
 tl::expected<std::string, std::string> statement_text(const nlohmann::json& statement) {
   const auto read = read_statement(statement);
   if (!read) return tl::unexpected(read.error());
-  TextPage page(*read);
+  TextPage page;
   add_header(*read, page);
+  fit_charges(*read, page);
   for (const Read::Section& section : read->sections) add_section(*read, section, page);
   add_credits(*read, page);
   add_totals(*read, page);

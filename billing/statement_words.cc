@@ -13,13 +13,6 @@ using Read = ReadStatement;
 
 constexpr std::string_view kGap = "\xc2\xa0";  // U+00A0
 
-std::string digits_of(Uint128 number) {
-  std::string digits;
-  do digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(number % 10)));
-  while ((number /= 10) != 0);
-  return digits;
-}
-
 std::string window_words(const Read::Window& window) {
   return time_words(window.from) + " until " + time_words(window.to);
 }
@@ -39,7 +32,14 @@ std::string grouped(std::string_view decimal) {
 }
 
 std::string grouped(Uint128 number) {
-  return grouped(digits_of(number));
+  return grouped(decimal(number));
+}
+
+std::string decimal(Uint128 number) {
+  std::string digits;
+  do digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(number % 10)));
+  while ((number /= 10) != 0);
+  return digits;
 }
 
 std::string time_words(const Read::Time& time) {
@@ -87,6 +87,18 @@ std::string title(const Read::TaxTotal& total) {
          (reason.empty() ? "" : ": " + reason);
 }
 
+std::string octets_words(const Read::Line& line) {
+  const bool fee = line.unit == "cycle" && line.octets == 0;
+  return line.octets && !fee ? grouped(*line.octets) : "";
+}
+
+std::string octets_words(const Read::Section& section) {
+  const bool counted =
+      std::any_of(section.lines.begin(), section.lines.end(),
+                  [](const Read::Line& line) { return !octets_words(line).empty(); });
+  return counted || section.octets != 0 ? grouped(section.octets) : "";
+}
+
 std::vector<std::string> details(const Read& s, const Read::Line& line) {
   std::vector<std::string> details;
   const std::string currency = printable(s.currency);
@@ -114,6 +126,15 @@ std::vector<std::string> details(const Read& s, const Read::Credit& credit) {
                       " samples");
   add_tax(s, credit.tax, details);
   return details;
+}
+
+UsageTotal usage_total(const Read& s) {
+  UsageTotal total;
+  for (const Read::Usage& used : s.usage) {
+    total.octets += used.octets;
+    total.packets += used.packets;
+  }
+  return total;
 }
 
 std::vector<std::span<const Read::Usage>> by_path(const Read& s) {

@@ -17,6 +17,7 @@ namespace anabranch::billing {
 // "-1234567.891" → "-1 234 567.891".
 std::string grouped(std::string_view decimal);
 std::string grouped(Uint128 number);
+std::string decimal(Uint128 number);
 
 // "2026-10-01 00:00 +02:00": as given, without seconds where there are none.
 std::string time_words(const ReadStatement::Time& time);
@@ -28,12 +29,20 @@ std::string title(const ReadStatement::Line& line);     // "mobile data (mobile,
 std::string title(const ReadStatement::Usage& used);    // "mobile (airmobile, lte) at site-a"
 std::string title(const ReadStatement::TaxTotal& tax);  // "tax S 19 % on 49.62"
 
+// Grouped; empty where a line, or all in a section, is not for octets.
+std::string octets_words(const ReadStatement::Line& line);
+std::string octets_words(const ReadStatement::Section& section);
+
 // What explains an amount, a line each: tiers where charges are itemised, the exchange rate, the
 // tax where a statement has several, the period that is corrected; the window that was measured.
 std::vector<std::string> details(const ReadStatement& s, const ReadStatement::Line& line);
 std::vector<std::string> details(const ReadStatement& s, const ReadStatement::Credit& credit);
 
-// Usage of one path in a row, each path's own.
+struct UsageTotal {
+  Uint128 octets = 0, packets = 0;
+};
+UsageTotal usage_total(const ReadStatement& s);
+// Usage that follows each other and is of one path, each path's own.
 std::vector<std::span<const ReadStatement::Usage>> by_path(const ReadStatement& s);
 
 }  // namespace anabranch::billing

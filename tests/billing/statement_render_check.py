@@ -175,7 +175,8 @@ class Reader(html.parser.HTMLParser):
             self.tables[-1]["rows"].append([])
         elif tag in ("th", "td"):
             assert tag == "td" or names.get("scope") in ("col", "row", "rowgroup"), names
-            self.tables[-1]["rows"][-1].append({"tag": tag, "text": "", "value": None, "within": self.open[-3]})
+            self.tables[-1]["rows"][-1].append({"tag": tag, "text": "", "value": None, "within": self.open[-3],
+                                                 "colspan": names.get("colspan")})
         elif tag == "data":
             cells = self.tables[-1]["rows"][-1] if "td" in self.open else []
             if cells:
@@ -208,16 +209,18 @@ def check_html(statement, text):
     for section, table in zip(statement["sections"], charges):
         if section["provider"]:
             assert table["caption"] == shown(section["provider"]), table["caption"]
+        table["rows"] = [row for row in table["rows"] if row[0]["colspan"] is None]  # less the explanations
         for line, row in zip(section["lines"], table["rows"][1:]):
             assert row[0]["text"].startswith(shown(line["description"] or line["item"])), row
-            assert row[1]["value"] == str(line["octets"]), row
+            fee = line["unit"] == "cycle" and line["octets"] == 0
+            assert row[1]["value"] == (None if fee else str(line["octets"])), row
         assert len(table["rows"]) == len(section["lines"]) + 2
     found = sum((Decimal(row[-1]["value"]) for table in charges for row in table["rows"] if row[0]["within"] == "tbody"),
                 Decimal(0))
     rest = reader.tables[len(charges):]
     if statement["credits"]:
         assert rest[0]["caption"] == "Credits"
-        found += sum(Decimal(row[-1]["value"]) for row in rest.pop(0)["rows"][1:])
+        found += sum(Decimal(row[1]["value"]) for row in rest.pop(0)["rows"][1:] if len(row) == 2)
     total = rest.pop(0)
     assert total["caption"] == "Total"
     for table in reader.tables:  # what is read is what is said
@@ -238,18 +241,18 @@ def check_text(statement, text):
     for line in text.split("\n"):
         assert columns(line) <= 78, line
         assert not any(unicodedata.category(c) == "Cc" for c in line), line
-    # A number of an amount ends at the last column; a line of a statement has one in its first row. Titles of
-    # operators may look like one, but are left of it.
+    # An amount ends at the last column of a title's first row; a detail is indented more. A provider's block ends with
+    # its subtotal, that of credits has none.
     before, _, after = text.partition("\n" + "=" * 78 + "\n  net ")
     assert after, "no total"
-    body = before.split("\n\n", 2)[2]
     found = Decimal(0)
-    for row in body.split("\n"):
-        if re.match("  subtotal  +[0-9 ]+  +-?[0-9 ]+\\.\\d\\d$", row) or not row.startswith("  "):
-            continue
-        number = re.search(r"(?:^|  )(-?\d{1,3}(?: \d{3})*\.\d\d)$", row)
-        if number and columns(row) == 78:
-            found += Decimal(number.group(1).replace(" ", ""))
+    for block in (before + "\n").split("\n\n")[2:]:
+        rows = block.rstrip("\n").split("\n")
+        rows = rows[rows.index("-" * 78) + 1:] if "-" * 78 in rows else []
+        for row in rows if block.startswith("Credits  ") else rows[:-1]:
+            number = re.search(r"  (-?\d{1,3}(?: \d{3})*\.\d\d)$", row)
+            if number and columns(row) == 78:
+                found += Decimal(number.group(1).replace(" ", ""))
     net = Decimal(re.match(r" *(-?[0-9 ]+\.\d\d)\n", after).group(1).replace(" ", ""))
     gross = Decimal(re.search(r"\n  gross, EUR +(-?[0-9 ]+\.\d\d)\n", after).group(1).replace(" ", ""))
     return found, net, gross
