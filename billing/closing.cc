@@ -8,7 +8,7 @@
 namespace anabranch::billing {
 namespace {
 
-using Kind = BilledAccount::Kind;
+using Of = BilledAccount::Kind;
 
 // Some dozens at once make better use of a transaction.
 constexpr size_t kAtOnce = 48;
@@ -57,10 +57,11 @@ Closer::Result<void> Closer::check_gateways(const UsagePass::Result& read) const
   for (const UsagePass::Journal& j : read.journals) missing.erase(j.gateway);
   for (const std::string& gateway : options_.without) missing.erase(gateway);
   if (missing.empty()) return {};
-  return tl::unexpected(fmt::format(
-      "the ledger has services or paths of gateway {}, whose journal was not given: its usage would "
-      "be missing; give its journal's folder, or --without {} to charge that usage when it comes",
-      fmt::join(missing, ", "), *missing.begin()));
+  const std::string& gateway = *missing.begin();
+  return tl::unexpected("the ledger has services or paths of gateway " + gateway +
+                        ", whose journal was not given: its usage would be missing; give its "
+                        "journal's folder, or --without " +
+                        gateway + " to charge that usage when it comes");
 }
 
 Closer::Result<Closer::Open> Closer::open_account(const BilledAccount& account,
@@ -227,7 +228,7 @@ void Closer::store(std::vector<ClosedPeriod> drafts, const std::map<std::string,
 StatementOf Closer::statement_of(const Open& open, const Terms& terms, int64_t now_ns) const {
   const Zone& zone = documents_->issuer().zone;
   const std::string year = std::to_string(zone.day_of(now_ns).year);
-  const bool house = open.account->kind == Kind::house;
+  const bool house = open.account->kind == Of::house;
   return {.account = open.account->name(),
           .terms = terms,
           .period = open.usage.period(),
@@ -242,7 +243,7 @@ Closer::Result<ClosedPeriod> Closer::draft(Open& open, int64_t now_ns) {
   if (!terms) return tl::unexpected(terms.error());
   std::vector<DocumentDraft> documents;
   std::vector<BilledLine> others;
-  if (account.kind == Kind::provider) {
+  if (account.kind == Of::provider) {
     open.usage.count_late();
   } else {
     auto corrected = corrections(open, documents, now_ns);
@@ -253,7 +254,7 @@ Closer::Result<ClosedPeriod> Closer::draft(Open& open, int64_t now_ns) {
   if (!bill) return tl::unexpected(bill.error());
   if (!is_active(account, period) && sum_of(open.usage) == Count{}) bill->lines.clear();
   const StatementOf of = statement_of(open, *terms, now_ns);
-  if (account.kind == Kind::provider) return close_provider(*accounts_, of, *bill, open.usage);
+  if (account.kind == Of::provider) return close_provider(*accounts_, of, *bill, open.usage);
   if (terms->agreement) {
     const auto measured = minutes(account, period);
     if (!measured) return tl::unexpected(measured.error());
@@ -415,7 +416,7 @@ Closer::Result<std::vector<StoredStatement>> Closer::post_correction(const Open&
   const auto number = static_cast<int64_t>(versions->size());
   const auto draft = correct_account(documents_->issuer(), of, now, difference, number);
   if (!draft) return tl::unexpected(draft.error());
-  const auto id = fmt::format("{} {}", kept_id(of.account, of.period), number);
+  const std::string id = kept_id(of.account, of.period) + " " + std::to_string(number);
   auto closed = ledger_.correct(*draft, id);
   if (!closed) return tl::unexpected(closed.error().text);
   return std::move(closed->statements);

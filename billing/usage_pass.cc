@@ -71,10 +71,10 @@ struct Block {
   std::string problem;
 };
 
-class Reading {
+class Feed {
  public:
-  Reading(const std::vector<std::string>& folders, const UsagePass::Find& find,
-          const UsagePass::Options& options, Disk& disk)
+  Feed(const std::vector<std::string>& folders, const UsagePass::Find& find,
+       const UsagePass::Options& options, Disk& disk)
       : folders_(folders), find_(find), options_(options), disk_(disk) {
     result_.journals.resize(folders.size());
     open_.resize(folders.size(), true);
@@ -99,7 +99,7 @@ class Reading {
   // A block that has gone through.
   void done(const Block& block) {
     UsagePass::Journal& journal = result_.journals[block.journal];
-    if (!block.problem.empty()) problems_.insert(block.problem);
+    if (!block.problem.empty()) unnamed_.insert(block.problem);
     if (!block.charged) open_[block.journal] = false;
     if (open_[block.journal]) journal.charged = block.frame.header.sequence;
     journal.records += block.frame.usage().size();
@@ -108,6 +108,7 @@ class Reading {
 
   const std::string& error() const { return error_; }
   UsagePass::Result result() {
+    problems_.merge(unnamed_);
     result_.problems.assign(problems_.begin(), problems_.end());
     return std::move(result_);
   }
@@ -180,7 +181,8 @@ class Reading {
   std::optional<FolderReader> reader_;
   std::shared_ptr<const Names> names_;
   std::vector<bool> open_;  // nothing was left so far
-  std::set<std::string> problems_;
+  std::set<std::string> problems_;  // of names, where blocks begin their way
+  std::set<std::string> unnamed_;   // of records, where they end it
   std::string error_;
   UsagePass::Result result_;
 };
@@ -229,10 +231,10 @@ tl::expected<UsagePass::Result, std::string> UsagePass::run(const std::vector<st
       options.threads != 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
   const size_t shares = std::bit_ceil(threads);
   const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
-  Reading reading(folders, find, options, disk);
+  Feed feed(folders, find, options, disk);
   auto chain = tbb::make_filter<void, Block*>(filter_mode::serial_in_order,
                                               [&](tbb::flow_control& control) -> Block* {
-                                                auto block = reading.next();
+                                                auto block = feed.next();
                                                 if (!block) control.stop();
                                                 return block.release();
                                               }) &
@@ -250,11 +252,11 @@ tl::expected<UsagePass::Result, std::string> UsagePass::run(const std::vector<st
   const auto end =
       chain & tbb::make_filter<Block*, void>(filter_mode::serial_in_order, [&](Block* block) {
         const std::unique_ptr<Block> own(block);
-        reading.done(*own);
+        feed.done(*own);
       });
   tbb::parallel_pipeline(4 * threads, end);
-  if (!reading.error().empty()) return tl::unexpected(reading.error());
-  return reading.result();
+  if (!feed.error().empty()) return tl::unexpected(feed.error());
+  return feed.result();
 }
 
 }  // namespace anabranch::billing

@@ -40,7 +40,8 @@ void MeteringGateway::service(uint64_t id, const std::string& client) {
 }
 
 MeteringGateway& MeteringGateway::used(int64_t at_ns, uint64_t service, uint16_t path,
-                                       uint64_t octets, Direction direction, Kind kind) {
+                                       uint64_t octets, int64_t over_ns, Direction direction,
+                                       Kind kind) {
   const MeterKey key{.region = region_,
                      .service = service,
                      .path = path,
@@ -48,16 +49,17 @@ MeteringGateway& MeteringGateway::used(int64_t at_ns, uint64_t service, uint16_t
                      .kind = kind};
   Reading& reading = readings_[key];
   reading.key = key;
+  journal(at_ns - over_ns);
   reading.octets += octets;
   reading.packets += octets / 1000;
-  return idle(at_ns);
+  journal(at_ns);
+  return *this;
 }
 
-MeteringGateway& MeteringGateway::idle(int64_t at_ns) {
+void MeteringGateway::journal(int64_t at_ns) {
   std::vector<Reading> all;
   for (const auto& [key, reading] : readings_) all.push_back(reading);
   must(journal_->record(all, at_ns));
-  return *this;
 }
 
 uint64_t MeteringGateway::octets() const {
@@ -146,8 +148,8 @@ uint64_t ClosingTest::octets_stated() {
   uint64_t sum = 0;
   const auto rows = must(ledger_->store().read("SELECT document FROM statements"));
   for (const Row& r : rows) {
-    for (const auto& u : nlohmann::json::parse(r.text(0)).at("usage"))
-      sum += u.at("octets").get<uint64_t>();
+    const auto document = nlohmann::json::parse(r.text(0));
+    for (const auto& u : document.at("usage")) sum += u.at("octets").get<uint64_t>();
   }
   return sum;
 }

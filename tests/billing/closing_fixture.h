@@ -28,16 +28,17 @@ class MeteringGateway {
 
   void path(uint16_t id, const std::string& name, const std::string& provider);
   void service(uint64_t id, const std::string& client);
-  // So many octets more, journaled as used since the last of the meter.
+  // So many octets more, used in the time up to then.
   MeteringGateway& used(int64_t at_ns, uint64_t service, uint16_t path, uint64_t octets,
-                        Direction direction = Direction::sent, Kind kind = Kind::first);
-  // Nothing is used up to this time.
-  MeteringGateway& idle(int64_t at_ns);
+                        int64_t over_ns = kHour / 60, Direction direction = Direction::sent,
+                        Kind kind = Kind::first);
 
   const std::string& folder() const { return folder_; }
   uint64_t octets() const;
 
  private:
+  void journal(int64_t at_ns);
+
   std::string folder_;
   uint64_t region_;
   Catalogue catalogue_;
