@@ -269,6 +269,18 @@ Status Ledger::put_document(const std::string& kind, const std::string& id, cons
       .map_error(sentence);
 }
 
+Status Ledger::put_documents(std::span<const DocumentDraft> documents) {
+  return store_
+      ->transact(Mode::write,
+                 [&]() -> Stored<void> {
+                   for (const DocumentDraft& d : documents) {
+                     if (auto put = put_document_here(d); !put) return put;
+                   }
+                   return {};
+                 })
+      .map_error(sentence);
+}
+
 tl::expected<std::vector<std::pair<std::string, std::string>>, std::string> Ledger::documents(
     const std::string& kind) const {
   const auto rows = store_->read(

@@ -55,24 +55,6 @@ struct PathEntry {
   std::string name, provider, network;
 };
 
-// Charged usage of one line: what statements are made of.
-struct UsageLine {
-  std::string provider, path;
-  Direction direction = Direction::sent;
-  Kind kind = Kind::first;
-  std::string tariff, tariff_version;
-  uint64_t octets = 0, packets = 0;
-  Amount amount;  // exact
-};
-
-// A part of a charge: one meter's advance, priced.
-struct Charge {
-  MeterKey key;
-  uint64_t octets = 0, packets = 0;
-  uint64_t octets_through = 0, packets_through = 0;  // the meter is charged up to here
-  Amount amount;
-};
-
 struct DocumentVersion {
   int64_t number = 0;         // from 1, in the order of storing
   int64_t valid_from_ns = 0;  // in force until another one is
@@ -82,10 +64,6 @@ struct DocumentVersion {
 class Ledger {
  public:
   using Status = tl::expected<void, std::string>;
-  struct Through {
-    uint64_t octets = 0, packets = 0;
-  };
-
   // `where`: a file or "postgresql://…". `gateway` names the house account, and whose paths and
   // services these are: several gateways may share a ledger. The error: cannot be opened, or of a
   // newer version.
@@ -128,6 +106,7 @@ class Ledger {
   // again.
   Status put_document(const std::string& kind, const std::string& id, const std::string& text,
                       int64_t valid_from_ns);
+  Status put_documents(std::span<const DocumentDraft> documents);
   // The newest of each id, in the order of ids: id, text.
   tl::expected<std::vector<std::pair<std::string, std::string>>, std::string> documents(
       const std::string& kind) const;
@@ -163,17 +142,6 @@ class Ledger {
   std::map<std::string, Amount> balance(const std::string& account) const;
   // The sum over all postings of each currency: zero, always.
   std::map<std::string, Amount> imbalance() const;
-
-  // --- Continuous charging (posting.cc), until periods are closed instead ---
-
-  // How far each meter of this gateway is charged, and up to which frame of the journal.
-  std::map<MeterKey, Through> charged() const;
-  uint64_t charged_sequence() const;
-  // All charges of journal frames up to `sequence`, in one transaction. `house` prices what belongs
-  // to no client; other charges are by their service's tariff.
-  Status post(std::span<const Charge> charges, const Tariff& house, uint64_t sequence,
-              int64_t wall_ns);
-  std::vector<UsageLine> usage(const std::string& account) const;
 
   // --- Periods (ledger_closing.cc) ---
 

@@ -373,6 +373,7 @@ void read_billing(TableReader t, Config& c) {
   c.journal_segment_mb =
       static_cast<uint32_t>(t.integer("journal_segment_mb", c.journal_segment_mb, 1, 1024));
   c.journal_direct = t.boolean("journal_direct", true);
+  c.statements_dir = t.text("statements_dir", "a folder for statements", false);
   const auto number = [&](const char* key, uint32_t& into, int64_t max) {
     into = static_cast<uint32_t>(t.integer(key, into, 0, max));
   };
@@ -385,6 +386,8 @@ void read_billing(TableReader t, Config& c) {
     t.wrong("ledger", "\"" + c.ledger + "\"",
             "a PostgreSQL address such as \"postgresql://billing@db/ledger\"");
   }
+  // Several gateways may share a database, and only who has all their journals can close.
+  c.close_periods = t.boolean("close_periods", c.ledger.empty());
   t.finish();
 }
 

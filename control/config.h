@@ -111,6 +111,8 @@ struct Config {
   uint32_t journal_keep_days = 400;          // charged usage, by second or compacted; 0: for ever
   uint32_t journal_keep_mb = 0;              // 0: without limit
   uint32_t journal_compact_after_days = 35;  // to slots of five minutes; 0: never
+  bool close_periods = true;                 // when they are due, from this gateway's journal
+  std::string statements_dir;                // where statements are delivered to
   std::string ledger;  // "postgresql://…"; empty: ledger.sqlite in state_dir
 
   std::string documents_dir;  // profiles/, tariffs/ and clients/ as *.json

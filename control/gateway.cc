@@ -122,7 +122,7 @@ Gateway::Status Gateway::open_books() {
     std::filesystem::create_directories(folder, error);
     if (error) return tl::unexpected("folder " + folder + " cannot be made: " + error.message());
   }
-  auto books = Books::open(config_, *documents_.tariff(DocumentStore::kHouseTariff));
+  auto books = Books::open(config_);
   if (!books) return tl::unexpected(books.error());
   books_ = std::move(*books);
   return documents_.add_stored(*books_);
@@ -147,7 +147,7 @@ Places Gateway::current_places() {
 }
 
 // Meters of an earlier process go on where they were, when each still stands for the same path. If
-// not, what they counted is charged as what it was counted as, and new ones begin.
+// not, what they counted is journaled as what it was counted as, and new ones begin.
 Gateway::Status Gateway::open_meters() {
   const std::string file = config_.runtime_dir + "/meters-" + config_.name;
   auto meters = dataplane::Meters::open(file, config_.workers());
@@ -350,13 +350,14 @@ void Gateway::second() {
   monitor_->measure();
   carrier_->set_path_sizes(monitor_->fitting(topology_->path_sizes()));
   services_->recompute();
+  services_->look();
   keep_keys();
   if (++told_ % kTellEvery == 0) peering_->tell(count_paths());
   if (flushing_) return;  // a slow disk: the next flush covers it
   flushing_ = true;
   flush([this](const Books::Status& status) {
     flushing_ = false;
-    if (!status) spdlog::error("usage is not charged yet: {}", status.error());
+    if (!status) spdlog::error("usage is not journaled yet: {}", status.error());
   });
 }
 
@@ -431,7 +432,7 @@ tl::expected<void, std::string> Gateway::run() {
   auto status = done->get_future().get();
   if (!status) return status;
   meters_->region().clean = 1;
-  spdlog::info("ended; all usage is charged");
+  spdlog::info("ended; all usage is journaled");
   return {};
 }
 

@@ -25,8 +25,8 @@ class Gateway {
   ~Gateway();
 
   // Until SIGTERM or SIGINT. Then: no new requests, the worker stops, the last usage is journaled
-  // and charged, ports stop. The error: the last usage could not be charged; it is kept, and
-  // charged at the next start.
+  // ports stop. The error: the last usage could not be journaled; it is kept, and
+  // journaled at the next start.
   tl::expected<void, std::string> run();
 
  private:

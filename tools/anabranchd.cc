@@ -10,6 +10,7 @@
 
 #include <cstdio>
 
+#include "billing/guide_price.h"
 #include "control/gateway.h"
 
 using namespace anabranch;
@@ -25,7 +26,8 @@ int fail(int status, const std::string& text) {
 std::string unpriced(const control::Config& config, const control::DocumentStore& documents) {
   const billing::Tariff& house = *documents.tariff(control::DocumentStore::kHouseTariff);
   for (const control::UplinkConfig& uplink : config.uplinks) {
-    if (!house.attos_per_octet(uplink.provider)) {
+    if (!billing::guide_price(house, uplink.provider, uplink.network, uplink.name,
+                              documents.tariff_of_provider(uplink.provider))) {
       return config.documents_dir + "/tariffs: tariff \"house\" has no price for provider \"" +
              uplink.provider + "\" of uplink \"" + uplink.name + "\"";
     }
@@ -72,7 +74,7 @@ int main(int argc, char** argv) {
   const auto ended = (*gateway)->run();
   gateway->reset();
   if (!ended)
-    return fail(1, "anabranchd: the last usage is not charged yet; it will be at the next start: " +
+    return fail(1, "anabranchd: the last usage is not journaled yet; it will be at the next start: " +
                        ended.error());
   return 0;
 }

@@ -484,7 +484,7 @@ class Running(World):
             for name in ("a", "b"):
                 time.sleep(1)
                 self.assertEqual(self.sites.stop(f"site-{name}"), 0, self.sites.log(f"site-{name}"))
-                self.assertIn("ended; all usage is charged", self.sites.log(f"site-{name}"))
+                self.assertIn("ended; all usage is journaled", self.sites.log(f"site-{name}"))
                 self.sites.start_gateway(name)
                 self.wait_for(self.sites.paths_up, "the gateway does not come back")
             self.wait_for(lambda: self.service(identity)["state"] == "active", "its service does not come back")
@@ -501,7 +501,7 @@ class Running(World):
         identity = self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
         self.sites.run("client", "ping", "-c", "10", "-i", "0.05", "10.20.0.2")
         self.assertEqual(self.sites.stop("site-a"), 0)
-        self.assertIn("ended; all usage is charged", self.sites.log("site-a"))
+        self.assertIn("ended; all usage is journaled", self.sites.log("site-a"))
         self.sites.start_gateway("a")
         self.wait_for(self.sites.paths_up, "the gateway does not come back")
         self.wait_for(lambda: self.service(identity)["state"] == "active", "its service does not come back")
