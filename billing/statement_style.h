@@ -58,7 +58,7 @@ figure { margin: 1rem 0 0; }
 summary { cursor: pointer; padding: .4rem 0; }
 @media (max-width: 34rem) {
   :root { font-size: 15px; }
-  .n { width: auto; padding-left: .6rem; font-size: .9rem; }
+  .n { width: auto; padding-left: .6rem; font-size: .9em; }
   figure table { font-size: .8rem; }
   figure .n { padding-left: .5rem; }
   figure td:not(.n) { min-width: 4.5rem; }
