@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Characters that take no column of a terminal, and those that take two; all others take one.
 // Made of Unicode 14: none are categories Mn, Me and Cf but for U+00AD and the signs that stand
-// below numbers (Prepended_Concatenation_Mark), and the vowels and finals of Hangul; two are those whose East_Asian_Width is W or F, and all of the planes of ideographs.
+// below numbers (Prepended_Concatenation_Mark), and the vowels and finals of Hangul; two are those
+// whose East_Asian_Width is W or F, and all of the planes of ideographs.
 #pragma once
 
 namespace anabranch::billing {
