@@ -76,7 +76,8 @@ void Billing::refresh_catalogue(std::span<const Reading> readings, int64_t wall_
   const bool due = wall_ns - catalogue_of_ns_ >= kEachNs || wall_ns < catalogue_of_ns_ ||
                    std::any_of(readings.begin(), readings.end(), [&](const Reading& r) {
                      return !known.paths.contains(r.key.path) ||
-                            (r.key.service != kHouse && !known.services.contains(r.key.service));
+                            (r.key.service != kHouse && r.key.service != kPathTotal &&
+                             !known.services.contains(r.key.service));
                    });
   if (!due) return;
   auto next = catalogue();

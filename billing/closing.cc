@@ -38,6 +38,22 @@ Period period_of(const PeriodEntry& entry) {
   return {entry.from_ns, entry.to_ns};
 }
 
+// Minutes that nobody recorded from the first one on were minutes in which no gateway ran.
+std::vector<Measurement> without_gaps(std::vector<Measurement> recorded, int64_t end_ns) {
+  constexpr int64_t kMinuteNs = 60'000'000'000;
+  std::vector<Measurement> all;
+  const auto fill = [&](int64_t to_ns) {
+    while (!all.empty() && all.back().minute_ns + kMinuteNs < to_ns)
+      all.push_back({.subject = all.back().subject, .minute_ns = all.back().minute_ns + kMinuteNs});
+  };
+  for (Measurement& m : recorded) {
+    fill(m.minute_ns);
+    all.push_back(std::move(m));
+  }
+  fill(end_ns - kMinuteNs + 1);  // the last one may be a part
+  return all;
+}
+
 }  // namespace
 
 // --- What there is ---
@@ -278,7 +294,9 @@ Closer::Result<std::vector<ServiceMinutes>> Closer::minutes(const BilledAccount&
     auto minutes = ledger_.measurements(fmt::format("service:{}:{}", s.gateway, s.id),
                                         period.from_ns, period.to_ns);
     if (!minutes) return tl::unexpected(minutes.error().text);
-    if (!minutes->empty()) all.push_back({s.id, s.gateway, std::move(*minutes)});
+    if (minutes->empty()) continue;
+    const int64_t end = std::min(s.closed_ns.value_or(period.to_ns), period.to_ns);
+    all.push_back({s.id, s.gateway, without_gaps(std::move(*minutes), end)});
   }
   return all;
 }

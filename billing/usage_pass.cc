@@ -194,6 +194,7 @@ size_t share_of(const PeriodCollector* collector, size_t shares) {
 void deal_out(Block& block, size_t shares) {
   block.shares.resize(shares);
   for (const UsageRecord& record : block.frame.usage()) {
+    if (record.key.service == kPathTotal) continue;
     const auto* place = block.names ? block.names->place(record.key.path) : nullptr;
     const auto* sides = place ? block.names->sides(record.key.service, record.key.path) : nullptr;
     if (sides == nullptr) {

@@ -9,7 +9,7 @@
 
 #include "billing/store.h"
 #include "control/documents.h"
-#include "control/table_reader.h"
+#include "control/toml_file.h"
 #include "dataplane/bounds.h"
 #include "dataplane/memory.h"
 
@@ -416,49 +416,25 @@ const UplinkConfig* Config::find_uplink(std::string_view wanted) const {
 }
 
 tl::expected<Config, std::string> parse_config(std::string_view text, const std::string& file) {
-  const auto at = [&](uint32_t line, uint32_t column, std::string_view what) {
-    std::string sentence(what);  // one line, whatever of the file it quotes
-    std::replace_if(
-        sentence.begin(), sentence.end(), [](char c) { return c >= 0 && c < ' '; }, ' ');
-    return file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + sentence;
-  };
-  toml::table parsed;
-  try {
-    parsed = toml::parse(text, std::string_view(file));
-  } catch (const toml::parse_error& error) {
-    return tl::unexpected(
-        at(error.source().begin.line, error.source().begin.column, error.description()));
-  }
-  std::vector<ConfigError> errors;
   Config c;
   c.file = file;
-  TableReader root(&parsed, "", {1, 1}, errors);
-  read_gateway(root.table("gateway"), c);
-  read_dataplane(root.table("dataplane"), c);
-  read_lan(root.table("lan"), c);
-  read_uplinks(root, c);
-  read_peer(root.table("peer"), c);
-  read_api(root.table("api"), c);
-  read_billing(root.table("billing"), c);
-  root.finish();
-  if (errors.empty()) return c;
-  std::stable_sort(errors.begin(), errors.end(), [](const ConfigError& a, const ConfigError& b) {
-    return std::pair(a.line, a.column) < std::pair(b.line, b.column);
-  });
-  std::string lines;
-  for (const ConfigError& error : errors) {
-    lines += (lines.empty() ? "" : "\n") + at(error.line, error.column, error.text);
-  }
-  return tl::unexpected(lines);
+  const auto read = [&](TableReader& root) {
+    read_gateway(root.table("gateway"), c);
+    read_dataplane(root.table("dataplane"), c);
+    read_lan(root.table("lan"), c);
+    read_uplinks(root, c);
+    read_peer(root.table("peer"), c);
+    read_api(root.table("api"), c);
+    read_billing(root.table("billing"), c);
+  };
+  if (auto parsed = parse_toml(text, file, read); !parsed) return tl::unexpected(parsed.error());
+  return c;
 }
 
 tl::expected<Config, std::string> read_config(const std::string& file) {
-  std::ifstream in(file);
-  if (!in || std::filesystem::is_directory(file))
-    return tl::unexpected(file + ": cannot be read; expected the gateway's configuration (TOML)");
-  std::ostringstream text;
-  text << in.rdbuf();
-  return parse_config(text.str(), file);
+  return read_whole(file, "the gateway's configuration").and_then([&](const std::string& text) {
+    return parse_config(text, file);
+  });
 }
 
 }  // namespace anabranch::control

@@ -107,10 +107,13 @@ tl::expected<void, std::string> DocumentStore::add_stored(Books& books) {
       if (!from_file_.contains({kind, id})) take(kind, json::parse(text, nullptr, false), taken);
     }
   }
-  std::vector<billing::DocumentDraft> of_files;
-  for (const auto& [kind, id] : from_file_)
-    of_files.push_back({kind, id, raw_.at(kind).at(id).dump()});
-  return books.put_documents(std::move(of_files));
+  return books.put_documents(drafts());
+}
+
+std::vector<billing::DocumentDraft> DocumentStore::drafts() const {
+  std::vector<billing::DocumentDraft> all;
+  for (const auto& [kind, id] : from_file_) all.push_back({kind, id, raw_.at(kind).at(id).dump()});
+  return all;
 }
 
 const billing::Tariff* DocumentStore::tariff_of_provider(const std::string& provider) const {

@@ -31,6 +31,8 @@ class DocumentStore {
   // Reads <folder>/<kind>/*.json. The error: every mistake, one a line,
   // `file: /pointer: what is wrong`.
   static tl::expected<DocumentStore, std::string> read(const std::string& folder);
+  // What is of files, to be stored.
+  std::vector<billing::DocumentDraft> drafts() const;
   // Adds what was put over the API earlier, and stores what is of files. Files win.
   tl::expected<void, std::string> add_stored(Books& books);
 

@@ -320,7 +320,7 @@ Gateway::Status Gateway::open_control() {
           .refused = [this](uint64_t id,
                             const std::string& reason) { services_->refused(id, reason); }});
   const auto flush_function = [this](std::function<void(Books::Status)> done) {
-    flush(std::move(done));
+    flush(std::move(done), true);
   };
   services_ = std::make_unique<Services>(config_, documents_, *books_, *carrier_, *peering_,
                                          *monitor_, *topology_, flush_function);
@@ -332,8 +332,14 @@ Gateway::Status Gateway::open_control() {
   return api_->start(config_.api_listen);
 }
 
-void Gateway::flush(std::function<void(Books::Status)> done) {
-  books_->flush(usage_->read(), [this, done = std::move(done)](Books::Status status) {
+// `totals`: with those of paths, which are evidence and may come less often.
+void Gateway::flush(std::function<void(Books::Status)> done, bool totals) {
+  auto readings = usage_->read();
+  if (totals) {
+    const auto all = usage_->totals();
+    readings.insert(readings.end(), all.begin(), all.end());
+  }
+  books_->flush(std::move(readings), [this, done = std::move(done)](Books::Status status) {
     loop_.post([done, status = std::move(status)] { done(status); });
   });
 }
@@ -352,13 +358,14 @@ void Gateway::second() {
   services_->recompute();
   services_->look();
   keep_keys();
-  if (++told_ % kTellEvery == 0) peering_->tell(count_paths());
+  const bool tell = ++told_ % kTellEvery == 0;
+  if (tell) peering_->tell(count_paths());
   if (flushing_) return;  // a slow disk: the next flush covers it
   flushing_ = true;
   flush([this](const Books::Status& status) {
     flushing_ = false;
     if (!status) spdlog::error("usage is not journaled yet: {}", status.error());
-  });
+  }, tell);
 }
 
 void Gateway::keep_keys() {
@@ -427,7 +434,10 @@ tl::expected<void, std::string> Gateway::run() {
   stop_workers();
   workers_->finish(rte_rdtsc());
   auto done = std::make_shared<std::promise<Books::Status>>();
-  books_->flush(usage_->read(),
+  auto readings = usage_->read();
+  const auto totals = usage_->totals();
+  readings.insert(readings.end(), totals.begin(), totals.end());
+  books_->flush(std::move(readings),
                 [done](Books::Status status) { done->set_value(std::move(status)); });
   auto status = done->get_future().get();
   if (!status) return status;

@@ -41,7 +41,7 @@ class Gateway {
   Status open_workers();
   void open_telemetry();
   Status open_control();
-  void flush(std::function<void(Books::Status)> done);
+  void flush(std::function<void(Books::Status)> done, bool totals);
   void tick();
   void second();
   void start_workers();

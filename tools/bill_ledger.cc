@@ -5,6 +5,7 @@
 
 #include "billing/closing.h"
 #include "billing/delivery.h"
+#include "billing/reconcile.h"
 #include "billing/statement_format.h"
 #include "tools/bill_common.h"
 
@@ -18,6 +19,7 @@ struct Wanted {
   std::string ledger, client, account, period, from, to, tariff, number, issuer, format = "text";
   std::string provider, claim, reference, folder;
   std::vector<std::string> journals, without;
+  double tolerance_percent = 1;
 };
 
 int64_t wall_now_ns() {
@@ -260,6 +262,36 @@ int settle(const Wanted& wanted, bool as_json) {
 
 // --- the command line ---
 
+// --- two gateways ---
+
+int reconcile(const Wanted& wanted, bool as_json) {
+  if (wanted.journals.size() != 2)
+    throw CLI::ValidationError("folder", "expected the journals of two gateways");
+  WallRange time;
+  const Zone utc = Zone::utc();
+  if (!wanted.from.empty()) time.from_ns = utc.begin_ns(day_of_option("--from", wanted.from));
+  if (!wanted.to.empty()) time.to_ns = utc.begin_ns(day_of_option("--to", wanted.to));
+  const auto paths = valid(billing::reconcile(wanted.journals[0], wanted.journals[1], time));
+  json all = json::array();
+  bool wrong = false;
+  if (!as_json)
+    fmt::print("{:<16} {:<16} {:<22} {:>20} {:>20} {:>16} {:>9}\n", "path", "provider", "way",
+               "octets sent", "octets received", "lost", "%");
+  for (const ReconciledPath& p : paths) {
+    const bool beyond = std::abs(p.lost_ppm()) > wanted.tolerance_percent * 10'000;
+    wrong |= beyond;
+    all.push_back(to_json(p));
+    all.back()["beyond_tolerance"] = beyond;
+    if (as_json) continue;
+    fmt::print("{:<16} {:<16} {:<22} {:>20} {:>20} {:>16} {:>9.4f}{}\n", p.path, p.provider,
+               p.from + " to " + p.to, grouped(p.sent.octets), grouped(p.received.octets),
+               p.lost_octets(), static_cast<double>(p.lost_ppm()) / 10'000,
+               beyond ? "  beyond tolerance" : "");
+  }
+  if (as_json) print_json(all);
+  return wrong ? kRefused : 0;
+}
+
 struct Command {
   const char* name;
   const char* what;
@@ -310,6 +342,20 @@ int preview_open(const std::string& ledger, const std::string& client,
 }
 
 void add_bill_ledger(CLI::App& bill, const bool& as_json) {
+  {
+    auto wanted = std::make_shared<Wanted>();
+    auto* sub = bill.add_subcommand(
+        "reconcile", "what two gateways counted of the same paths, and what was lost between them");
+    sub->add_option("folder", wanted->journals, "STATE_DIR/journal of both")->required();
+    sub->add_option("--from", wanted->from, "from this day (UTC), such as 2026-10-01");
+    sub->add_option("--to", wanted->to, "up to the begin of this one");
+    sub->add_option("--tolerance-percent", wanted->tolerance_percent,
+                    "more is an alarm: exit status 1")
+        ->capture_default_str();
+    sub->callback([wanted, &as_json] {
+      if (const int status = reconcile(*wanted, as_json); status != 0) std::exit(status);
+    });
+  }
   const auto make = [&](const Command& command) {
     auto wanted = std::make_shared<Wanted>();
     return std::pair(add(bill, command, wanted, as_json), wanted);

@@ -2,8 +2,12 @@
 // From journals to statements: every octet on exactly one of them, whenever it comes.
 #include "billing/closing.h"
 
-#include <random>
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
 
+#include "billing/delivery.h"
+#include "billing/reconcile.h"
 #include "tests/billing/closing_fixture.h"
 
 namespace anabranch::billing {
@@ -303,12 +307,15 @@ TEST_P(Closings, Claim14TheAgreementOverridesTheProfileAndCreditsAMiss) {
   const auto service = open_service("site-a", "acme", day(10, 1));
   gateway("site-a").used(day(10, 5), service, 1, 4 * kGb);
   std::vector<Measurement> minutes;
+  // The last thousand minutes of the month; of five of them, when the gateway was down, there is
+  // nothing.
   for (int i = 0; i < 1000; ++i) {
+    if (i >= 500 && i < 505) continue;
     minutes.push_back({.subject = "service:site-a:" + std::to_string(service),
-                       .minute_ns = day(10, 2) + i * 60 * kHour / 3600,
+                       .minute_ns = day(11, 1) - (1000 - i) * kHour / 60,
                        .rtt_us = i < 40 ? 130'000u : 50'000u,  // 96 % within 60 ms one way
                        .loss_ppm = 0,
-                       .available_ppm = i < 5 ? 0u : 1'000'000u});  // 99.5 %
+                       .available_ppm = 1'000'000u});
   }
   ASSERT_TRUE(ledger_->put_measurements(minutes));
   close(day(11, 2));
@@ -325,6 +332,51 @@ TEST_P(Closings, Claim14TheAgreementOverridesTheProfileAndCreditsAMiss) {
   EXPECT_EQ(all[0].at("net"), "12.60");
   EXPECT_EQ(ledger_->balance("client:acme").at("EUR"), money("14.99"));
   expect_sound(*ledger_);
+}
+
+// --- What leaves the house ---
+
+TEST_P(Closings, StatementsAreDeliveredAsThePreferencesSayAndOnlyOnce) {
+  put("profiles", {{"id", "mail"}, {"billing", {{"delivery", {"html", "csv", "json", "text"}}}}});
+  const auto service = acme("business", "mail");
+  gateway("site-a").used(day(10, 5), service, 1, 4 * kGb);
+  close(day(11, 2));
+  const std::string to = folder_ + "/statements";
+  EXPECT_EQ(deliver(*ledger_, to, 0).value(), 4u);
+  for (const char* file : {"html", "csv", "json", "txt"})
+    EXPECT_TRUE(std::filesystem::exists(to + "/acme/co-2026-000001." + file)) << file;
+  EXPECT_EQ(deliver(*ledger_, to, 0).value(), 0u) << "what is there is left alone";
+  std::filesystem::remove(to + "/acme/co-2026-000001.csv");
+  EXPECT_EQ(deliver(*ledger_, to, 0).value(), 1u);
+  std::filesystem::remove_all(to);
+  std::ofstream(to) << "no folder";
+  EXPECT_NE(deliver(*ledger_, to, 0).error().find(to), std::string::npos);
+}
+
+TEST_P(Closings, TwoGatewaysCountsOfAPathAreHeldAgainstEachOther) {
+  add_gateway("site-b");
+  const auto both = [&](int64_t at, uint64_t sent, uint64_t received) {
+    gateway("site-a").used(at, kPathTotal, 1, sent);
+    gateway("site-b").used(at, kPathTotal, 1, received, kHour / 60, Direction::received);
+  };
+  both(day(10, 5), 1'000'000, 990'000);
+  both(day(11, 5), 500'000, 500'000);
+  gateway("site-b").used(day(10, 6), kPathTotal, 1, 7000);
+  gateway("site-a").used(day(10, 6), kPathTotal, 1, 7100, kHour / 60, Direction::received);
+  const auto paths = reconcile(gateway("site-a").folder(), gateway("site-b").folder(),
+                               {day(10, 1), day(11, 1)})
+                         .value();
+  const auto of = [&](const std::string& from) {
+    return *std::find_if(paths.begin(), paths.end(), [&](const ReconciledPath& p) {
+      return p.from == from && p.path == "alpha-link";
+    });
+  };
+  EXPECT_EQ(of("site-a").lost_octets(), 10'000);
+  EXPECT_EQ(of("site-a").lost_ppm(), 10'000);
+  EXPECT_EQ(of("site-b").lost_octets(), -100) << "more came than was sent: a meter is wrong";
+  // Evidence is charged to nobody.
+  close(day(12, 2));
+  EXPECT_EQ(octets_stated(), 0u);
 }
 
 ANABRANCH_BOTH_STORES(Closings);
