@@ -24,6 +24,14 @@ std::string where(const BillingOptions& options) {
   return options.ledger.empty() ? options.state_dir + "/ledger.sqlite" : options.ledger;
 }
 
+// This gateway's journal alone, beside the packets: on one thread.
+ClosingOptions closing_options(const BillingOptions& options) {
+  ClosingOptions closing;
+  closing.journals.push_back(options.state_dir + "/journal");
+  closing.threads = 1;
+  return closing;
+}
+
 }  // namespace
 
 tl::expected<std::unique_ptr<Billing>, std::string> Billing::open(const BillingOptions& options) {
@@ -48,21 +56,21 @@ tl::expected<std::unique_ptr<Billing>, std::string> Billing::open(const BillingO
 Billing::Billing(BillingOptions options, std::unique_ptr<Journal> journal, Ledger ledger)
     : options_(std::move(options)), journal_(std::move(journal)), ledger_(std::move(ledger)) {
   if (!options_.close_periods) return;
-  closing_.emplace(ClosingServiceOptions{
-      .ledger = where(options_),
-      .gateway = options_.gateway,
-      .closing = {.journals = {options_.state_dir + "/journal"}, .without = {}, .threads = 1},
-      .statements =
-          options_.statements.empty() ? options_.state_dir + "/statements" : options_.statements,
-      .notice = options_.notice});
+  ClosingServiceOptions closing;
+  closing.ledger = where(options_);
+  closing.gateway = options_.gateway;
+  closing.closing = closing_options(options_);
+  closing.statements =
+      options_.statements.empty() ? options_.state_dir + "/statements" : options_.statements;
+  closing.notice = options_.notice;
+  closing_.emplace(std::move(closing));
 }
 
 tl::expected<std::vector<nlohmann::json>, std::string> Billing::open_statements(
     const BillingOptions& options, const std::string& account, int64_t wall_ns) {
   auto ledger = Ledger::open_existing(where(options));
   if (!ledger) return tl::unexpected(ledger.error());
-  Closer closer(*ledger,
-                {.journals = {options.state_dir + "/journal"}, .without = {}, .threads = 1});
+  Closer closer(*ledger, closing_options(options));
   return closer.preview(account, wall_ns);
 }
 
