@@ -16,8 +16,9 @@ static_assert(static_cast<int>(billing::FlowEnd::no_room) ==
 
 namespace {
 
-constexpr uint64_t kRememberMs =
-    600'000;  // a service that has ended: its last record is out by then
+constexpr uint64_t kSecondNs = 1'000'000'000;
+// A service that has ended: its last record is out by then.
+constexpr uint64_t kRememberNs = 600 * kSecondNs;
 constexpr uint8_t kNetwork4 = 24, kNetwork6 = 48;
 
 std::array<uint8_t, 16> octets_of(dataplane::Address address, bool truncated) {
@@ -47,16 +48,13 @@ std::vector<billing::FlowRecord> FlowRecords::take(const Now& now) {
   std::vector<billing::FlowRecord> records;
   take_handed_out(now, records);
   read_rest(now);
-  if (rest_due_ms_ == 0) rest_due_ms_ = now.wall_ms + flows_.active_s * 1000;
-  if (now.wall_ms >= rest_due_ms_) {
-    take_rest(now, records);
-    rest_due_ms_ = now.wall_ms + flows_.active_s * 1000;
-  }
+  // Intervals are the workers' clock's, which nobody sets.
+  if (rest_due_ns_ != 0 && now.worker_ns >= rest_due_ns_) take_rest(now, records);
+  if (now.worker_ns >= rest_due_ns_) rest_due_ns_ = now.worker_ns + flows_.active_s * kSecondNs;
   return records;
 }
 
 std::vector<billing::FlowRecord> FlowRecords::take_last(const Now& now) {
-  learn_clients(now);
   std::vector<billing::FlowRecord> records;
   for (dataplane::FlowAccounts* accounts : accounts_) {
     bool all = false;
@@ -70,13 +68,22 @@ std::vector<billing::FlowRecord> FlowRecords::take_last(const Now& now) {
   return records;
 }
 
+// There may be many: once a second is enough, since a service that has just begun is still there.
 void FlowRecords::learn_clients(const Now& now) {
+  if (now.worker_ns < learn_at_ns_) return;
+  learn_at_ns_ = now.worker_ns + kSecondNs;
   for (const auto& [id, service] : carrier_.all()) {
-    clients_[id] = {service.client, now.wall_ms};
+    clients_[id] = {service.client, now.worker_ns};
     owners_[service.slot] = id;
   }
   std::erase_if(clients_,
-                [&](const auto& one) { return one.second.seen_ms + kRememberMs < now.wall_ms; });
+                [&](const auto& one) { return one.second.seen_ns + kRememberNs < now.worker_ns; });
+}
+
+std::string FlowRecords::client_of(uint64_t service) const {
+  if (const Carried* carried = carrier_.find(service)) return carried->client;
+  const auto ended = clients_.find(service);
+  return ended == clients_.end() ? "" : ended->second.name;
 }
 
 billing::FlowRecord FlowRecords::begin_record(uint64_t service, uint8_t path, Direction direction,
@@ -89,8 +96,7 @@ billing::FlowRecord FlowRecords::begin_record(uint64_t service, uint8_t path, Di
   record.uplink = names_[path].uplink;
   record.provider = names_[path].provider;
   record.ip_version = names_[path].ip_version;
-  const auto client = clients_.find(service);
-  if (client != clients_.end()) record.client = client->second.name;
+  record.client = client_of(service);
   return record;
 }
 

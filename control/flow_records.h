@@ -55,13 +55,14 @@ class FlowRecords {
   };
   struct Client {
     std::string name;
-    uint64_t seen_ms = 0;
+    uint64_t seen_ns = 0;
   };
   using Known =
       std::array<std::array<std::array<Rest, dataplane::kRestKinds>, dataplane::kDirections>,
                  dataplane::kPathsMax>;
 
   void learn_clients(const Now& now);
+  std::string client_of(uint64_t service) const;
   void take_handed_out(const Now& now, std::vector<billing::FlowRecord>& records);
   void take_rest(const Now& now, std::vector<billing::FlowRecord>& records);
   void read_rest_of(size_t worker, uint16_t slot, const Now& now);
@@ -75,10 +76,11 @@ class FlowRecords {
   const Carrier& carrier_;
   std::array<Names, dataplane::kPathsMax> names_;
   std::map<uint64_t, Client> clients_;   // by service; for some time after it has ended
+  uint64_t learn_at_ns_ = 0;             // when clients_ is brought up to date next
   std::map<uint16_t, uint64_t> owners_;  // by slot: its last service
   std::map<std::pair<size_t, uint16_t>, Known> known_;  // by worker and slot: what was read last
   std::map<RestKey, Rest> rest_;                        // what was read and not exported
-  uint64_t rest_due_ms_ = 0, rest_read_ms_ = 0;
+  uint64_t rest_due_ns_ = 0, rest_read_ms_ = 0;
 };
 
 }  // namespace anabranch::control

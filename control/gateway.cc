@@ -55,10 +55,6 @@ uint16_t first_cpu() {
   return 0;
 }
 
-}  // namespace
-
-namespace {
-
 FlowRecords::Now now_by_both_clocks() {
   const auto ticks = static_cast<dataplane::Uint128>(rte_rdtsc());
   return {.worker_ns = static_cast<uint64_t>(ticks * 1'000'000'000u / rte_get_tsc_hz()),
@@ -477,11 +473,11 @@ tl::expected<void, std::string> Gateway::run() {
 
   stop_workers();
   workers_->finish(rte_rdtsc());
-  if (flow_export_) export_last_flows();
   auto done = std::make_shared<std::promise<Books::Status>>();
   books_->flush(usage_->read(),
                 [done](Books::Status status) { done->set_value(std::move(status)); });
   auto status = done->get_future().get();
+  if (flow_export_) export_last_flows();
   if (!status) return status;
   meters_->region().clean = 1;
   spdlog::info("ended; all usage is charged");
