@@ -40,7 +40,7 @@ struct FlowRecord {
   FlowEnd end = FlowEnd::active;
   Direction direction = Direction::sent;
   Kind kind = Kind::first;
-  uint8_t path = 0;  // its number
+  uint8_t path = 0;        // its number
   uint8_t ip_version = 4;  // of the outer packets; told where there are no addresses
   uint64_t service = 0;
   std::string client, uplink, provider;

@@ -18,8 +18,8 @@
 // control thread; while that is full the worker keeps counting in the same place. Where no place
 // can be had at all, it is the rest that counts.
 //
-// Of a fixed size, allocated once and touched as it is used. Cost where it is on: the packet is
-// parsed, its key hashed, and one set of places compared. Where it is off: a branch a packet.
+// Of a fixed size, allocated once: 10 MB. Cost where it is on: 130 cycles a packet received, 250
+// one that is sent (of 1000 flows on 3 paths, busy machine, bench/whole_path_bench); off: a branch.
 #pragma once
 
 #include <array>
