@@ -391,6 +391,49 @@ void read_billing(TableReader t, Config& c) {
   t.finish();
 }
 
+struct CollectorAddress {
+  bool over_tcp = true;
+  Endpoint endpoint;
+};
+
+std::optional<CollectorAddress> parse_collector(std::string_view text) {
+  constexpr std::string_view kTcp = "tcp://", kUdp = "udp://";
+  const bool over_tcp = text.starts_with(kTcp);
+  if (!over_tcp && !text.starts_with(kUdp)) return std::nullopt;
+  const auto endpoint = parse_endpoint(text.substr(kTcp.size()));
+  if (!endpoint) return std::nullopt;
+  return CollectorAddress{over_tcp, *endpoint};
+}
+
+// Flows are personal data: nothing of them is recorded unless it is asked for.
+void read_flows(TableReader& root, Config& c) {
+  TableReader t = root.table("flows");
+  if (!root.has("flows")) return;
+  FlowsConfig flows;
+  const auto collector = t.parsed("collector",
+                                  "an IPFIX collector such as \"tcp://192.0.2.1:4739\" or "
+                                  "\"udp://[2001:db8::1]:4739\"",
+                                  parse_collector);
+  if (collector) {
+    flows.over_tcp = collector->over_tcp;
+    flows.collector = collector->endpoint;
+  }
+  const auto number = [&](const char* key, uint32_t& into, uint64_t least, uint64_t most) {
+    into = static_cast<uint32_t>(t.integer(key, into, least, most));
+  };
+  number("active_seconds", flows.active_s, 1, 3600);
+  constexpr const char* kAnonymise = "\"none\" or \"truncate\"";
+  const std::string anonymise = t.text("anonymise", kAnonymise, false, "none");
+  if (anonymise != "none" && anonymise != "truncate" && !anonymise.empty())
+    t.wrong("anonymise", "\"" + anonymise + "\"", kAnonymise);
+  flows.truncated = anonymise == "truncate";
+  number("template_seconds", flows.template_s, 1, 3600);
+  number("observation_domain", flows.domain, 1, UINT32_MAX);
+  number("enterprise", flows.enterprise, 1, UINT32_MAX);
+  t.finish();
+  c.flows = flows;
+}
+
 }  // namespace
 
 bool Config::is_ipv6(const PathConfig& path) const {
@@ -426,6 +469,7 @@ tl::expected<Config, std::string> parse_config(std::string_view text, const std:
     read_peer(root.table("peer"), c);
     read_api(root.table("api"), c);
     read_billing(root.table("billing"), c);
+    read_flows(root, c);
   };
   if (auto parsed = parse_toml(text, file, read); !parsed) return tl::unexpected(parsed.error());
   return c;
