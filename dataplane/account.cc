@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Where the accounts of flows meet the way of a packet: what is sent is named before it is sealed,
 // and counted when the port has accepted it; what is received is both when it is opened.
+//
+// Never inline: who accounts no flows shall not pay for it with the registers of their callers.
 #include "dataplane/stages.h"
 
 namespace anabranch::dataplane {
@@ -38,15 +40,15 @@ std::optional<FlowName> name_flow(const Segment& segment) {
   return name_flow(content.subspan(inner.length()));
 }
 
-FlowAccounts::Ref find_account(Context& context, const Segment& segment, uint8_t p, Kind kind,
-                               const FlowName* flow) {
+[[gnu::noinline]] FlowAccounts::Ref find_account(Context& context, const Segment& segment,
+                                                 uint8_t p, Kind kind, const FlowName* flow) {
   const auto own = flow != nullptr ? std::optional(*flow) : name_flow(segment);
   if (!own) return 0;
   return context.accounts->find(*own, service_of(context, segment.slot), path_place(p),
                                 Direction::sent, kind, context.now_ns);
 }
 
-void account_sent(Context& context, std::span<const TxQueue::Booking> bookings) {
+[[gnu::noinline]] void account_sent(Context& context, std::span<const TxQueue::Booking> bookings) {
   for (const TxQueue::Booking& booking : bookings) {
     if (booking.inner == 0) continue;
     const bool is_own = booking.flow == 0 || booking.made_by == context.options.id;
@@ -75,8 +77,9 @@ uint32_t account_notes(Context& context) {
   return notes;
 }
 
-void account_received(Context& context, uint16_t slot, Place place, Kind kind,
-                      std::span<const uint8_t> packet, bool is_fragment, uint16_t outer) {
+[[gnu::noinline]] void account_received(Context& context, uint16_t slot, Place place, Kind kind,
+                                        std::span<const uint8_t> packet, bool is_fragment,
+                                        uint16_t outer) {
   const auto flow = is_fragment ? std::nullopt : name_flow(packet);
   const FlowAccounts::Ref ref =
       flow ? context.accounts->find(*flow, service_of(context, slot), place, Direction::received,
