@@ -42,12 +42,12 @@ tl::expected<void, std::string> run_billing_only(const BillingOnlyConfig& config
     for (billing::DocumentDraft& d : documents) d.valid_from_ns = now_ns;
     if (auto put = ledger->put_documents(documents); !put) return put;
   }
-  billing::ClosingService closing(
-      {.ledger = config.ledger,
-       .gateway = "",
-       .closing = {.journals = config.journals, .without = {}, .threads = 0},
-       .statements = config.statements_dir,
-       .notice = [](const std::string& what) { spdlog::warn("{}", what); }});
+  billing::ClosingServiceOptions options;
+  options.ledger = config.ledger;
+  options.closing.journals = config.journals;
+  options.statements = config.statements_dir;
+  options.notice = [](const std::string& what) { spdlog::warn("{}", what); };
+  const billing::ClosingService closing(std::move(options));
   spdlog::info("billing of {} journals is ready", config.journals.size());
   int signal = 0;
   sigwait(&ends, &signal);
