@@ -191,7 +191,7 @@ Closer::Result<std::vector<nlohmann::json>> Closer::preview(const std::string& n
   std::vector<nlohmann::json> statements;
   for (const StatementDraft& s : drafted->statements) {
     statements.push_back(s.document);
-    statements.back()["kind"] = "preview";
+    statements.back()["kind"] = statements.back()["number"] = "preview";
   }
   return statements;
 }

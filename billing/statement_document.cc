@@ -241,6 +241,7 @@ class Maker {
   static void add_sums(json& d, const PeriodCharges& sums) {
     d["taxes"] = json::array();
     for (const TaxSum& t : sums.taxes) {
+      if (t.tax.category == TaxCategory::unnamed) continue;  // the tariff says nothing of taxes
       d["taxes"].push_back({{"category", t.tax.code()},
                             {"percent", to_text(t.tax.percent, 0)},
                             {"reason", t.tax.reason},
