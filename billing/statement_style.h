@@ -6,7 +6,8 @@
 namespace anabranch::billing {
 
 inline constexpr const char* kStatementStyle = R"css(
-:root { color-scheme: light dark; font-size: 16px; --ground: #fff; --ink: #1b1f24; --faint: #59636e; --line: #d1d9e0;
+:root { color-scheme: light dark; font-size: 16px;
+  --ground: #fff; --ink: #1b1f24; --faint: #59636e; --line: #d1d9e0;
   --c0: #1f6fb4; --c1: #c46a00; --c2: #1b8a5a; --c3: #8e4ec6; --c4: #c8374a; --c5: #0e8a94;
   --c6: #8a5a2b; --c7: #6b7280; }
 @media screen and (prefers-color-scheme: dark) {
@@ -33,8 +34,8 @@ caption { padding: .5rem 0; text-align: left; font-weight: 600; font-size: 1.05r
 th, td { padding: .4rem 0; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; font-weight: normal; }
 thead th { color: var(--faint); font-size: .875rem; }
-.n { width: 9.5rem; padding-left: 1rem; text-align: right; white-space: nowrap; overflow-wrap: normal;
-  font-variant-numeric: tabular-nums; }
+.n { width: 9.5rem; padding-left: 1rem; text-align: right; white-space: nowrap;
+  overflow-wrap: normal; font-variant-numeric: tabular-nums; }
 .explained th, .explained td { padding-bottom: .1rem; border: 0; }
 .explained + tr td { padding-top: 0; }
 tbody th, td:not(.n) { min-width: 7rem; }
@@ -58,7 +59,7 @@ figure { margin: 1rem 0 0; }
 summary { cursor: pointer; padding: .4rem 0; }
 @media (max-width: 34rem) {
   :root { font-size: 15px; }
-  .n { width: auto; padding-left: .6rem; font-size: .9rem; }
+  .n { width: auto; padding-left: .6rem; font-size: .9em; }
   figure table { font-size: .8rem; }
   figure .n { padding-left: .5rem; }
   figure td:not(.n) { min-width: 4.5rem; }

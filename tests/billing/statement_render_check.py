@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Presents random statements, reads text, CSV and HTML back with Python's parsers, and compares with the documents.
 
-    statement_render_check.py PROGRAM [--seeds 1..1000]
+    statement_render_check.py PROGRAM [--seeds 1..400]
     statement_render_check.py PROGRAM --write PREFIX    # a month of three providers, to look at: PREFIX.html and so on
 """
 import argparse
@@ -337,7 +337,7 @@ def render(program, statements):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
-    parser.add_argument("--seeds", default="1..1000")
+    parser.add_argument("--seeds", default="1..400")
     parser.add_argument("--write", metavar="PREFIX")
     options = parser.parse_args()
     if options.write:
