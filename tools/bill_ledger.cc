@@ -18,6 +18,7 @@ struct Wanted {
   std::string ledger, client, account, period, from, to, tariff, number, issuer, format = "text";
   std::string provider, claim, reference, folder;
   std::vector<std::string> journals, without;
+  size_t threads = 0;
 };
 
 int64_t wall_now_ns() {
@@ -43,7 +44,7 @@ Closer closer_of(Ledger& ledger, const Wanted& wanted) {
   return {ledger,
           {.journals = wanted.journals,
            .without = {wanted.without.begin(), wanted.without.end()},
-           .threads = 0}};
+           .threads = wanted.threads}};
 }
 
 Format format_of(const Wanted& wanted, bool as_json) {
@@ -324,6 +325,8 @@ void add_bill_ledger(CLI::App& bill, const bool& as_json) {
     add_journals(sub, wanted);
     add_client(sub, wanted, false);
     sub->add_option("--to", wanted->folder, "the folder statements are delivered to");
+    sub->add_option("--threads", wanted->threads, "by default, as many as the machine has")
+        ->check(CLI::Range(1, 256));
   }
   {
     const auto [sub, wanted] = make({"statement", "issued statements, or one of them", statement});
