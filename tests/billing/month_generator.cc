@@ -22,6 +22,7 @@
 #include "billing/journal.h"
 #include "billing/ledger.h"
 #include "billing/period.h"
+#include "billing/samples.h"
 
 namespace {
 
@@ -158,18 +159,21 @@ class Gateway {
 
   size_t meters() const { return readings_.size(); }
 
-  // All meters are read so often, evenly over the month.
+  // So many records of each meter, over the month, each of a slot of five minutes: as in a journal
+  // that was compacted.
   void write(uint64_t rounds, Sums& sums) {
-    must(journal_->record(readings_, month_.from_ns));
+    const int64_t step_ns = month_.length_ns() / static_cast<int64_t>(rounds);
+    const int64_t over_ns = std::min(step_ns, kSampleNs);
     for (uint64_t round = 1; round <= rounds; ++round) {
+      const int64_t at_ns =
+          month_.from_ns + static_cast<int64_t>(round) * step_ns / over_ns * over_ns;
+      journal_->add(readings_, at_ns - over_ns);
       for (Reading& r : readings_) {
         const uint64_t packets = 1 + random_() % 10'000;
         r.octets += packets * (100 + random_() % 1400);
         r.packets += packets;
       }
-      const auto step = month_.length_ns() / static_cast<int64_t>(rounds);
-      sums.records +=
-          must(journal_->record(readings_, month_.from_ns + step * static_cast<int64_t>(round)));
+      sums.records += must(journal_->record(readings_, at_ns));
     }
     for (const Reading& r : readings_) {
       sums.octets += r.octets;
