@@ -208,7 +208,7 @@ ReadStatement::Usage usage(const Members& m) {
 
 void read_header(const Members& m, ReadStatement& s) {
   s.number = m.text("number");
-  s.adjustment = m.choice("kind", {"statement", "adjustment"}, "adjustment");
+  s.adjustment = m.choice("kind", {"statement", "adjustment", "preview"}, "adjustment");
   m.elements("corrects", Must::no, [&](const json& number, const std::string&) {
     if (number.is_string())
       s.corrects.push_back(number);

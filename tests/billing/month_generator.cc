@@ -71,7 +71,9 @@ std::string client_name(uint64_t number) {
 json documents() {
   return json::parse(R"({
     "issuers": [{"id": "co", "name": "Anabranch Co", "zone": "Europe/Berlin", "grace_hours": 0}],
-    "profiles": [{"id": "one"}, {"id": "each", "billing": {"statements": "by-provider"}}],
+    "profiles": [
+      {"id": "one", "billing": {"delivery": ["text", "html"]}},
+      {"id": "each", "billing": {"statements": "by-provider"}}],
     "tariffs": [
       {"id": "house", "currency": "EUR", "items": [{"id": "own", "free": true}]},
       {"id": "wholesale", "currency": "EUR", "items": [{"id": "data", "per_gb": "0.20"}]},
