@@ -3,9 +3,10 @@
 """anabranch bill close is killed, and its disk fails, at each write and sync in turn (strace injects
 it); closing again completes the month: the same statements as without, each octet on exactly one.
 
-    bill_crash_test.py ANABRANCH MONTH_GENERATOR
+    bill_crash_test.py ANABRANCH MONTH_GENERATOR [EACH STEP]
 
-The first calls of a kind each, then every seventh, until none is left to fail.
+The first calls of a kind EACH, then every STEP-th, until none is left to fail; 12 and 23, or 40 and 7
+where there are five minutes.
 """
 import collections
 import concurrent.futures
@@ -20,7 +21,7 @@ import sys
 import tempfile
 
 ANABRANCH, GENERATOR = sys.argv[1:3]
-EACH, STEP = 40, 7
+EACH, STEP = map(int, sys.argv[3:5] or (12, 23))
 CALLS = {"pwrite64": ("signal=KILL", "error=ENOSPC", "error=EIO"), "fdatasync": ("signal=KILL", "error=ENOSPC", "error=EIO"),
          "fsync": ("signal=KILL", "error=EIO"), "write": ("signal=KILL", "error=ENOSPC")}
 
@@ -50,11 +51,12 @@ class Month:
         shutil.copy(self.folder / "ledger.sqlite", copy)
         return copy
 
-    def command(self, copy):
-        return [ANABRANCH, "--json", "bill", "close", "--threads", "1", "--ledger", copy / "ledger.sqlite", "--to", copy / "out", *self.journals]
+    def command(self, copy, call):
+        deliver = ("--to", copy / "out") if call in ("fsync", "write") else ()
+        return [ANABRANCH, "--json", "bill", "close", "--threads", "1", "--ledger", copy / "ledger.sqlite", *deliver, *self.journals]
 
-    def close(self, copy):
-        run(*self.command(copy))
+    def close(self, copy, call="none"):
+        run(*self.command(copy, call))
 
     def statements(self, copy):
         """By issuer and number: account and sums. Checks what holds for any ledger."""
@@ -81,14 +83,14 @@ class Month:
         """False: there is no nth such call any more."""
         copy = self.copy(f"{call}-{fault.split('=')[1]}-{nth}")
         log = copy / "strace"
-        done = subprocess.run(["strace", "-f", "--seccomp-bpf", "-qq", "-o", log, "-e", f"trace={call}", "-e", f"inject={call}:{fault}:when={nth}",
-                               *map(str, self.command(copy))], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["strace", "-f", "-qq", "-o", log, "-e", f"trace={call}", "-e", f"inject={call}:{fault}:when={nth}",
+                               *map(str, self.command(copy, call))], capture_output=True, text=True, timeout=60)
         text = log.read_text()
         hit = "INJECTED" in text or "killed by SIGKILL" in text
         assert hit or done.returncode == 0, done.stderr
         if hit and done.returncode > 0:
             assert done.stderr.startswith("anabranch: "), (call, fault, nth, done.returncode, done.stderr)
-        self.close(copy)
+        self.close(copy, call)
         found = self.statements(copy)
         assert found == self.expected, (call, fault, nth, "other statements than without")
         assert not list((copy / "out").rglob("*.part")), (call, fault, nth)
@@ -119,7 +121,7 @@ def main():
                         if not all(hit):
                             break
                     print(f"{call} {fault}: closed again after each of {hits}", flush=True)
-                    assert hits > 0 or call in ("fsync", "write"), "nothing was hit"
+                    assert hits > 0, "nothing was hit"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
