@@ -3,7 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/parallel_pipeline.h>
+
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 namespace anabranch::billing {
 namespace {
@@ -116,9 +121,12 @@ Closer::Result<Closer::Gathered> Closer::gather(std::map<std::string, Open> acco
     if (!charged) return tl::unexpected(charged.error().text);
     options.charged = std::move(*charged);
   }
+  const auto begun = std::chrono::steady_clock::now();
   auto read = UsagePass::run(options_.journals, find, options);
   if (!read) return tl::unexpected(read.error());
   gathered.read = std::move(*read);
+  for (auto& [name, open] : gathered.accounts) open.usage.taken();
+  gathered.took_ns = std::chrono::nanoseconds(std::chrono::steady_clock::now() - begun).count();
   return gathered;
 }
 
@@ -155,7 +163,7 @@ Closer::Result<ClosingReport> Closer::run(int64_t now_ns, const std::string& onl
   for (;;) {
     if (auto looked = look(); !looked) return tl::unexpected(looked.error());
     if (!only.empty() && accounts_->find(only) == nullptr)
-      return tl::unexpected("the ledger has no account " + only);
+      return tl::unexpected(unknown_account(only));
     auto accounts = open_due(now_ns, only, report);
     if (!accounts) return tl::unexpected(accounts.error());
     const bool due = std::any_of(accounts->begin(), accounts->end(),
@@ -167,6 +175,7 @@ Closer::Result<ClosingReport> Closer::run(int64_t now_ns, const std::string& onl
       return tl::unexpected(complete.error());
     for (const std::string& problem : gathered->read.problems) report.problems[""] = problem;
     for (const auto& j : gathered->read.journals) report.records += j.records;
+    report.reading_ns += gathered->took_ns;
     close_due(*gathered, now_ns, report);
   }
 }
@@ -175,7 +184,7 @@ Closer::Result<std::vector<nlohmann::json>> Closer::preview(const std::string& n
                                                             int64_t now_ns) {
   if (auto looked = look(); !looked) return tl::unexpected(looked.error());
   const BilledAccount* account = accounts_->find(name);
-  if (account == nullptr) return tl::unexpected("the ledger has no account " + name);
+  if (account == nullptr) return tl::unexpected(unknown_account(name));
   auto period = accounts_->next_period(*account, *documents_);
   if (!period) return tl::unexpected(period.error());
   period->part.to_ns = std::clamp(now_ns, period->part.from_ns + 1, period->part.to_ns);
@@ -196,18 +205,59 @@ Closer::Result<std::vector<nlohmann::json>> Closer::preview(const std::string& n
   return statements;
 }
 
+// True where a draft needs more than was gathered.
+bool Closer::asks_ledger(const Open& open) const {
+  if (open.account->kind == Of::provider) return false;
+  const auto terms = accounts_->terms(*open.account, *documents_, open.usage.period().to_ns - 1);
+  return !open.usage.late().empty() || (terms && terms->agreement);
+}
+
+// Drafts are made several at once, while others are stored. A ledger is for one thread: what a
+// draft asks it for is asked where drafts are stored.
 void Closer::close_due(Gathered& gathered, int64_t now_ns, ClosingReport& report) {
-  std::vector<ClosedPeriod> drafts;
-  for (auto& [name, open] : gathered.accounts) {
-    if (!open.period) continue;
-    auto closed = draft(open, now_ns);
-    if (closed)
-      drafts.push_back(std::move(*closed));
-    else
-      report.problems[name] = closed.error();
-    if (drafts.size() == kAtOnce) store(std::exchange(drafts, {}), gathered.accounts, report);
-  }
-  store(std::move(drafts), gathered.accounts, report);
+  namespace tbb = oneapi::tbb;
+  struct Batch {
+    std::vector<Open*> accounts;
+    std::vector<std::optional<Result<ClosedPeriod>>> drafts;
+  };
+  auto at = gathered.accounts.begin();
+  const auto next = [&](tbb::flow_control& control) -> Batch* {
+    auto batch = std::make_unique<Batch>();
+    for (; at != gathered.accounts.end() && batch->accounts.size() < kAtOnce; ++at) {
+      if (at->second.period) batch->accounts.push_back(&at->second);
+    }
+    if (batch->accounts.empty()) control.stop();
+    return batch->accounts.empty() ? nullptr : batch.release();
+  };
+  const auto make = [&](Batch* batch) {
+    for (Open* open : batch->accounts) {
+      auto& made = batch->drafts.emplace_back();
+      if (!asks_ledger(*open)) made = draft(*open, now_ns);
+    }
+    return batch;
+  };
+  const auto store_batch = [&](Batch* made) {
+    const std::unique_ptr<Batch> batch(made);
+    std::vector<ClosedPeriod> drafts;
+    for (size_t i = 0; i < batch->accounts.size(); ++i) {
+      auto& one = batch->drafts[i];
+      if (!one) one = draft(*batch->accounts[i], now_ns);
+      if (*one)
+        drafts.push_back(std::move(**one));
+      else
+        report.problems[batch->accounts[i]->account->name()] = one->error();
+    }
+    store(std::move(drafts), gathered.accounts, report);
+  };
+  const size_t threads =
+      options_.threads != 0 ? options_.threads : std::thread::hardware_concurrency();
+  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
+                                  std::max<size_t>(1, threads));
+  tbb::parallel_pipeline(
+      2 * std::max<size_t>(1, threads),
+      tbb::make_filter<void, Batch*>(tbb::filter_mode::serial_in_order, next) &
+          tbb::make_filter<Batch*, Batch*>(tbb::filter_mode::parallel, make) &
+          tbb::make_filter<Batch*, void>(tbb::filter_mode::serial_in_order, store_batch));
   if (!report.problems.empty()) return;
   for (const UsagePass::Journal& j : gathered.read.journals) {
     if (auto set = ledger_.set_charged_sequence(j.gateway, j.charged); !set)
@@ -391,7 +441,7 @@ Closer::Result<std::vector<StoredStatement>> Closer::rerate(const std::string& n
                                                             const Tariff& tariff, int64_t now_ns) {
   if (auto looked = look(); !looked) return tl::unexpected(looked.error());
   const BilledAccount* account = accounts_->find(name);
-  if (account == nullptr) return tl::unexpected("the ledger has no account " + name);
+  if (account == nullptr) return tl::unexpected(unknown_account(name));
   const auto periods = ledger_.periods(name);
   if (!periods) return tl::unexpected(periods.error().text);
   const auto closed = std::find_if(periods->begin(), periods->end(), [&](const PeriodEntry& p) {

@@ -43,6 +43,7 @@ struct ClosingReport {
   std::map<std::string, std::string> problems;  // by account; "" of a journal
   std::optional<int64_t> next_due_ns;           // when the next period is
   uint64_t records = 0;                         // read
+  int64_t reading_ns = 0;                       // how long that took
 };
 
 class Closer {
@@ -74,6 +75,7 @@ class Closer {
   struct Gathered {
     std::map<std::string, Open> accounts;
     UsagePass::Result read;
+    int64_t took_ns = 0;
   };
 
   Result<void> look();
@@ -83,6 +85,7 @@ class Closer {
   Result<std::map<std::string, Open>> open_due(int64_t now_ns, const std::string& only,
                                                ClosingReport& report);
   void close_due(Gathered& gathered, int64_t now_ns, ClosingReport& report);
+  bool asks_ledger(const Open& open) const;
   Result<ClosedPeriod> draft(Open& open, int64_t now_ns);
   Result<std::vector<BilledLine>> corrections(Open& open, std::vector<DocumentDraft>& documents,
                                               int64_t now_ns);

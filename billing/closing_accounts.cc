@@ -15,6 +15,13 @@ std::string provider_side(const std::string& gateway) {
   return std::string(kProviderSide) + gateway;
 }
 
+std::string unknown_account(const std::string& name) {
+  const std::string_view client = kPrefixes[static_cast<size_t>(BilledAccount::Kind::client)];
+  return name.starts_with(client)
+             ? "the ledger has no service of client \"" + name.substr(client.size()) + "\""
+             : "the ledger has no account " + name;
+}
+
 std::string BilledAccount::name() const {
   return kPrefixes[static_cast<size_t>(kind)] + id;
 }

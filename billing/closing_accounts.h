@@ -33,6 +33,9 @@ struct BilledAccount {
   bool operator<(const BilledAccount& other) const { return name() < other.name(); }
 };
 
+// In words: there is no such account.
+std::string unknown_account(const std::string& name);
+
 // Under which gateway's name a ledger has the watermarks of what is owed to providers.
 std::string provider_side(const std::string& gateway);
 

@@ -34,25 +34,30 @@ std::string dumped(const json& document) {
 
 // The content of a period, without its moment: two that are alike have the same.
 std::string digest_of(const ClosedPeriod& p) {
-  json content = json::array();
-  for (const auto& t : p.tariffs) content.push_back({t.first, t.second});
+  std::string content;  // without copying documents, as they are large
+  const auto add = [&](const json& part) { content += dumped(part) + '\n'; };
+  for (const auto& t : p.tariffs) add({t.first, t.second});
   for (const Transaction& t : p.transactions) {
-    content.push_back({t.id, t.purpose, t.party, t.corrects});
-    for (const Entry& e : t.entries) content.push_back({e.account, e.currency, to_text(e.amount)});
+    add({t.id, t.purpose, t.party, t.corrects});
+    for (const Entry& e : t.entries) add({e.account, e.currency, to_text(e.amount)});
   }
-  for (const StatementDraft& s : p.statements) content.push_back({s.issuer, s.series, s.document});
+  for (const StatementDraft& s : p.statements) {
+    add({s.issuer, s.series});
+    add(s.document);
+  }
   for (const Watermark& w : p.watermarks) {
     const MeterKey& k = w.key;
-    content.push_back({w.gateway, k.region, k.service, k.worker, k.path, k.direction, k.kind,
-                       w.octets_from, w.packets_from, w.octets_to, w.packets_to});
+    content += fmt::format("{} {} {} {} {} {} {} {} {} {} {}\n", w.gateway, k.region, k.service,
+                           k.worker, k.path, static_cast<int>(k.direction),
+                           static_cast<int>(k.kind), w.octets_from, w.packets_from, w.octets_to,
+                           w.packets_to);
   }
   for (const ProviderUsage& u : p.provider_usage) {
-    content.push_back(
-        {u.provider, u.gateway, u.path, u.from_ns, u.to_ns, u.octets, u.currency, to_text(u.cost)});
+    add({u.provider, u.gateway, u.path, u.from_ns, u.to_ns, u.octets, u.currency, to_text(u.cost)});
   }
   for (const DocumentDraft& d : p.documents)
-    content.push_back({d.kind, d.id, d.text, d.valid_from_ns});
-  return sha256(dumped(content));
+    add({d.kind, d.id, d.text, d.valid_from_ns});
+  return sha256(content);
 }
 
 std::string tariffs_text(const ClosedPeriod& p) {

@@ -26,7 +26,8 @@ std::vector<Period> days_of(const Period& period, const Zone& zone) {
 }  // namespace
 
 size_t PeriodCollector::Hash::operator()(const MeterKey& k) const {
-  const uint64_t rest = static_cast<uint64_t>(k.worker) << 32 | static_cast<uint64_t>(k.path) << 16 |
+  const uint64_t rest = static_cast<uint64_t>(k.worker) << 32 |
+                        static_cast<uint64_t>(k.path) << 16 |
                         static_cast<uint64_t>(k.direction) << 8 | static_cast<uint64_t>(k.kind);
   const uint64_t mixed =
       (k.region ^ k.service * 0x9e3779b97f4a7c15 ^ rest * 0xc2b2ae3d27d4eb4f) * 0xd6e8feb86659fd93;
@@ -50,15 +51,25 @@ void PeriodCollector::only(const std::vector<Range>& ranges) {
     std::sort(meter.only.begin(), meter.only.end(), std::greater<>());
 }
 
-PeriodCollector::Meter& PeriodCollector::meter(const std::string& gateway, const Place& place,
-                                               const MeterKey& key) {
-  Meter& meter = meters_[key];
-  if (meter.days != nullptr) return meter;
+// A journal has meters in the same order each time: one is rarely looked up.
+PeriodCollector::Entry& PeriodCollector::find(const MeterKey& key) {
+  Entry* next = last_ != nullptr ? last_->second.next : nullptr;
+  if (next == nullptr || next->first != key) {
+    next = &*meters_.try_emplace(key).first;
+    if (last_ != nullptr) last_->second.next = next;
+  }
+  last_ = next;
+  // The next one is on its way while this one is counted.
+  const auto* behind = reinterpret_cast<const char*>(next->second.next);
+  for (size_t line : {0, 64, 128}) __builtin_prefetch(behind + line);
+  return *next;
+}
+
+void PeriodCollector::begin(Meter& meter, const std::string& gateway, const Place& place) {
   meter.gateway = gateway;
   for (PeriodUsage& part : parts_) meter.place = part.place(place);  // the same in each
   meter.days = &by_day_[place];
   meter.days->resize(days_.size());
-  return meter;
 }
 
 // Leaves ranges that end before the record. False: none is left that it could be of.
@@ -79,15 +90,58 @@ bool PeriodCollector::enter_range(Meter& meter, const UsageRecord& record) {
   return true;
 }
 
-bool PeriodCollector::take(const std::string& gateway, const Place& place,
-                           const UsageRecord& r) {
+bool PeriodCollector::Meter::goes_on(const UsageRecord& r) const {
+  return r.wall_from_ns >= alike.from_ns && r.wall_from_ns < alike.to_ns &&
+         r.wall_to_ns <= alike.to_ns && r.wall_to_ns >= r.wall_from_ns &&
+         Count{r.octets_from, r.packets_from} == through;
+}
+
+bool PeriodCollector::take(const std::string& gateway, const Place& place, const UsageRecord& r) {
   if (!due()) {
     const auto known = meters_.find(r.key);
     return known != meters_.end() && r.octets_to <= known->second.through.octets &&
            r.packets_to <= known->second.through.packets;
   }
-  Meter& m = meter(gateway, place, r.key);
+  Entry& entry = find(r.key);
+  Meter& m = entry.second;
+  if (m.goes_on(r)) {
+    m.sum = m.sum + (Count{r.octets_to, r.packets_to} - m.through);
+    m.through = {r.octets_to, r.packets_to};
+    return true;
+  }
+  if (m.days == nullptr) begin(m, gateway, place);
   if (restricted_ && !enter_range(m, r)) return true;
+  count_sum(entry);
+  const bool all = take_part(place, m, r);
+  if (all && !restricted_) m.alike = alike(m, r.key, r.wall_to_ns);
+  return all;
+}
+
+// All of it is of the begin of its stretch, as good as any other time of it.
+void PeriodCollector::count_sum(Entry& entry) {
+  auto& [key, m] = entry;
+  if (m.sum != Count{}) count(m, key, m.sum, {m.alike.from_ns, m.alike.from_ns});
+  m.sum = {};
+  m.alike = {};
+}
+
+void PeriodCollector::taken() {
+  for (Entry& entry : meters_) count_sum(entry);
+}
+
+// Of a day, and of a stretch of each price list.
+Period PeriodCollector::alike(const Meter& m, const MeterKey& key, int64_t at_ns) {
+  if (!period_.contains(at_ns)) return {};
+  Period all = *std::upper_bound(days_.begin(), days_.end(), at_ns,
+                                 [](int64_t at, const Period& d) { return at < d.to_ns; });
+  for (PeriodUsage& part : parts_) {
+    const Period one = part.alike(m.place, key.service, key.direction, key.kind, at_ns);
+    all = {std::max(all.from_ns, one.from_ns), std::min(all.to_ns, one.to_ns)};
+  }
+  return {std::max(all.from_ns, period_.from_ns), all.to_ns};
+}
+
+bool PeriodCollector::take_part(const Place& place, Meter& m, const UsageRecord& r) {
   const Count reached = m.through + m.pending;
   if (r.octets_to <= reached.octets && r.packets_to <= reached.packets)
     return r.octets_to <= m.through.octets;
@@ -108,7 +162,7 @@ bool PeriodCollector::take(const std::string& gateway, const Place& place,
   }
   const Count late = before(all, time, period_.from_ns);
   if (late != Count{}) {
-    late_.push_back({{gateway, r.key, m.through, m.through + late},
+    late_.push_back({{m.gateway, r.key, m.through, m.through + late},
                      place,
                      {time.from_ns, std::min(time.to_ns, period_.from_ns)}});
   }
@@ -144,7 +198,8 @@ void PeriodCollector::count_late() {
 std::vector<PeriodCollector::Range> PeriodCollector::ranges() const {
   std::vector<Range> all = taken_;
   for (const auto& [key, meter] : meters_) {
-    if (meter.through != meter.begin) all.push_back({meter.gateway, key, meter.begin, meter.through});
+    if (meter.through != meter.begin)
+      all.push_back({meter.gateway, key, meter.begin, meter.through});
   }
   std::sort(all.begin(), all.end(), [](const Range& a, const Range& b) {
     return std::tie(a.gateway, a.key, a.from) < std::tie(b.gateway, b.key, b.from);

@@ -50,8 +50,10 @@ class PeriodCollector {
   void only(const std::vector<Range>& ranges);
 
   // Takes of a record what is of the period. False: something of it is not charged when this
-  // period is. cost: 40 to 150 ns, by the number of meters.
+  // period is. cost: 30 ns when meters come in the same order each time, as in a journal.
   bool take(const std::string& gateway, const Place& place, const UsageRecord& record);
+  // Behind the last record; what was taken is told only then.
+  void taken();
 
   // Late usage that no earlier period is corrected by is of the begin of this one.
   void count_late();
@@ -72,16 +74,28 @@ class PeriodCollector {
   struct Meter {
     Count begin, through;
     Count pending;  // stamped behind the period
-    std::string gateway;
-    PeriodUsage::PlaceId place = 0;
+    // What was taken, and is counted when a record is of another stretch of time: within one, it
+    // is the same whether records are counted one by one or as a sum.
+    Count sum;
+    Period alike;
+    std::pair<const MeterKey, Meter>* next = nullptr;  // which came behind this one, the last time
     std::vector<Day>* days = nullptr;
+    PeriodUsage::PlaceId place = 0;
+    std::string gateway;
     std::vector<std::pair<Count, Count>> only;  // what is left of it
+
+    bool goes_on(const UsageRecord& record) const;
   };
+  using Entry = std::pair<const MeterKey, Meter>;
   struct Hash {
     size_t operator()(const MeterKey& key) const;
   };
-  Meter& meter(const std::string& gateway, const Place& place, const MeterKey& key);
+  Entry& find(const MeterKey& key);
+  void begin(Meter& meter, const std::string& gateway, const Place& place);
   bool enter_range(Meter& meter, const UsageRecord& record);
+  bool take_part(const Place& place, Meter& meter, const UsageRecord& record);
+  void count_sum(Entry& entry);
+  Period alike(const Meter& meter, const MeterKey& key, int64_t at_ns);
   void count(const Meter& meter, const MeterKey& key, const Count& count, const Period& time);
 
   Period period_;
@@ -89,6 +103,7 @@ class PeriodCollector {
   std::vector<Period> days_;
   std::map<Place, std::vector<Day>> by_day_;
   std::unordered_map<MeterKey, Meter, Hash> meters_;
+  Entry* last_ = nullptr;
   std::vector<Late> late_;
   std::vector<Range> taken_;  // of ranges that were left for the next
   bool restricted_ = false;

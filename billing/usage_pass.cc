@@ -9,7 +9,7 @@
 #include <optional>
 #include <set>
 #include <thread>
-#include <unordered_map>
+#include <tuple>
 
 #include "billing/journal_catalogue.h"
 #include "billing/journal_reader.h"
@@ -23,10 +23,9 @@ class Names {
   using Sides = UsagePass::Sides;
   Names(Catalogue catalogue, const UsagePass::Find& find, std::set<std::string>& problems)
       : catalogue_(std::move(catalogue)) {
-    for (const auto& [id, path] : catalogue_.paths) {
+    for (const auto& [id, path] : catalogue_.paths)
       places_[id] = {path.provider, path.network, path.name, catalogue_.gateway};
-      resolve(0, "", id, find, problems);
-    }
+    for (const auto& [path, place] : places_) resolve(0, "", path, find, problems);
     for (const auto& [id, service] : catalogue_.services) {
       for (const auto& [path, place] : places_) resolve(id, service.client, path, find, problems);
     }
@@ -36,23 +35,41 @@ class Names {
     const auto found = places_.find(path);
     return found == places_.end() ? nullptr : &found->second;
   }
-  const Sides* sides(uint64_t service, uint16_t path) const {
-    const auto found = sides_.find(service << 16 | path);
-    return found == sides_.end() ? nullptr : &found->second;
+  struct Whose {
+    uint64_t service = 0;
+    uint16_t path = 0;
+    const Place* place = nullptr;
+    Sides sides;
+    bool is_of(const MeterKey& key) const { return service == key.service && path == key.path; }
+  };
+  // `hint`: where it was found, so that the next one, which is the same or follows, is not
+  // searched.
+  const Whose* whose(const MeterKey& key, size_t& hint) const {
+    for (size_t at : {hint, hint + 1}) {
+      if (at < whose_.size() && whose_[at].is_of(key)) return &whose_[hint = at];
+    }
+    const auto found =
+        std::lower_bound(whose_.begin(), whose_.end(), key, [](const Whose& w, const MeterKey& k) {
+          return std::tie(w.service, w.path) < std::tie(k.service, k.path);
+        });
+    if (found == whose_.end() || !found->is_of(key)) return nullptr;
+    hint = static_cast<size_t>(found - whose_.begin());
+    return &*found;
   }
 
  private:
   void resolve(uint64_t service, const std::string& client, uint16_t path,
                const UsagePass::Find& find, std::set<std::string>& problems) {
-    if (auto found = find(catalogue_.gateway, client, places_.at(path).provider))
-      sides_[service << 16 | path] = *found;
+    const Place& place = places_.at(path);
+    if (auto found = find(catalogue_.gateway, client, place.provider))
+      whose_.push_back({service, path, &place, *found});
     else
       problems.insert(found.error());
   }
 
   Catalogue catalogue_;
   std::map<uint16_t, Place> places_;
-  std::unordered_map<uint64_t, Sides> sides_;
+  std::vector<Whose> whose_;  // in order
 };
 
 struct Item {
@@ -180,7 +197,7 @@ class Feed {
   size_t at_ = 0;
   std::optional<FolderReader> reader_;
   std::shared_ptr<const Names> names_;
-  std::vector<bool> open_;  // nothing was left so far
+  std::vector<bool> open_;          // nothing was left so far
   std::set<std::string> problems_;  // of names, where blocks begin their way
   std::set<std::string> unnamed_;   // of records, where they end it
   std::string error_;
@@ -192,13 +209,15 @@ size_t share_of(const PeriodCollector* collector, size_t shares) {
 }
 
 void deal_out(Block& block, size_t shares) {
+  size_t hint = 0;
   block.shares.resize(shares);
+  for (auto& share : block.shares) share.reserve(2 * block.frame.usage().size() / shares);
   for (const UsageRecord& record : block.frame.usage()) {
     if (record.key.service == kPathTotal) continue;
-    const auto* place = block.names ? block.names->place(record.key.path) : nullptr;
-    const auto* sides = place ? block.names->sides(record.key.service, record.key.path) : nullptr;
-    if (sides == nullptr) {
+    const auto* whose = block.names ? block.names->whose(record.key, hint) : nullptr;
+    if (whose == nullptr) {
       block.charged = false;
+      const Place* place = block.names ? block.names->place(record.key.path) : nullptr;
       if (place == nullptr)
         block.problem = "path " + std::to_string(record.key.path) +
                         " is not named by its journal: nobody knows whose network it was";
@@ -207,9 +226,9 @@ void deal_out(Block& block, size_t shares) {
                         " is not named by its journal: nobody knows whose it is";
       continue;
     }
-    for (PeriodCollector* collector : {sides->account, sides->provider}) {
+    for (PeriodCollector* collector : {whose->sides.account, whose->sides.provider}) {
       if (collector != nullptr)
-        block.shares[share_of(collector, shares)].push_back({collector, place, &record});
+        block.shares[share_of(collector, shares)].push_back({collector, whose->place, &record});
     }
   }
 }
@@ -230,7 +249,8 @@ tl::expected<UsagePass::Result, std::string> UsagePass::run(const std::vector<st
   using tbb::filter_mode;
   const size_t threads =
       options.threads != 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
-  const size_t shares = std::bit_ceil(threads);
+  // More than threads: a large account, such as a provider's, is to have a share almost by itself.
+  const size_t shares = std::bit_ceil(4 * threads);
   const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
   Feed feed(folders, find, options, disk);
   auto chain = tbb::make_filter<void, Block*>(filter_mode::serial_in_order,
@@ -244,11 +264,11 @@ tl::expected<UsagePass::Result, std::string> UsagePass::run(const std::vector<st
                  return block;
                });
   for (size_t share = 0; share < shares; ++share) {
-    chain = chain & tbb::make_filter<Block*, Block*>(filter_mode::serial_in_order,
-                                                     [share](Block* block) {
-                                                       take(*block, share);
-                                                       return block;
-                                                     });
+    chain = chain &
+            tbb::make_filter<Block*, Block*>(filter_mode::serial_in_order, [share](Block* block) {
+              take(*block, share);
+              return block;
+            });
   }
   const auto end =
       chain & tbb::make_filter<Block*, void>(filter_mode::serial_in_order, [&](Block* block) {

@@ -20,6 +20,7 @@ struct Wanted {
   std::string provider, claim, reference, folder;
   std::vector<std::string> journals, without;
   double tolerance_percent = 1;
+  size_t threads = 0;
 };
 
 int64_t wall_now_ns() {
@@ -45,7 +46,7 @@ Closer closer_of(Ledger& ledger, const Wanted& wanted) {
   return {ledger,
           {.journals = wanted.journals,
            .without = {wanted.without.begin(), wanted.without.end()},
-           .threads = 0}};
+           .threads = wanted.threads}};
 }
 
 Format format_of(const Wanted& wanted, bool as_json) {
@@ -59,10 +60,21 @@ void print_statement(const json& statement, Format format) {
 
 // --- close ---
 
+// The fields of a statement that are no lists of others: there may be thousands of statements.
+json head_of(const StoredStatement& statement) {
+  return json::parse(
+      statement.document,
+      [](int depth, json::parse_event_t event, json&) {
+        return depth == 0 || (event != json::parse_event_t::array_start &&
+                              event != json::parse_event_t::object_start);
+      },
+      false);
+}
+
 json to_json(const ClosedAccount& c) {
   json statements = json::array();
   for (const StoredStatement& s : c.statements) {
-    const json document = json::parse(s.document, nullptr, false);
+    const json document = head_of(s);
     statements.push_back({{"issuer", s.issuer},
                           {"number", s.name()},
                           {"gross", document.value("gross", "")},
@@ -97,11 +109,12 @@ int close(const Wanted& wanted, bool as_json) {
     print_json({{"closed", closed},
                 {"problems", report.problems},
                 {"records", report.records},
+                {"reading_ms", report.reading_ns / 1'000'000},
                 {"files", files},
                 {"next_due", report.next_due_ns ? json(Zone::utc().text(*report.next_due_ns)) : json()}});
   } else {
     for (const ClosedAccount& c : report.closed) print(c);
-    if (report.closed.empty()) {
+    if (report.closed.empty() && report.problems.empty()) {
       fmt::print("nothing is due{}\n",
                  report.next_due_ns ? "; the next is at " + Zone::utc().text(*report.next_due_ns) : "");
     }
@@ -143,6 +156,13 @@ int usage(const Wanted& wanted, bool as_json) {
 
 // --- statements ---
 
+// Nobody is told of a misspelt client that there is nothing to pay.
+void check_account(const Ledger& ledger, const Wanted& wanted) {
+  const auto documents = valid(BillingDocuments::read(ledger));
+  if (valid(ClosingAccounts::read(ledger, documents)).find(account_of(wanted)) == nullptr)
+    fail(kRefused, unknown_account(account_of(wanted)));
+}
+
 std::vector<StoredStatement> statements_of(const Ledger& ledger, const Wanted& wanted) {
   auto all = wanted.client.empty() ? valid(ledger.statements_since(INT64_MIN))
                                    : valid(ledger.statements(account_of(wanted)));
@@ -150,13 +170,21 @@ std::vector<StoredStatement> statements_of(const Ledger& ledger, const Wanted& w
     return (!wanted.number.empty() && s.name() != wanted.number) ||
            (!wanted.issuer.empty() && s.issuer != wanted.issuer);
   });
+  if (all.empty() && !wanted.client.empty()) check_account(ledger, wanted);
   return all;
+}
+
+std::string of_whom(const Wanted& wanted) {
+  return (wanted.issuer.empty() ? "" : " of issuer " + wanted.issuer) +
+         (wanted.client.empty() ? "" : " to " + account_of(wanted));
 }
 
 int statement(const Wanted& wanted, bool as_json) {
   const Ledger ledger = open_ledger(wanted);
   const auto all = statements_of(ledger, wanted);
-  if (all.empty()) fail(kRefused, "the ledger has no such statement");
+  if (all.empty() && !wanted.number.empty())
+    fail(kRefused, "the ledger has no statement " + wanted.number + of_whom(wanted));
+  if (all.empty() && !as_json) fmt::print("no statement{} is issued yet\n", of_whom(wanted));
   if (!wanted.number.empty() && all.size() > 1) {
     std::string issuers;
     for (const StoredStatement& s : all) issuers += " " + s.issuer;
@@ -168,7 +196,7 @@ int statement(const Wanted& wanted, bool as_json) {
   }
   json listed = json::array();
   for (const StoredStatement& s : all) {
-    const json d = json::parse(s.document);
+    const json d = head_of(s);
     listed.push_back({{"issuer", s.issuer}, {"number", s.name()}, {"account", s.account},
                       {"kind", d.value("kind", "")}, {"from", d.value("from", "")},
                       {"to", d.value("to", "")}, {"gross", d.value("gross", "")},
@@ -190,16 +218,21 @@ int export_all(const Wanted& wanted, bool) {
 }
 
 int rerate(const Wanted& wanted, bool as_json) {
+  const CivilDay day = day_of_option("--period", wanted.period);
   Ledger ledger = open_ledger(wanted);
   const auto documents = valid(BillingDocuments::read(ledger));
   const Tariff tariff = read_document(wanted.tariff, parse_tariff);
-  const int64_t within = documents.issuer().zone.begin_ns(day_of_option("--period", wanted.period));
+  const int64_t within = documents.issuer().zone.begin_ns(day);
   const auto issued =
       valid(closer_of(ledger, wanted).rerate(account_of(wanted), within, tariff, wall_now_ns()));
-  if (issued.empty() && !as_json) fmt::print("it comes to the same; nothing is posted\n");
-  if (issued.empty() && as_json) print_json(json::array());
-  for (const StoredStatement& s : issued)
-    print_statement(json::parse(s.document), format_of(wanted, as_json));
+  json adjustments = json::array();
+  for (const StoredStatement& s : issued) adjustments.push_back(json::parse(s.document));
+  if (as_json) {
+    print_json(adjustments);
+    return 0;
+  }
+  if (issued.empty()) fmt::print("it comes to the same; nothing is posted\n");
+  for (const json& a : adjustments) print_statement(a, format_of(wanted, as_json));
   return 0;
 }
 
@@ -370,6 +403,8 @@ void add_bill_ledger(CLI::App& bill, const bool& as_json) {
     add_journals(sub, wanted);
     add_client(sub, wanted, false);
     sub->add_option("--to", wanted->folder, "the folder statements are delivered to");
+    sub->add_option("--threads", wanted->threads, "by default, as many as the machine has")
+        ->check(CLI::Range(1, 256));
   }
   {
     const auto [sub, wanted] = make({"statement", "issued statements, or one of them", statement});

@@ -378,7 +378,7 @@ TEST(StatementDocument, SaysWhatIsWrong) {
             "statement: /from: \"October\"; expected a time such as "
             "\"2026-10-01T00:00:00+02:00\"");
   EXPECT_EQ(error("/kind", "invoice"),
-            "statement: /kind: \"invoice\"; expected statement or adjustment");
+            "statement: /kind: \"invoice\"; expected statement, adjustment or preview");
   EXPECT_EQ(error("/sections/1/octets", -1),
             "statement: /sections/1/octets: -1; expected a whole number, not negative");
   EXPECT_EQ(error("/usage/0/path", 5), "statement: /usage/0/path: 5 is no text");
