@@ -53,7 +53,7 @@ tl::expected<Agreement, DocumentErrors> parse_agreement(const nlohmann::json& do
 
 // How a promise was kept, by a service's minutes of the period.
 struct Kept {
-  Amount percent;  // cut off behind four decimals
+  Amount percent;                    // cut off behind four decimals
   uint64_t minutes = 0, missed = 0;  // missed: not fully available, or above the limit
 };
 // nullopt: nothing was measured, so nothing can be said.

@@ -49,8 +49,7 @@ tl::expected<std::unique_ptr<Billing>, std::string> Billing::open(const BillingO
   if (!journal) return tl::unexpected(journal.error());
   if (auto kept = keep_ids(*ledger, (*journal)->catalogue()); !kept)
     return tl::unexpected(kept.error());
-  return std::unique_ptr<Billing>(
-      new Billing(options, std::move(*journal), std::move(*ledger)));
+  return std::unique_ptr<Billing>(new Billing(options, std::move(*journal), std::move(*ledger)));
 }
 
 Billing::Billing(BillingOptions options, std::unique_ptr<Journal> journal, Ledger ledger)
@@ -113,8 +112,8 @@ void Billing::maintain(int64_t wall_ns) {
   const auto charged = ledger_.charged_sequences();
   if (!charged) return;  // the ledger is away; nothing is removed meanwhile
   const auto own = charged->find(options_.gateway);
-  const auto done = journal_->maintain(options_.retention,
-                                       own == charged->end() ? 0 : own->second, wall_ns);
+  const auto done =
+      journal_->maintain(options_.retention, own == charged->end() ? 0 : own->second, wall_ns);
   if (!done && options_.notice) options_.notice(done.error());
   if (!done || !*done) maintain_again_ns_ = wall_ns + kEachNs;
 }

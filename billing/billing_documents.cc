@@ -81,7 +81,8 @@ tl::expected<ProviderTerms, DocumentErrors> parse_provider(const json& document)
                          .tariff = r.text("tariff", "the tariff by which we owe the provider"),
                          .zone = r.text("zone", kZone, false)};
   check_zone(r, provider.zone);
-  if (const auto day = r.whole("cycle_day", 1, 31)) provider.cycle_day = static_cast<unsigned>(*day);
+  if (const auto day = r.whole("cycle_day", 1, 31))
+    provider.cycle_day = static_cast<unsigned>(*day);
   if (provider.name.empty()) provider.name = provider.id;
   if (!errors.empty()) return tl::unexpected(errors);
   return provider;
@@ -121,8 +122,7 @@ BillingDocuments::Result<json> BillingDocuments::document(const std::string& kin
                                                           int64_t at_ns) const {
   const Kind& all = kinds_.at(kind);
   const auto found = all.find(id);
-  if (found == all.end())
-    return tl::unexpected("the ledger has no document " + kind + "/" + id);
+  if (found == all.end()) return tl::unexpected("the ledger has no document " + kind + "/" + id);
   return json::parse(version_at(found->second, at_ns).text, nullptr, false);
 }
 
@@ -289,8 +289,7 @@ BillingDocuments::Result<BillingDocuments::Prices> BillingDocuments::provider_pr
 
 BillingDocuments::Result<BillingDocuments::Prices> BillingDocuments::prices_by(
     const Tariff& tariff, const BilledPeriod& period, const Zone& zone) {
-  const auto in_force =
-      with_passed(std::make_shared<const Tariff>(tariff), period.part.from_ns);
+  const auto in_force = with_passed(std::make_shared<const Tariff>(tariff), period.part.from_ns);
   if (!in_force) return tl::unexpected(in_force.error());
   auto made = list(period, zone, *in_force);
   if (!made) return tl::unexpected(made.error());

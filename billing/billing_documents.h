@@ -3,12 +3,11 @@
 // the prices in force at any time. Only what billing needs of a document is read; a document that
 // is not understood is a problem of whom it is for, and of nobody else.
 //
-//   issuers   {"id": "anabranch-co", "name": "Anabranch Co", "zone": "Europe/Berlin", "grace_hours": 24}
-//   clients   {"id": "acme", "name": "Acme GmbH", "profile": "…", "tariff": "business", "sla": "gold"}
-//   profiles  {"id": "…", "billing": {…}}                       (preferences.h)
-//   slas      {"id": "gold", "billing": {…}, "promises": […]}   (agreement.h)
-//   providers {"id": "airmobile", "name": "Air Mobile", "tariff": "airmobile-wholesale"}
-//   tariffs, rates                                              (tariff.h, exchange_rates.h)
+//   issuers   {"id": "anabranch-co", "name": "Anabranch Co", "zone": "Europe/Berlin",
+//   "grace_hours": 24} clients   {"id": "acme", "name": "Acme GmbH", "profile": "…", "tariff":
+//   "business", "sla": "gold"} profiles  {"id": "…", "billing": {…}} (preferences.h) slas {"id":
+//   "gold", "billing": {…}, "promises": […]}   (agreement.h) providers {"id": "airmobile", "name":
+//   "Air Mobile", "tariff": "airmobile-wholesale"} tariffs, rates (tariff.h, exchange_rates.h)
 //
 // A version of a document is in force from the time it was stored, up to the next slot of five
 // minutes so that a compacted journal is priced alike; the first one, before that too.
@@ -76,8 +75,7 @@ class BillingDocuments {
 
   // What prices a period: a list for each stretch of it in which the same tariffs were in force.
   // Lists that are alike are the same object. Not for several threads.
-  Result<Prices> client_prices(const std::string& id, const BilledPeriod& period,
-                               const Zone& zone);
+  Result<Prices> client_prices(const std::string& id, const BilledPeriod& period, const Zone& zone);
   Result<Prices> house_prices(const BilledPeriod& period, const Zone& zone);
   Result<Prices> provider_prices(const std::string& id, const BilledPeriod& period,
                                  const Zone& zone);

@@ -108,11 +108,11 @@ Closer::Result<Closer::Gathered> Closer::gather(std::map<std::string, Open> acco
   };
   const UsagePass::Find find = [&](const std::string& gateway, const std::string& client,
                                    const std::string& provider) -> Result<UsagePass::Sides> {
-    const std::string name =
-        client.empty() ? "house:" + gateway : Ledger::client_account(client);
+    const std::string name = client.empty() ? "house:" + gateway : Ledger::client_account(client);
     if (accounts_->find(name) == nullptr && !client.empty())
-      return tl::unexpected("the journal of " + gateway + " has usage of client " + client +
-                            ", of whom the ledger knows no service: was it restored from a backup?");
+      return tl::unexpected(
+          "the journal of " + gateway + " has usage of client " + client +
+          ", of whom the ledger knows no service: was it restored from a backup?");
     return UsagePass::Sides{collector(name), collector("payable:" + provider)};
   };
   UsagePass::Options options{.threads = options_.threads, .range = {}, .charged = {}};
@@ -363,8 +363,7 @@ Closer::Result<KeptClosing> Closer::kept(const std::string& account, const Perio
 
 Closer::Result<PeriodBill> Closer::charge_again(const BilledAccount& account, const Period& period,
                                                 const KeptClosing& kept,
-                                                BillingDocuments::Prices prices,
-                                                const Zone& zone) {
+                                                BillingDocuments::Prices prices, const Zone& zone) {
   std::map<std::string, Open> accounts;
   Open& open = accounts[account.name()];
   open.account = &account;
@@ -437,8 +436,8 @@ Closer::Result<std::vector<BilledLine>> Closer::corrections(Open& open,
 }
 
 Closer::Result<std::vector<StoredStatement>> Closer::rerate(const std::string& name,
-                                                            int64_t within_ns,
-                                                            const Tariff& tariff, int64_t now_ns) {
+                                                            int64_t within_ns, const Tariff& tariff,
+                                                            int64_t now_ns) {
   if (auto looked = look(); !looked) return tl::unexpected(looked.error());
   const BilledAccount* account = accounts_->find(name);
   if (account == nullptr) return tl::unexpected(unknown_account(name));

@@ -59,9 +59,9 @@ class Closer {
   // What is open of an account up to now, as it would be on its statements. Stores nothing.
   Result<std::vector<nlohmann::json>> preview(const std::string& account, int64_t now_ns);
 
-  // Charges a closed period, the one of that instant, again, by `tariff` in place of the one it was charged by: the
-  // difference is posted, and stated by an adjustment. Nothing posted is changed. Nothing: it comes
-  // to the same.
+  // Charges a closed period, the one of that instant, again, by `tariff` in place of the one it was
+  // charged by: the difference is posted, and stated by an adjustment. Nothing posted is changed.
+  // Nothing: it comes to the same.
   Result<std::vector<StoredStatement>> rerate(const std::string& account, int64_t within_ns,
                                               const Tariff& tariff, int64_t now_ns);
 

@@ -24,8 +24,8 @@ namespace anabranch::billing {
 struct BilledAccount {
   enum class Kind : uint8_t { client, house, provider };
   Kind kind = Kind::client;
-  std::string id;           // of the client, gateway or provider
-  int64_t since_ns = 0;     // first service, or first document
+  std::string id;        // of the client, gateway or provider
+  int64_t since_ns = 0;  // first service, or first document
   std::vector<ClientService> services;
   std::map<MeterKey, Count> charged;  // how far
 
@@ -65,7 +65,8 @@ class ClosingAccounts {
   Result<void> read_watermarks(const Ledger& ledger);
 
   std::map<std::string, BilledAccount> accounts_;
-  std::map<std::pair<std::string, uint64_t>, std::string> owners_;  // client, by gateway and service
+  std::map<std::pair<std::string, uint64_t>, std::string>
+      owners_;  // client, by gateway and service
   std::map<std::string, int64_t> closed_through_;
   std::set<std::string> gateways_;
 };

@@ -225,14 +225,14 @@ tl::expected<ClosedPeriod, std::string> close_provider(const ClosingAccounts& ac
   for (const auto& [party, octets] : parties) {
     const Amount part = among.next(octets);
     if (part == Amount()) continue;
-    closed.transactions.push_back({.id = fmt::format("cost:{}:{}:{}:{}", provider,
-                                                     of.period.from_ns, of.period.to_ns, party),
-                                   .wall_ns = of.issued_ns,
-                                   .purpose = "cost",
-                                   .party = party,
-                                   .corrects = "",
-                                   .entries = {{"cost:" + provider, cost.currency, part},
-                                               {of.account, cost.currency, -part}}});
+    closed.transactions.push_back(
+        {.id = fmt::format("cost:{}:{}:{}:{}", provider, of.period.from_ns, of.period.to_ns, party),
+         .wall_ns = of.issued_ns,
+         .purpose = "cost",
+         .party = party,
+         .corrects = "",
+         .entries = {{"cost:" + provider, cost.currency, part},
+                     {of.account, cost.currency, -part}}});
   }
   auto days = octets_by_day(usage);
   const bool fees_alone = sum_of(days) == 0;
@@ -240,8 +240,8 @@ tl::expected<ClosedPeriod, std::string> close_provider(const ClosingAccounts& ac
   Division by_day(all, fees_alone ? 1 : sum_of(days));
   for (const auto& [key, octets] : days) {
     const auto& [gateway, path, from_ns, to_ns] = key;
-    closed.provider_usage.push_back({provider, gateway, path, from_ns, to_ns, octets,
-                                     cost.currency, by_day.next(fees_alone ? 1 : octets)});
+    closed.provider_usage.push_back({provider, gateway, path, from_ns, to_ns, octets, cost.currency,
+                                     by_day.next(fees_alone ? 1 : octets)});
   }
   return closed;
 }

@@ -12,8 +12,8 @@ namespace anabranch::billing {
 namespace {
 
 constexpr int64_t kSecondNs = 1'000'000'000;
-constexpr int64_t kEachNs = 60 * kSecondNs;                   // after a problem, new documents
-constexpr int64_t kDeliveredNs = 40 * 86'400 * kSecondNs;     // older ones are left to the operator
+constexpr int64_t kEachNs = 60 * kSecondNs;                // after a problem, new documents
+constexpr int64_t kDeliveredNs = 40 * 86'400 * kSecondNs;  // older ones are left to the operator
 
 int64_t wall_now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -56,8 +56,8 @@ void ClosingService::tell(const std::string& what) {
 
 int64_t ClosingService::look(int64_t now_ns) {
   auto ledger = Ledger::open(options_.ledger, options_.gateway);
-  const auto report = ledger ? Closer(*ledger, options_.closing).run(now_ns)
-                             : tl::unexpected(ledger.error());
+  const auto report =
+      ledger ? Closer(*ledger, options_.closing).run(now_ns) : tl::unexpected(ledger.error());
   std::string problems;
   if (report) {
     for (const ClosedAccount& c : report->closed) {

@@ -29,12 +29,10 @@ std::optional<Amount> guide_price(const Tariff& tariff, const std::string& provi
                                   const std::string& network, const std::string& path,
                                   const Tariff* passed) {
   const auto charges = [&](const TariffItem& item) {
-    return item.charges_usage() && item.charges(Kind::first) &&
-           item.is_of(provider, network, path);
+    return item.charges_usage() && item.charges(Kind::first) && item.is_of(provider, network, path);
   };
-  auto item = std::find_if(tariff.items.begin(), tariff.items.end(), [&](const TariffItem& i) {
-    return i.times.empty() && charges(i);
-  });
+  auto item = std::find_if(tariff.items.begin(), tariff.items.end(),
+                           [&](const TariffItem& i) { return i.times.empty() && charges(i); });
   if (item == tariff.items.end())
     item = std::find_if(tariff.items.begin(), tariff.items.end(), charges);
   if (item == tariff.items.end()) return std::nullopt;

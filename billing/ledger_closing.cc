@@ -47,16 +47,15 @@ std::string digest_of(const ClosedPeriod& p) {
   }
   for (const Watermark& w : p.watermarks) {
     const MeterKey& k = w.key;
-    content += fmt::format("{} {} {} {} {} {} {} {} {} {} {}\n", w.gateway, k.region, k.service,
-                           k.worker, k.path, static_cast<int>(k.direction),
-                           static_cast<int>(k.kind), w.octets_from, w.packets_from, w.octets_to,
-                           w.packets_to);
+    content +=
+        fmt::format("{} {} {} {} {} {} {} {} {} {} {}\n", w.gateway, k.region, k.service, k.worker,
+                    k.path, static_cast<int>(k.direction), static_cast<int>(k.kind), w.octets_from,
+                    w.packets_from, w.octets_to, w.packets_to);
   }
   for (const ProviderUsage& u : p.provider_usage) {
     add({u.provider, u.gateway, u.path, u.from_ns, u.to_ns, u.octets, u.currency, to_text(u.cost)});
   }
-  for (const DocumentDraft& d : p.documents)
-    add({d.kind, d.id, d.text, d.valid_from_ns});
+  for (const DocumentDraft& d : p.documents) add({d.kind, d.id, d.text, d.valid_from_ns});
   return sha256(content);
 }
 
@@ -338,11 +337,12 @@ Stored<Closing> Ledger::correct(const ClosedPeriod& p, const std::string& id) {
   Closing closing;
   const auto done = store_->transact(Mode::write, [&]() -> Stored<void> {
     closing = {};
-    const auto known = store_->query(
-        "SELECT text FROM documents WHERE kind = 'corrections' AND id = $1", id);
+    const auto known =
+        store_->query("SELECT text FROM documents WHERE kind = 'corrections' AND id = $1", id);
     if (!known) return tl::unexpected(known.error());
     if (!known->empty()) {
-      closing = {.repeated = true, .same = known->front().text(0) == with_mark.documents.back().text};
+      closing = {.repeated = true,
+                 .same = known->front().text(0) == with_mark.documents.back().text};
       return {};
     }
     const auto closed = closed_here(p, "");

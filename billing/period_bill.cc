@@ -17,10 +17,10 @@ using nlohmann::json;
 using Status = tl::expected<void, std::string>;
 
 Status convert(ChargeLine& line, const Conversion& by) {
-  const auto exact = Exact(line.exact)
-                         .times(static_cast<Uint128>(by.of_to.attos()),
-                                static_cast<Uint128>(by.of_from.attos()))
-                         .cut_off();
+  const auto exact =
+      Exact(line.exact)
+          .times(static_cast<Uint128>(by.of_to.attos()), static_cast<Uint128>(by.of_from.attos()))
+          .cut_off();
   if (!exact)
     return tl::unexpected("item " + line.item + " comes to more than 10^20 " + by.to +
                           "; a price or an exchange rate must be wrong");
@@ -132,7 +132,8 @@ tl::expected<PeriodBill, std::string> make_bill(const PeriodCollector& usage,
     if (auto done = convert(*charges, bill.currency, prices, rates); !done)
       return tl::unexpected("tariff " + charges->tariff + ": " + done.error());
     bill.tariffs.emplace_back(charges->tariff, charges->tariff_version);
-    for (const auto& [provider, own] : charges->passed) bill.tariffs.insert(bill.tariffs.begin(), own);
+    for (const auto& [provider, own] : charges->passed)
+      bill.tariffs.insert(bill.tariffs.begin(), own);
     for (ChargeLine& line : charges->lines) {
       BilledLine billed{.line = std::move(line)};
       if (usage.parts().size() > 1) billed.period = prices.part();
@@ -209,13 +210,15 @@ std::vector<BilledLine> credits(const Agreement& agreement,
     for (const Missed& m : missed(agreement, s)) {
       for (const TaxSum& tax : charges.taxes) {
         if (tax.net <= Amount()) continue;
-        const auto amount = Exact(tax.net).times(m.percent).times(1, 100).times(part, whole).cut_off();
+        const auto amount =
+            Exact(tax.net).times(m.percent).times(1, 100).times(part, whole).cut_off();
         const Amount rounded = amount ? round_to_minor(*amount, digits) : Amount();
         if (rounded == Amount()) continue;
-        ChargeLine line{.provider = "",
-                        .item = "sla-" + std::string(kPromiseNames[static_cast<size_t>(m.promise->of)]),
-                        .passed = "",
-                        .description = text_of(m, s.service)};
+        ChargeLine line{
+            .provider = "",
+            .item = "sla-" + std::string(kPromiseNames[static_cast<size_t>(m.promise->of)]),
+            .passed = "",
+            .description = text_of(m, s.service)};
         line.unit = Unit::cycle;
         line.exact = line.amount = -rounded;
         line.tax = tax.tax;

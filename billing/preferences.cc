@@ -29,8 +29,9 @@ Preferences read_preferences(const nlohmann::json& document, const std::string& 
     preferences.provider_charges = static_cast<ProviderCharges>(*i);
   preferences.currency = r.text("currency", "an ISO 4217 code such as \"EUR\"", false);
   if (!preferences.currency.empty() && !minor_digits(preferences.currency))
-    r.wrong("currency", "\"" + preferences.currency + "\" is no currency known; expected an ISO "
-                        "4217 code such as EUR");
+    r.wrong("currency", "\"" + preferences.currency +
+                            "\" is no currency known; expected an ISO "
+                            "4217 code such as EUR");
   if (r.has("cycle_day")) {
     if (const auto day = r.whole("cycle_day", 1, 31))
       preferences.cycle_day = static_cast<unsigned>(*day);

@@ -37,8 +37,8 @@ struct Preferences {
   std::optional<ProviderCharges> provider_charges;
   std::string currency;  // empty: the tariff's
   std::optional<unsigned> cycle_day;
-  std::string zone;               // empty: the issuer's
-  std::vector<Format> delivery;   // written to the folder of statements when one is issued
+  std::string zone;              // empty: the issuer's
+  std::vector<Format> delivery;  // written to the folder of statements when one is issued
 
   // These, and what they leave open by `others`.
   Preferences over(const Preferences& others) const;

@@ -42,9 +42,12 @@ json line_of(const BilledLine& billed, const Zone& zone) {
   if (!l.passed.empty()) out["passed"] = l.passed;
   if (billed.period) out["period"] = period_of(*billed.period, zone);
   if (const auto& c = l.conversion) {
-    out["conversion"] = {{"from", c->from},           {"to", c->to},
-                         {"of_from", to_text(c->of_from)}, {"of_to", to_text(c->of_to)},
-                         {"rates", c->sheet},         {"date", to_text(c->day)}};
+    out["conversion"] = {{"from", c->from},
+                         {"to", c->to},
+                         {"of_from", to_text(c->of_from)},
+                         {"of_to", to_text(c->of_to)},
+                         {"rates", c->sheet},
+                         {"date", to_text(c->day)}};
   }
   return out;
 }
@@ -203,18 +206,18 @@ class Maker {
 
   json head(const std::string& issuer) const {
     const auto charges = of_.terms.preferences.provider_charges.value_or(ProviderCharges::itemised);
-    json d{{"kind", of_.kind},
-           {"issuer", {{"id", issuer}, {"name", issuer == issuer_.id ? issuer_.name : issuer}}},
-           {"account", of_.account},
-           {"customer", {{"id", of_.terms.id}, {"name", of_.terms.name}}},
-           {"zone", zone_.name()},
-           {"from", zone_.text(of_.period.from_ns)},
-           {"to", zone_.text(of_.period.to_ns)},
-           {"issued", zone_.text(of_.issued_ns)},
-           {"currency", bill_.currency},
-           {"tariff",
-            {{"id", bill_.tariffs.back().first}, {"version", bill_.tariffs.back().second}}},
-           {"provider_charges", name_of(charges, kProviderChargesNames)}};
+    json d{
+        {"kind", of_.kind},
+        {"issuer", {{"id", issuer}, {"name", issuer == issuer_.id ? issuer_.name : issuer}}},
+        {"account", of_.account},
+        {"customer", {{"id", of_.terms.id}, {"name", of_.terms.name}}},
+        {"zone", zone_.name()},
+        {"from", zone_.text(of_.period.from_ns)},
+        {"to", zone_.text(of_.period.to_ns)},
+        {"issued", zone_.text(of_.issued_ns)},
+        {"currency", bill_.currency},
+        {"tariff", {{"id", bill_.tariffs.back().first}, {"version", bill_.tariffs.back().second}}},
+        {"provider_charges", name_of(charges, kProviderChargesNames)}};
     if (!of_.corrects.empty()) d["corrects"] = of_.corrects;
     return d;
   }

@@ -31,9 +31,9 @@ class UsagePass {
       const std::string& gateway, const std::string& client, const std::string& provider)>;
 
   struct Options {
-    size_t threads = 0;                           // 0: as many as the machine has
-    WallRange range;                              // usage of other times may be left out
-    std::map<std::string, uint64_t> charged;      // by gateway: frames that need not be read
+    size_t threads = 0;                       // 0: as many as the machine has
+    WallRange range;                          // usage of other times may be left out
+    std::map<std::string, uint64_t> charged;  // by gateway: frames that need not be read
   };
   struct Journal {
     std::string gateway;

@@ -129,11 +129,13 @@ void Api::route_statements() {
       return write(response, refuse(404, "Unknown client", "there is no client \"" + id + "\""));
     }
     const bool text = wants_text(request);
-    write_statement(response, target_.books.open_statements(target_.books.client_account(id), text), text);
+    write_statement(response, target_.books.open_statements(target_.books.client_account(id), text),
+                    text);
   });
   server_->Get("/v1/statements/house", [this](const Request& request, Response& response) {
     const bool text = wants_text(request);
-    write_statement(response, target_.books.open_statements(target_.books.house_account(), text), text);
+    write_statement(response, target_.books.open_statements(target_.books.house_account(), text),
+                    text);
   });
   server_->Post("/v1/usage/flush", [this](const Request&, Response& response) {
     wait_for_reply(loop_, response, [this](Services::Reply reply) {

@@ -66,7 +66,8 @@ tl::expected<DocumentStore, std::string> DocumentStore::read(const std::string& 
   std::string errors;
   if (!fs::is_directory(folder)) {
     return tl::unexpected(
-        folder + ": no such folder; expected the folder of clients/, profiles/, tariffs/ and others");
+        folder +
+        ": no such folder; expected the folder of clients/, profiles/, tariffs/ and others");
   }
   for (const std::string kind : kKinds) {
     for (const fs::path& file : files_of(fs::path(folder) / kind)) {

@@ -46,8 +46,8 @@ class DocumentStore {
   static constexpr const char* kHouseTariff = "house";
 
   // PUT and GET /v1/<kind>/<id>; kind is one of kKinds.
-  static constexpr std::array<const char*, 7> kKinds{
-      "clients", "profiles", "slas", "tariffs", "providers", "rates", "issuers"};
+  static constexpr std::array<const char*, 7> kKinds{"clients",   "profiles", "slas",   "tariffs",
+                                                     "providers", "rates",    "issuers"};
   Answer put(Books& books, const std::string& kind, const std::string& id,
              const nlohmann::json& document);
   Answer get(const std::string& kind, const std::string& id) const;

@@ -410,10 +410,12 @@ void Gateway::second() {
   if (tell) peering_->tell(count_paths());
   if (flushing_) return;  // a slow disk: the next flush covers it
   flushing_ = true;
-  flush([this](const Books::Status& status) {
-    flushing_ = false;
-    if (!status) spdlog::error("usage is not journaled yet: {}", status.error());
-  }, tell);
+  flush(
+      [this](const Books::Status& status) {
+        flushing_ = false;
+        if (!status) spdlog::error("usage is not journaled yet: {}", status.error());
+      },
+      tell);
 }
 
 void Gateway::keep_keys() {

@@ -27,11 +27,12 @@ void Minutes::add(uint64_t service, const Second& second, int64_t wall_ns) {
 billing::Measurement Minutes::measurement(uint64_t service, int64_t minute, const Sum& sum) const {
   const double seconds = std::max(sum.available, 1u);
   constexpr double kMillion = 1e6, kRttMaxUs = 4e9;
-  return {.subject = "service:" + gateway_ + ":" + std::to_string(service),
-          .minute_ns = minute * kMinuteNs,
-          .rtt_us = rounded(sum.latency_ms / seconds * 2000, kRttMaxUs),
-          .loss_ppm = rounded(sum.loss / seconds * kMillion, kMillion),
-          .available_ppm = rounded(std::min(sum.available, kSeconds) * kMillion / kSeconds, kMillion)};
+  return {
+      .subject = "service:" + gateway_ + ":" + std::to_string(service),
+      .minute_ns = minute * kMinuteNs,
+      .rtt_us = rounded(sum.latency_ms / seconds * 2000, kRttMaxUs),
+      .loss_ppm = rounded(sum.loss / seconds * kMillion, kMillion),
+      .available_ppm = rounded(std::min(sum.available, kSeconds) * kMillion / kSeconds, kMillion)};
 }
 
 std::vector<billing::Measurement> Minutes::take(int64_t wall_ns) {

@@ -53,9 +53,8 @@ Services::Services(const Config& config, DocumentStore& documents, Books& books,
 std::vector<PathState> Services::priced_paths(const billing::Tariff& tariff) const {
   std::vector<PathState> states = paths_.states(topology_.path_sizes());
   std::erase_if(states, [&](PathState& state) {
-    const auto price =
-        billing::guide_price(tariff, state.provider, state.network, state.name,
-                             documents_.tariff_of_provider(state.provider));
+    const auto price = billing::guide_price(tariff, state.provider, state.network, state.name,
+                                            documents_.tariff_of_provider(state.provider));
     if (price) state.price_attos_per_octet = static_cast<Uint128>(price->attos());
     return !price.has_value();  // a provider the client's tariff does not price cannot be used for
                                 // it
@@ -252,9 +251,9 @@ void Services::look() {
     const Client* client = documents_.client(service.request.client);
     const auto* agreement = client == nullptr ? nullptr : documents_.agreement(client->sla);
     if (agreement == nullptr || agreement->promises.empty()) continue;
-    const bool has_path =
-        std::any_of(service.scenario.shares.begin(), service.scenario.shares.end(),
-                    [&](const auto& share) { return (paths_.alive() >> share.path_index & 1) != 0; });
+    const bool has_path = std::any_of(
+        service.scenario.shares.begin(), service.scenario.shares.end(),
+        [&](const auto& share) { return (paths_.alive() >> share.path_index & 1) != 0; });
     const Prediction& now = service.scenario.expected;
     const double loss = now.loss_percent / 100;
     minutes_.add(id,

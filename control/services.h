@@ -34,7 +34,8 @@ class Services {
   // A client's request. Replies when the service is in force (201), or could not be brought into
   // force (then it is as if it had not been asked for), or is refused.
   void request(const nlohmann::json& document, Reply reply);
-  // No new traffic; what is under way arrives; the last usage is journaled. Replies when all is done.
+  // No new traffic; what is under way arrives; the last usage is journaled. Replies when all is
+  // done.
   void end(uint64_t id, Reply reply);
   Answer show(uint64_t id) const;
   Answer list() const;

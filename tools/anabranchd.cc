@@ -101,7 +101,8 @@ int main(int argc, char** argv) {
   const auto ended = (*gateway)->run();
   gateway->reset();
   if (!ended)
-    return fail(1, "anabranchd: the last usage is not journaled yet; it will be at the next start: " +
-                       ended.error());
+    return fail(1,
+                "anabranchd: the last usage is not journaled yet; it will be at the next start: " +
+                    ended.error());
   return 0;
 }

@@ -70,8 +70,7 @@ void print(const PeriodCharges& charges, const Zone& zone) {
 
 int preview(const Wanted& wanted, bool as_json) {
   if (!wanted.ledger.empty())
-    return preview_open(wanted.ledger, wanted.client,
-                        wanted.folders, as_json);
+    return preview_open(wanted.ledger, wanted.client, wanted.folders, as_json);
   if (wanted.tariff.empty())
     throw CLI::ValidationError("--tariff", "expected --tariff, or the --ledger that has it");
   if (wanted.period.empty() == (wanted.from.empty() || wanted.to.empty()))

@@ -89,8 +89,9 @@ json to_json(const ClosedAccount& c) {
 
 void print(const ClosedAccount& c) {
   const json closed = to_json(c);
-  fmt::print("{:<28} {} up to {}  {:>20} octets\n", c.account, to_text(c.zone.day_of(c.period.from_ns)),
-             to_text(c.zone.day_of(c.period.to_ns)), grouped(c.octets));
+  fmt::print("{:<28} {} up to {}  {:>20} octets\n", c.account,
+             to_text(c.zone.day_of(c.period.from_ns)), to_text(c.zone.day_of(c.period.to_ns)),
+             grouped(c.octets));
   for (const json& s : closed["statements"]) {
     fmt::print("    statement {} of {}: {} {}\n", s["number"].get<std::string>(),
                s["issuer"].get<std::string>(), s["gross"].get<std::string>(),
@@ -106,17 +107,19 @@ int close(const Wanted& wanted, bool as_json) {
   if (as_json) {
     json closed = json::array();
     for (const ClosedAccount& c : report.closed) closed.push_back(to_json(c));
-    print_json({{"closed", closed},
-                {"problems", report.problems},
-                {"records", report.records},
-                {"reading_ms", report.reading_ns / 1'000'000},
-                {"files", files},
-                {"next_due", report.next_due_ns ? json(Zone::utc().text(*report.next_due_ns)) : json()}});
+    print_json(
+        {{"closed", closed},
+         {"problems", report.problems},
+         {"records", report.records},
+         {"reading_ms", report.reading_ns / 1'000'000},
+         {"files", files},
+         {"next_due", report.next_due_ns ? json(Zone::utc().text(*report.next_due_ns)) : json()}});
   } else {
     for (const ClosedAccount& c : report.closed) print(c);
     if (report.closed.empty() && report.problems.empty()) {
-      fmt::print("nothing is due{}\n",
-                 report.next_due_ns ? "; the next is at " + Zone::utc().text(*report.next_due_ns) : "");
+      fmt::print(
+          "nothing is due{}\n",
+          report.next_due_ns ? "; the next is at " + Zone::utc().text(*report.next_due_ns) : "");
     }
   }
   for (const auto& [account, problem] : report.problems)
@@ -197,9 +200,13 @@ int statement(const Wanted& wanted, bool as_json) {
   json listed = json::array();
   for (const StoredStatement& s : all) {
     const json d = head_of(s);
-    listed.push_back({{"issuer", s.issuer}, {"number", s.name()}, {"account", s.account},
-                      {"kind", d.value("kind", "")}, {"from", d.value("from", "")},
-                      {"to", d.value("to", "")}, {"gross", d.value("gross", "")},
+    listed.push_back({{"issuer", s.issuer},
+                      {"number", s.name()},
+                      {"account", s.account},
+                      {"kind", d.value("kind", "")},
+                      {"from", d.value("from", "")},
+                      {"to", d.value("to", "")},
+                      {"gross", d.value("gross", "")},
                       {"currency", d.value("currency", "")}});
     if (as_json) continue;
     fmt::print("{:<16} {:<18} {:<10} {:<24} {:.10} to {:.10} {:>16} {}\n", s.issuer, s.name(),
@@ -257,14 +264,14 @@ std::vector<ProviderClaim> parse_claim(const std::string& file, const Zone& zone
       if (!day && !text.empty()) line.wrong(name, day.error());
       return day ? zone.begin_ns(*day) : 0;
     };
-    claims.push_back({.gateway = line.text("gateway", "the gateway's name"),
-                      .path = line.text("path", "the path's name"),
-                      .from_ns = at("from"),
-                      .to_ns = at("to"),
-                      .octets = line.whole("octets", 0, INT64_MAX).value_or(0),
-                      .currency = line.text("currency", "an ISO 4217 code such as \"EUR\""),
-                      .amount = line.decimal("amount", 18, "an amount such as \"12.50\"")
-                                    .value_or(Amount())});
+    claims.push_back(
+        {.gateway = line.text("gateway", "the gateway's name"),
+         .path = line.text("path", "the path's name"),
+         .from_ns = at("from"),
+         .to_ns = at("to"),
+         .octets = line.whole("octets", 0, INT64_MAX).value_or(0),
+         .currency = line.text("currency", "an ISO 4217 code such as \"EUR\""),
+         .amount = line.decimal("amount", 18, "an amount such as \"12.50\"").value_or(Amount())});
   }
   std::string mistakes;
   for (const DocumentError& e : errors)
@@ -283,9 +290,9 @@ int settle(const Wanted& wanted, bool as_json) {
     const auto stored = ledger.put_claims(wanted.provider, reference, claims, wall_now_ns());
     if (!stored) fail(kRefused, stored.error().text);
   }
-  const auto report = valid(ledger.settle(wanted.provider,
-                                          zone.begin_ns(day_of_option("--from", wanted.from)),
-                                          zone.begin_ns(day_of_option("--to", wanted.to)), {}));
+  const auto report =
+      valid(ledger.settle(wanted.provider, zone.begin_ns(day_of_option("--from", wanted.from)),
+                          zone.begin_ns(day_of_option("--to", wanted.to)), {}));
   if (as_json)
     print_json(billing::to_json(report));
   else
@@ -428,7 +435,8 @@ void add_bill_ledger(CLI::App& bill, const bool& as_json) {
     sub->add_option("provider", wanted->provider, "whose bill")->required();
     sub->add_option("--from", wanted->from, "from this day, such as 2026-10-01, …")->required();
     sub->add_option("--to", wanted->to, "… up to the begin of this one")->required();
-    sub->add_option("--claim", wanted->claim, "the provider's bill (JSON), stored by its reference");
+    sub->add_option("--claim", wanted->claim,
+                    "the provider's bill (JSON), stored by its reference");
   }
   {
     const auto [sub, wanted] =

@@ -53,12 +53,13 @@ TEST_P(ClosingFaults, AtEachStepEveryOctetIsChargedOnce) {
 // Usage of two gateways, closed at any time, with or without the journal of one: in the end each
 // month comes to what it would have if all had been there.
 TEST_P(ClosingFaults, WhateverComesWhenEachMonthComesToTheSame) {
-  const json tiers{{"id", "t"},
-                   {"currency", "EUR"},
-                   {"tax", {{"category", "S"}, {"percent", "19"}}},
-                   {"items",
-                    {{{"id", "x"},
-                      {"graduated", {{{"up_to_gb", "5"}, {"per_gb", "1.00"}}, {{"per_gb", "0.37"}}}}}}}};
+  const json tiers{
+      {"id", "t"},
+      {"currency", "EUR"},
+      {"tax", {{"category", "S"}, {"percent", "19"}}},
+      {"items",
+       {{{"id", "x"},
+         {"graduated", {{{"up_to_gb", "5"}, {"per_gb", "1.00"}}, {{"per_gb", "0.37"}}}}}}}};
   put("tariffs", tiers);
   add_gateway("site-b");
   std::mt19937_64 random(7);
@@ -92,7 +93,8 @@ TEST_P(ClosingFaults, WhateverComesWhenEachMonthComesToTheSame) {
     for (const json& s : statements(account)) {
       for (const json& section : s.at("sections")) {
         for (const json& line : section.at("lines")) {
-          const std::string from = line.contains("period") ? line.at("period").at("from") : s.at("from");
+          const std::string from =
+              line.contains("period") ? line.at("period").at("from") : s.at("from");
           sums[from] += money(line.at("amount").get<std::string>().c_str());
         }
       }
@@ -107,19 +109,22 @@ TEST_P(ClosingFaults, WhateverComesWhenEachMonthComesToTheSame) {
   const auto copy = [&](const char* kind) {
     const auto history = ledger_->document_history(kind).value();
     for (const auto& [id, versions] : history)
-      ASSERT_TRUE(other.put_document(kind, id, versions.front().text, versions.front().valid_from_ns));
+      ASSERT_TRUE(
+          other.put_document(kind, id, versions.front().text, versions.front().valid_from_ns));
   };
   for (const char* kind : {"issuers", "tariffs", "profiles", "clients"}) copy(kind);
   ledger_.emplace(std::move(other));
   for (const auto& site : sites) {
     Ledger own = open(site);
-    for (const char* p : {"alpha", "beta"}) ASSERT_TRUE(own.path_id(std::string(p) + "-link", p, "net"));
+    for (const char* p : {"alpha", "beta"})
+      ASSERT_TRUE(own.path_id(std::string(p) + "-link", p, "net"));
     for (const auto& client : clients)
       ASSERT_EQ(own.open_service(client, billing::tariff("std", "1"), "{}", day(10, 1)).value(),
                 services[site][client]);
   }
   close(now + 100 * kDay);
-  for (const auto& client : clients) EXPECT_EQ(by_month("client:" + client), found[client]) << client;
+  for (const auto& client : clients)
+    EXPECT_EQ(by_month("client:" + client), found[client]) << client;
 }
 
 ANABRANCH_BOTH_STORES(ClosingFaults);

@@ -42,11 +42,8 @@ void MeteringGateway::service(uint64_t id, const std::string& client) {
 MeteringGateway& MeteringGateway::used(int64_t at_ns, uint64_t service, uint16_t path,
                                        uint64_t octets, int64_t over_ns, Direction direction,
                                        Kind kind) {
-  const MeterKey key{.region = region_,
-                     .service = service,
-                     .path = path,
-                     .direction = direction,
-                     .kind = kind};
+  const MeterKey key{
+      .region = region_, .service = service, .path = path, .direction = direction, .kind = kind};
   Reading& reading = readings_[key];
   reading.key = key;
   journal(at_ns - over_ns);
@@ -72,9 +69,8 @@ void ClosingTest::SetUp() {
   LedgerTest::SetUp();
   ledger_.emplace(open("site-a"));
   put("issuers", {{"id", "co"}, {"name", "Anabranch Co"}, {"zone", "Europe/Berlin"}});
-  put("tariffs", {{"id", "house"},
-                  {"currency", "EUR"},
-                  {"items", {{{"id", "own"}, {"free", true}}}}});
+  put("tariffs",
+      {{"id", "house"}, {"currency", "EUR"}, {"items", {{{"id", "own"}, {"free", true}}}}});
   put("profiles", {{"id", "plain"}});
   add_gateway("site-a");
 }

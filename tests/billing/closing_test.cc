@@ -112,7 +112,8 @@ TEST_P(Closings, WhatComesLateIsChargedByThePricesOfItsOwnPeriod) {
   EXPECT_EQ(told(statements("client:acme").at(0)), "alpha t 8.00");
   close(day(12, 2));
   const json november = statements("client:acme").at(1);
-  EXPECT_EQ(told(november), "alpha t 2.00, alpha t 4.00");  // 2 GB at 1.00; then 2 at 1.00, 4 at 0.50
+  EXPECT_EQ(told(november),
+            "alpha t 2.00, alpha t 4.00");  // 2 GB at 1.00; then 2 at 1.00, 4 at 0.50
   EXPECT_EQ(november.at("sections").at(0).at("lines").at(1).at("period").at("from"),
             "2026-10-01T00:00:00+02:00");
   EXPECT_EQ(octets_stated(), octets_used());
@@ -173,7 +174,8 @@ TEST_P(Closings, AnAccountWithoutAPriceHoldsUpNobodyElse) {
   EXPECT_EQ(report.problems.at("client:lost"), "the ledger has no tariff \"nowhere\"");
   EXPECT_EQ(statements("client:acme").size(), 1u);
   EXPECT_EQ(ledger_->charged_sequences()->count("site-a"), 0u) << "its usage must be kept";
-  put("tariffs", {{"id", "nowhere"}, {"currency", "EUR"}, {"items", {{{"id", "x"}, {"per_gb", "7"}}}}});
+  put("tariffs",
+      {{"id", "nowhere"}, {"currency", "EUR"}, {"items", {{{"id", "x"}, {"per_gb", "7"}}}}});
   close(day(11, 3));
   EXPECT_EQ(told(statements("client:lost").at(0)), "alpha x 7.00");
   EXPECT_EQ(octets_stated(), octets_used());
@@ -197,9 +199,10 @@ TEST_P(Closings, ClocksThatAreSetLoseNothing) {
 
 TEST_P(Closings, WhatWeOweAProviderIsDividedAmongThoseWhoUsedIt) {
   const auto service = acme();
-  put("tariffs", {{"id", "wholesale"},
-                  {"currency", "USD"},
-                  {"items", {{{"id", "w"}, {"per_gb", "0.30"}}, {{"id", "port"}, {"flat", "100"}}}}});
+  put("tariffs",
+      {{"id", "wholesale"},
+       {"currency", "USD"},
+       {"items", {{{"id", "w"}, {"per_gb", "0.30"}}, {{"id", "port"}, {"flat", "100"}}}}});
   put("providers", {{"id", "alpha"}, {"name", "Alpha AG"}, {"tariff", "wholesale"}}, day(10, 1));
   gateway("site-a").used(day(10, 5), service, 1, 3 * kGb).used(day(10, 7), kHouse, 1, kGb);
   gateway("site-a").used(day(10, 8), service, 2, kGb);
@@ -236,7 +239,9 @@ TEST_P(Closings, Claim10SeveralStatementsOfSeveralProvidersAddUpToTheOne) {
   put("clients", client("bolt", "business", "each"));
   const auto one = acme(), each = open_service("site-a", "bolt", day(10, 1));
   for (const auto service : {one, each})
-    gateway("site-a").used(day(10, 5), service, 1, 4'555'555'555).used(day(10, 6), service, 2, 77'777);
+    gateway("site-a")
+        .used(day(10, 5), service, 1, 4'555'555'555)
+        .used(day(10, 6), service, 2, 77'777);
   close(day(11, 2));
   const auto several = statements("client:bolt");
   ASSERT_EQ(several.size(), 3u);
@@ -264,7 +269,8 @@ TEST_P(Closings, Claim13TheProfileSaysHowOtherProvidersChargesArePresented) {
   present("separate", "separate");
   close(day(11, 2));
   EXPECT_EQ(told(statements("client:itemised").at(0)), "line 10.00, alpha a 4.00, beta b 3.00");
-  EXPECT_EQ(told(statements("client:summarised").at(0)), "line 10.00, alpha sum 4.00, beta sum 3.00");
+  EXPECT_EQ(told(statements("client:summarised").at(0)),
+            "line 10.00, alpha sum 4.00, beta sum 3.00");
   ASSERT_EQ(statements("client:separate").size(), 2u);
   EXPECT_EQ(told(statements("client:separate").at(0)), "line 10.00");
   EXPECT_EQ(told(statements("client:separate").at(1)), "alpha a 4.00, beta b 3.00");
@@ -273,10 +279,11 @@ TEST_P(Closings, Claim13TheProfileSaysHowOtherProvidersChargesArePresented) {
 }
 
 TEST_P(Closings, Claim12TheProfileHoldsPreferencesForBilling) {
-  put("profiles", {{"id", "own"},
-                   {"billing",
-                    {{"currency", "USD"}, {"cycle_day", 15}, {"zone", "America/New_York"}}}});
-  put("rates", {{"id", "r"}, {"date", "2026-10-01"}, {"base", "EUR"}, {"rates", {{"USD", "1.25"}}}});
+  put("profiles",
+      {{"id", "own"},
+       {"billing", {{"currency", "USD"}, {"cycle_day", 15}, {"zone", "America/New_York"}}}});
+  put("rates",
+      {{"id", "r"}, {"date", "2026-10-01"}, {"base", "EUR"}, {"rates", {{"USD", "1.25"}}}});
   const auto service = acme("business", "own");
   gateway("site-a").used(day(10, 5), service, 1, 4 * kGb).used(day(10, 20), service, 2, kGb);
   close(day(11, 20));
@@ -293,14 +300,14 @@ TEST_P(Closings, Claim12TheProfileHoldsPreferencesForBilling) {
 TEST_P(Closings, Claim14TheAgreementOverridesTheProfileAndCreditsAMiss) {
   put("profiles", {{"id", "mine"},
                    {"billing", {{"statements", "by-provider"}, {"provider_charges", "itemised"}}}});
-  put("slas", {{"id", "gold"},
-               {"billing", {{"statements", "aggregated"}, {"provider_charges", "summarised"}}},
-               {"promises",
-                {{{"of", "availability"},
-                  {"credits", {{{"below", "99.9"}, {"percent", "10"}}, {{"below", "99"}, {"percent", "25"}}}}},
-                 {{"of", "latency"},
-                  {"ms", "60"},
-                  {"credits", {{{"below", "95"}, {"percent", "5"}}}}}}}});
+  put("slas",
+      {{"id", "gold"},
+       {"billing", {{"statements", "aggregated"}, {"provider_charges", "summarised"}}},
+       {"promises",
+        {{{"of", "availability"},
+          {"credits",
+           {{{"below", "99.9"}, {"percent", "10"}}, {{"below", "99"}, {"percent", "25"}}}}},
+         {{"of", "latency"}, {"ms", "60"}, {"credits", {{{"below", "95"}, {"percent", "5"}}}}}}}});
   json acme = client("acme", "business", "mine");
   acme["sla"] = "gold";
   put("clients", acme, day(9, 2));
@@ -363,9 +370,9 @@ TEST_P(Closings, TwoGatewaysCountsOfAPathAreHeldAgainstEachOther) {
   both(day(11, 5), 500'000, 500'000);
   gateway("site-b").used(day(10, 6), kPathTotal, 1, 7000);
   gateway("site-a").used(day(10, 6), kPathTotal, 1, 7100, kHour / 60, Direction::received);
-  const auto paths = reconcile(gateway("site-a").folder(), gateway("site-b").folder(),
-                               {day(10, 1), day(11, 1)})
-                         .value();
+  const auto paths =
+      reconcile(gateway("site-a").folder(), gateway("site-b").folder(), {day(10, 1), day(11, 1)})
+          .value();
   const auto of = [&](const std::string& from) {
     return *std::find_if(paths.begin(), paths.end(), [&](const ReconciledPath& p) {
       return p.from == from && p.path == "alpha-link";

@@ -50,10 +50,10 @@ TEST(TariffDocuments, TheExampleOfTheHeaderIsUnderstood) {
   EXPECT_EQ(to_text(std::get<PassThrough>(tariff->items[1].model).percent), "7.50");
   EXPECT_EQ(to_text(std::get<Flat>(tariff->items[3].model).fee), "49.00");
   // What an octet is expected to cost: passed through where it is, else by day.
-  const Tariff own = parse_tariff({{"id", "w"},
-                                   {"currency", "EUR"},
-                                   {"items", {{{"id", "x"}, {"per_gb", "2.00"}}}}})
-                         .value();
+  const Tariff own =
+      parse_tariff(
+          {{"id", "w"}, {"currency", "EUR"}, {"items", {{{"id", "x"}, {"per_gb", "2.00"}}}}})
+          .value();
   EXPECT_EQ(guide_price(*tariff, "airmobile", "lte", "m", &own)->attos(), 2'150'000'000);
   EXPECT_FALSE(guide_price(*tariff, "airmobile", "lte", "m"));
   EXPECT_EQ(guide_price(*tariff, "northfibre", "metro", "f")->attos(), 500'000'000);

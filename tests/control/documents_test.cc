@@ -205,12 +205,9 @@ TEST(Documents, MistakesInARequestAreNamedByTheirField) {
 }
 
 TEST(Documents, AProfileHoldsPreferencesForBilling) {
-  const json billing{{"statements", "by-provider"},
-                     {"provider_charges", "summarised"},
-                     {"currency", "USD"},
-                     {"cycle_day", 15},
-                     {"zone", "Europe/Berlin"},
-                     {"delivery", {"html", "csv"}}};
+  const json billing{{"statements", "by-provider"}, {"provider_charges", "summarised"},
+                     {"currency", "USD"},           {"cycle_day", 15},
+                     {"zone", "Europe/Berlin"},     {"delivery", {"html", "csv"}}};
   const auto p = parse_profile(with(profile(), "/billing", billing));
   ASSERT_TRUE(p) << told(p);
   EXPECT_EQ(p->billing.statements, billing::Statements::by_provider);
