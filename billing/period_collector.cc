@@ -59,9 +59,6 @@ PeriodCollector::Entry& PeriodCollector::find(const MeterKey& key) {
     if (last_ != nullptr) last_->second.next = next;
   }
   last_ = next;
-  // The next one is on its way while this one is counted.
-  const auto* behind = reinterpret_cast<const char*>(next->second.next);
-  for (size_t line : {0, 64, 128}) __builtin_prefetch(behind + line);
   return *next;
 }
 

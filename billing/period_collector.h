@@ -50,7 +50,8 @@ class PeriodCollector {
   void only(const std::vector<Range>& ranges);
 
   // Takes of a record what is of the period. False: something of it is not charged when this
-  // period is. cost: 30 ns when meters come in the same order each time, as in a journal.
+  // period is. cost: below 190 ns, reading and dealing out included, where meters come in the same
+  // order each time, as in a journal (2026-11, EPYC, bench/closing).
   bool take(const std::string& gateway, const Place& place, const UsageRecord& record);
   // Behind the last record; what was taken is told only then.
   void taken();
