@@ -196,7 +196,7 @@ class Families(World):
             self.sites.cli("end", service["id"])
         client, house, stats = main_job.settled(self.sites)
         self.assertEqual(main_job.compare(client, house, stats)[1], [])
-        sent = {line["path"]: line["octets"] for section in client["sections"] for line in section["lines"]
+        sent = {line["path"]: line["octets"] for line in client[0]["usage"]
                 if (line["kind"], line["direction"]) == ("first", "sent")}
         self.assertEqual({name for name, octets in sent.items() if octets > 1_000_000}, {"fibre", "mobile", "dsl"})
 
@@ -510,7 +510,7 @@ class Running(World):
         client, house, stats = main_job.settled(self.sites)
         _, differences = main_job.compare(client, house, stats)
         self.assertEqual(differences, [])
-        packets = sum(line["packets"] for section in client["sections"] for line in section["lines"] if line["kind"] == "first")
+        packets = sum(line["packets"] for line in client[0]["usage"] if line["kind"] == "first")
         self.assertEqual(packets, 40, "twenty echoes and their answers")
 
 

@@ -126,11 +126,11 @@ def decode(stream):
     return records
 
 
-def billed(client):
-    """A statement's lines by (path, direction): octets and packets of each kind."""
+def billed(statements):
+    """What statements say was used, by (path, direction): octets and packets of each kind."""
     result = collections.defaultdict(lambda: collections.defaultdict(lambda: [0, 0]))
-    for section in client["sections"]:
-        for line in section["lines"]:
+    for statement in statements:
+        for line in statement["usage"]:
             cell = result[(line["path"], line["direction"])][line["kind"]]
             cell[0] += line["octets"]
             cell[1] += line["packets"]
