@@ -41,6 +41,8 @@ OneWorker::OneWorker(const Setup& setup) : setup_(setup) {
   options.tsc_hz = 1'000'000'000;  // our clock's
   options.flows_max = setup_.flows_max;
   options.flow_idle_s = 3600;
+  options.owners = meters_->region().owners;
+  if (setup_.accounted) options.flow_accounts.emplace();
   worker_ = value_of(Worker::create(options, plans_, meters_->region().workers[0]));
   const PathTable paths = make_paths(setup_);
   peer_ = std::make_unique<Peer>(paths, setup_.cipher);

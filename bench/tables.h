@@ -30,8 +30,9 @@ struct Setup {
   dataplane::Dispersion dispersion = dataplane::Dispersion::weighted;
   bool recovery = false;
   dataplane::Cipher cipher = dataplane::Cipher::null;
-  bool paced = false;   // to links that together carry a tenth more than a burst each poll
-  uint8_t workers = 1;  // … of each worker
+  bool paced = false;      // to links that together carry a tenth more than a burst each poll
+  uint8_t workers = 1;     // … of each worker
+  bool accounted = false;  // flow by flow
 };
 
 dataplane::PathTable make_paths(const Setup& setup);

@@ -53,9 +53,9 @@ void new_flow(State& state) {
 }
 
 // Uplinks → open → lane → meter → LAN.
-void assemble(State& state, void (OneWorker::*offer)(), Cipher cipher = Cipher::null) {
-  const auto octets = static_cast<uint16_t>(state.range(0));
-  OneWorker worker({.octets = octets, .cipher = cipher});
+void assemble(State& state, void (OneWorker::*offer)(), Setup setup = {}) {
+  setup.octets = static_cast<uint16_t>(state.range(0));
+  OneWorker worker(setup);
   Laps laps("packet", state, kBurst);
   for (auto _ : state) {
     (worker.*offer)();
@@ -64,7 +64,7 @@ void assemble(State& state, void (OneWorker::*offer)(), Cipher cipher = Cipher::
   if (worker.to_lan() != static_cast<uint64_t>(state.iterations()) * kBurst)
     return state.SkipWithError("packets were lost");
   laps.report();
-  state.SetBytesProcessed(state.iterations() * kBurst * octets);
+  state.SetBytesProcessed(state.iterations() * kBurst * setup.octets);
 }
 
 void idle(State& state) {
@@ -95,6 +95,7 @@ constexpr Setup kSealed{.cipher = Cipher::aes_128_gcm};
 constexpr Setup kEarliest{.dispersion = Dispersion::earliest_delivery};
 constexpr Setup kPaced{.paced = true};
 constexpr Setup kRecovery{.recovery = true};
+constexpr Setup kAccounted{.accounted = true};
 constexpr Setup kAll{.dispersion = Dispersion::earliest_delivery, .recovery = true, .paced = true};
 constexpr Setup kAllTcp{
     .protocol = 6, .dispersion = Dispersion::earliest_delivery, .recovery = true, .paced = true};
@@ -122,13 +123,14 @@ BENCHMARK_CAPTURE(segment, sealed, kSealed)->Apply(flows_and_octets);
 BENCHMARK_CAPTURE(segment, earliest, kEarliest)->Apply(flows_and_octets);
 BENCHMARK_CAPTURE(segment, paced, kPaced)->Apply(flows_and_octets);
 BENCHMARK_CAPTURE(segment, recovery, kRecovery)->Apply(flows_and_octets);
+BENCHMARK_CAPTURE(segment, accounted, kAccounted)->Apply(flows_and_octets);
 BENCHMARK_CAPTURE(segment, all, kAll)->Apply(flows_and_octets);
 BENCHMARK_CAPTURE(segment, all_tcp, kAllTcp)->Apply(flows_and_octets);
 BENCHMARK(new_flow)->Apply(as_usual)->ArgNames({"rules"})->Arg(1)->Arg(100);
 BENCHMARK_CAPTURE(assemble, in_order, &OneWorker::offer_segments)->Apply(by_octets);
 BENCHMARK_CAPTURE(assemble, shuffled, &OneWorker::offer_shuffled)->Apply(by_octets);
-BENCHMARK_CAPTURE(assemble, sealed, &OneWorker::offer_segments, Cipher::aes_128_gcm)
-    ->Apply(by_octets);
+BENCHMARK_CAPTURE(assemble, sealed, &OneWorker::offer_segments, kSealed)->Apply(by_octets);
+BENCHMARK_CAPTURE(assemble, accounted, &OneWorker::offer_segments, kAccounted)->Apply(by_octets);
 BENCHMARK(idle)->Apply(as_usual);
 
 }  // namespace

@@ -20,25 +20,57 @@ tl::expected<void, std::string> keep_ids(Ledger& ledger, const Catalogue& catalo
   return ledger.reserve_service_ids(catalogue.services.rbegin()->first);
 }
 
+std::string where(const BillingOptions& options) {
+  return options.ledger.empty() ? options.state_dir + "/ledger.sqlite" : options.ledger;
+}
+
+// This gateway's journal alone, beside the packets: on one thread.
+ClosingOptions closing_options(const BillingOptions& options) {
+  ClosingOptions closing;
+  closing.journals.push_back(options.state_dir + "/journal");
+  closing.threads = 1;
+  return closing;
+}
+
 }  // namespace
 
-tl::expected<std::unique_ptr<Billing>, std::string> Billing::open(const BillingOptions& options,
-                                                                  Tariff house) {
-  auto ledger =
-      Ledger::open(options.ledger.empty() ? options.state_dir + "/ledger.sqlite" : options.ledger,
-                   options.gateway);
+tl::expected<std::unique_ptr<Billing>, std::string> Billing::open(const BillingOptions& options) {
+  auto ledger = Ledger::open(where(options), options.gateway);
   if (!ledger) return tl::unexpected(ledger.error());
+  const auto charged = ledger->charged_sequences();
+  if (!charged) return tl::unexpected(charged.error().text);
+  const auto own = charged->find(options.gateway);
   auto journal = Journal::open({.folder = options.state_dir + "/journal",
                                 .gateway = options.gateway,
                                 .segment_octets = options.journal_segment_octets,
                                 .direct = options.journal_direct,
-                                .charged_through = ledger->charged_sequence(),
+                                .charged_through = own == charged->end() ? 0 : own->second,
                                 .notice = options.notice});
   if (!journal) return tl::unexpected(journal.error());
   if (auto kept = keep_ids(*ledger, (*journal)->catalogue()); !kept)
     return tl::unexpected(kept.error());
-  return std::unique_ptr<Billing>(
-      new Billing(options, std::move(*journal), std::move(*ledger), std::move(house)));
+  return std::unique_ptr<Billing>(new Billing(options, std::move(*journal), std::move(*ledger)));
+}
+
+Billing::Billing(BillingOptions options, std::unique_ptr<Journal> journal, Ledger ledger)
+    : options_(std::move(options)), journal_(std::move(journal)), ledger_(std::move(ledger)) {
+  if (!options_.close_periods) return;
+  ClosingServiceOptions closing;
+  closing.ledger = where(options_);
+  closing.gateway = options_.gateway;
+  closing.closing = closing_options(options_);
+  closing.statements =
+      options_.statements.empty() ? options_.state_dir + "/statements" : options_.statements;
+  closing.notice = options_.notice;
+  closing_.emplace(std::move(closing));
+}
+
+tl::expected<std::vector<nlohmann::json>, std::string> Billing::open_statements(
+    const BillingOptions& options, const std::string& account, int64_t wall_ns) {
+  auto ledger = Ledger::open_existing(where(options));
+  if (!ledger) return tl::unexpected(ledger.error());
+  Closer closer(*ledger, closing_options(options));
+  return closer.preview(account, wall_ns);
 }
 
 namespace {
@@ -51,7 +83,8 @@ void Billing::refresh_catalogue(std::span<const Reading> readings, int64_t wall_
   const bool due = wall_ns - catalogue_of_ns_ >= kEachNs || wall_ns < catalogue_of_ns_ ||
                    std::any_of(readings.begin(), readings.end(), [&](const Reading& r) {
                      return !known.paths.contains(r.key.path) ||
-                            (r.key.service != kHouse && !known.services.contains(r.key.service));
+                            (r.key.service != kHouse && r.key.service != kPathTotal &&
+                             !known.services.contains(r.key.service));
                    });
   if (!due) return;
   auto next = catalogue();
@@ -76,7 +109,11 @@ std::optional<Catalogue> Billing::catalogue() const {
 void Billing::maintain(int64_t wall_ns) {
   const bool clock_set_back = maintain_again_ns_ > wall_ns + kEachNs;
   if (wall_ns < maintain_again_ns_ && !clock_set_back) return;
-  const auto done = journal_->maintain(options_.retention, ledger_.charged_sequence(), wall_ns);
+  const auto charged = ledger_.charged_sequences();
+  if (!charged) return;  // the ledger is away; nothing is removed meanwhile
+  const auto own = charged->find(options_.gateway);
+  const auto done =
+      journal_->maintain(options_.retention, own == charged->end() ? 0 : own->second, wall_ns);
   if (!done && options_.notice) options_.notice(done.error());
   if (!done || !*done) maintain_again_ns_ = wall_ns + kEachNs;
 }
@@ -85,7 +122,6 @@ tl::expected<void, std::string> Billing::flush(std::span<const Reading> readings
   refresh_catalogue(readings, wall_ns);
   if (auto recorded = journal_->record(readings, wall_ns); !recorded)
     return tl::unexpected(recorded.error());
-  if (auto charged = charging_.run(wall_ns); !charged) return charged;
   maintain(wall_ns);
   return {};
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Billing as others use it: readings in, statements out. One thread.
+// Billing as a gateway uses it: readings go to the journal; periods are closed from there, and what
+// is open is shown. One thread, but for what is said to be for any.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +9,14 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
+#include <nlohmann/json.hpp>
 #include <tl/expected.hpp>
 
-#include "billing/charge.h"
+#include "billing/closing_service.h"
 #include "billing/journal.h"
 #include "billing/ledger.h"
-#include "billing/statement.h"
 
 namespace anabranch::billing {
 
@@ -25,29 +27,31 @@ struct BillingOptions {
   uint32_t journal_segment_octets = 16u << 20;
   bool journal_direct = true;
   JournalRetention retention;
-  // What an operator should know, and is no error of a call.
+  bool close_periods = false;  // by itself, when they are due
+  std::string statements;      // the folder they are delivered to; empty: statements/ of state_dir
+  // What an operator should know, and is no error of a call. On any thread.
   std::function<void(const std::string&)> notice;
 };
 
 class Billing {
  public:
-  static tl::expected<std::unique_ptr<Billing>, std::string> open(const BillingOptions& options,
-                                                                  Tariff house);
+  static tl::expected<std::unique_ptr<Billing>, std::string> open(const BillingOptions& options);
 
   Ledger& ledger() { return ledger_; }
   // Readings lower than what was journaled, left out: a meter that is not to be believed.
   uint64_t went_backwards() const { return journal_->went_backwards(); }
 
-  // Journals what the meters have counted, then charges it; returns when both are durable. After an
-  // error nothing is lost and nothing is charged twice: the next call covers it.
+  // Journals what the meters have counted; returns when it is durable. After an error nothing is
+  // lost: the next call covers it.
   tl::expected<void, std::string> flush(std::span<const Reading> readings, int64_t wall_ns);
 
+  // What of an account is not on a statement yet, as it would be on one, by this gateway's journal.
+  // For any thread: with connections of its own. cost: reads the journal from the last closing on.
+  static tl::expected<std::vector<nlohmann::json>, std::string> open_statements(
+      const BillingOptions& options, const std::string& account, int64_t wall_ns);
+
  private:
-  Billing(BillingOptions options, std::unique_ptr<Journal> journal, Ledger ledger, Tariff house)
-      : options_(std::move(options)),
-        journal_(std::move(journal)),
-        ledger_(std::move(ledger)),
-        charging_(*journal_, ledger_, std::move(house)) {}
+  Billing(BillingOptions options, std::unique_ptr<Journal> journal, Ledger ledger);
 
   // What the ledger calls paths and services.
   std::optional<Catalogue> catalogue() const;  // nullopt: the ledger cannot be read
@@ -58,7 +62,7 @@ class Billing {
   int64_t maintain_again_ns_ = 0, catalogue_of_ns_ = 0;
   std::unique_ptr<Journal> journal_;
   Ledger ledger_;
-  Charging charging_;
+  std::optional<ClosingService> closing_;
 };
 
 }  // namespace anabranch::billing

@@ -34,6 +34,7 @@ JournalUsage::Status JournalUsage::add_frame(const JournalFrame& frame, const st
 JournalUsage::Status JournalUsage::add_record(const UsageRecord& record,
                                               const Catalogue& catalogue) {
   const uint64_t id = record.key.service;
+  if (id == kPathTotal) return {};
   const auto service = catalogue.services.find(id);
   if (id != 0 && service == catalogue.services.end())
     return tl::unexpected("service " + std::to_string(id) + " of " + catalogue.gateway +

@@ -124,6 +124,15 @@ tl::expected<std::map<uint16_t, PathEntry>, std::string> Ledger::paths() const {
   return all;
 }
 
+Stored<std::map<std::pair<std::string, uint16_t>, PathEntry>> Ledger::all_paths() const {
+  const auto rows = store_->read("SELECT gateway, id, name, provider, network FROM paths");
+  if (!rows) return tl::unexpected(rows.error());
+  std::map<std::pair<std::string, uint16_t>, PathEntry> all;
+  for (const Row& r : *rows)
+    all[{r.text(0), static_cast<uint16_t>(r.integer(1))}] = {r.text(2), r.text(3), r.text(4)};
+  return all;
+}
+
 tl::expected<uint64_t, std::string> Ledger::open_service(const std::string& client,
                                                          const Tariff& tariff,
                                                          const std::string& request,
@@ -196,6 +205,26 @@ std::optional<ServiceEntry> Ledger::service(uint64_t id) const {
   return read_service(rows->front());
 }
 
+Stored<std::vector<ClientService>> Ledger::client_services() const {
+  const auto rows = store_->read(
+      "SELECT gateway, id, client, opened_ns, closed_ns FROM services ORDER BY gateway, id");
+  if (!rows) return tl::unexpected(rows.error());
+  std::vector<ClientService> all;
+  for (const Row& r : *rows) {
+    all.push_back({r.text(0), r.bits(1), r.text(2), r.integer(3),
+                   r.is_null(4) ? std::nullopt : std::optional(r.integer(4))});
+  }
+  return all;
+}
+
+Stored<std::set<std::string>> Ledger::gateways() const {
+  const auto rows = store_->read("SELECT DISTINCT gateway FROM paths");
+  if (!rows) return tl::unexpected(rows.error());
+  std::set<std::string> all;
+  for (const Row& r : *rows) all.insert(r.text(0));
+  return all;
+}
+
 Stored<void> Ledger::put_tariff_here(const Tariff& tariff) {
   return store_->run("INSERT INTO tariffs VALUES($1, $2, $3) ON CONFLICT DO NOTHING", tariff.id,
                      tariff.version, tariff.text);
@@ -240,6 +269,18 @@ Status Ledger::put_document(const std::string& kind, const std::string& id, cons
       .map_error(sentence);
 }
 
+Status Ledger::put_documents(std::span<const DocumentDraft> documents) {
+  return store_
+      ->transact(Mode::write,
+                 [&]() -> Stored<void> {
+                   for (const DocumentDraft& d : documents) {
+                     if (auto put = put_document_here(d); !put) return put;
+                   }
+                   return {};
+                 })
+      .map_error(sentence);
+}
+
 tl::expected<std::vector<std::pair<std::string, std::string>>, std::string> Ledger::documents(
     const std::string& kind) const {
   const auto rows = store_->read(
@@ -275,6 +316,18 @@ Stored<std::vector<DocumentVersion>> Ledger::document_versions(const std::string
   if (!rows) return tl::unexpected(rows.error());
   std::vector<DocumentVersion> all;
   for (const Row& r : *rows) all.push_back(read_version(r));
+  return all;
+}
+
+Stored<std::map<std::string, std::vector<DocumentVersion>>> Ledger::document_history(
+    const std::string& kind) const {
+  const auto rows = store_->read(
+      "SELECT number, valid_from_ns, text, id FROM documents WHERE kind = $1 ORDER BY "
+      "valid_from_ns, number",
+      kind);
+  if (!rows) return tl::unexpected(rows.error());
+  std::map<std::string, std::vector<DocumentVersion>> all;
+  for (const Row& r : *rows) all[r.text(3)].push_back(read_version(r));
   return all;
 }
 

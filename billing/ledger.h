@@ -42,26 +42,17 @@ struct ServiceEntry {
   bool closed() const { return closed_ns.has_value(); }
 };
 
+// A service as billing sees it, whichever gateway has it.
+struct ClientService {
+  std::string gateway;
+  uint64_t id = 0;
+  std::string client;
+  int64_t opened_ns = 0;
+  std::optional<int64_t> closed_ns;
+};
+
 struct PathEntry {
   std::string name, provider, network;
-};
-
-// Charged usage of one line: what statements are made of.
-struct UsageLine {
-  std::string provider, path;
-  Direction direction = Direction::sent;
-  Kind kind = Kind::first;
-  std::string tariff, tariff_version;
-  uint64_t octets = 0, packets = 0;
-  Amount amount;  // exact
-};
-
-// A part of a charge: one meter's advance, priced.
-struct Charge {
-  MeterKey key;
-  uint64_t octets = 0, packets = 0;
-  uint64_t octets_through = 0, packets_through = 0;  // the meter is charged up to here
-  Amount amount;
 };
 
 struct DocumentVersion {
@@ -73,10 +64,6 @@ struct DocumentVersion {
 class Ledger {
  public:
   using Status = tl::expected<void, std::string>;
-  struct Through {
-    uint64_t octets = 0, packets = 0;
-  };
-
   // `where`: a file or "postgresql://…". `gateway` names the house account, and whose paths and
   // services these are: several gateways may share a ledger. The error: cannot be opened, or of a
   // newer version.
@@ -96,6 +83,8 @@ class Ledger {
   Status keep_path(uint16_t id, const PathEntry& path);
   std::optional<PathEntry> path(uint16_t id) const;
   tl::expected<std::map<uint16_t, PathEntry>, std::string> paths() const;
+  // Of all gateways that share the ledger.
+  Stored<std::map<std::pair<std::string, uint16_t>, PathEntry>> all_paths() const;
 
   // Ids are never used again; nor are those up to the reserved one, which a ledger that was
   // restored from a backup may have forgotten.
@@ -105,6 +94,9 @@ class Ledger {
   Status close_service(uint64_t id, int64_t wall_ns);
   tl::expected<std::vector<ServiceEntry>, std::string> services() const;
   std::optional<ServiceEntry> service(uint64_t id) const;
+  // Of all gateways that share the ledger: whose, and since when.
+  Stored<std::vector<ClientService>> client_services() const;
+  Stored<std::set<std::string>> gateways() const;
 
   Status put_tariff(const Tariff& tariff);
   std::optional<Tariff> tariff(const std::string& id, const std::string& version) const;
@@ -114,6 +106,7 @@ class Ledger {
   // again.
   Status put_document(const std::string& kind, const std::string& id, const std::string& text,
                       int64_t valid_from_ns);
+  Status put_documents(std::span<const DocumentDraft> documents);
   // The newest of each id, in the order of ids: id, text.
   tl::expected<std::vector<std::pair<std::string, std::string>>, std::string> documents(
       const std::string& kind) const;
@@ -121,6 +114,9 @@ class Ledger {
                                                   int64_t at_ns) const;
   Stored<std::vector<DocumentVersion>> document_versions(const std::string& kind,
                                                          const std::string& id) const;
+  // Of all ids, in the order in which they came into force.
+  Stored<std::map<std::string, std::vector<DocumentVersion>>> document_history(
+      const std::string& kind) const;
 
   // --- Accounts (posting.cc) ---
 
@@ -147,23 +143,20 @@ class Ledger {
   // The sum over all postings of each currency: zero, always.
   std::map<std::string, Amount> imbalance() const;
 
-  // --- Continuous charging (posting.cc), until periods are closed instead ---
-
-  // How far each meter of this gateway is charged, and up to which frame of the journal.
-  std::map<MeterKey, Through> charged() const;
-  uint64_t charged_sequence() const;
-  // All charges of journal frames up to `sequence`, in one transaction. `house` prices what belongs
-  // to no client; other charges are by their service's tariff.
-  Status post(std::span<const Charge> charges, const Tariff& house, uint64_t sequence,
-              int64_t wall_ns);
-  std::vector<UsageLine> usage(const std::string& account) const;
-
   // --- Periods (ledger_closing.cc) ---
 
   // Each is closed once: the same account and period again returns what was stored then. All of
   // `periods` are stored or none; some dozens at once make better use of a transaction.
   Stored<std::vector<Closing>> close(std::span<const ClosedPeriod> periods);
   Stored<Closing> close(const ClosedPeriod& period);
+  // Posts to a period that is closed already: another price, say. Its tariffs and its own postings
+  // stay. Once for each `id`.
+  Stored<Closing> correct(const ClosedPeriod& correction, const std::string& id);
+  // Of each account that has any, the end of its last closed period.
+  Stored<std::map<std::string, int64_t>> closed_through() const;
+  // Up to which frame of each gateway's journal all usage is charged: what may be removed.
+  Stored<std::map<std::string, uint64_t>> charged_sequences() const;
+  Stored<void> set_charged_sequence(const std::string& gateway, uint64_t sequence);
   // Open or closing; an account's periods must not overlap.
   Stored<void> set_period(const std::string& account, int64_t from_ns, int64_t to_ns,
                           PeriodState state);
@@ -171,6 +164,8 @@ class Ledger {
   // How far the meters of a gateway are charged; empty: of all gateways.
   Stored<std::vector<Watermark>> watermarks(const std::string& gateway) const;
   Stored<std::vector<StoredStatement>> statements(const std::string& account) const;
+  // In the order of issue.
+  Stored<std::vector<StoredStatement>> statements_since(int64_t issued_ns) const;
   Stored<std::optional<StoredStatement>> statement(const std::string& issuer,
                                                    const std::string& series, int64_t number) const;
   Stored<void> put_measurements(std::span<const Measurement> measurements);
@@ -213,6 +208,7 @@ class Ledger {
   Stored<void> number_here(std::span<const ClosedPeriod* const> periods,
                            std::span<Closing* const> closings);
   Stored<void> charge_here(std::span<const ClosedPeriod* const> periods);
+  Stored<int64_t> provider_lines_here(const ClosedPeriod& period) const;
 
   std::unique_ptr<Store> store_;
   std::string gateway_;

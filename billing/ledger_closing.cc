@@ -34,25 +34,29 @@ std::string dumped(const json& document) {
 
 // The content of a period, without its moment: two that are alike have the same.
 std::string digest_of(const ClosedPeriod& p) {
-  json content = json::array();
-  for (const auto& t : p.tariffs) content.push_back({t.first, t.second});
+  std::string content;  // without copying documents, as they are large
+  const auto add = [&](const json& part) { content += dumped(part) + '\n'; };
+  for (const auto& t : p.tariffs) add({t.first, t.second});
   for (const Transaction& t : p.transactions) {
-    content.push_back({t.id, t.purpose, t.party, t.corrects});
-    for (const Entry& e : t.entries) content.push_back({e.account, e.currency, to_text(e.amount)});
+    add({t.id, t.purpose, t.party, t.corrects});
+    for (const Entry& e : t.entries) add({e.account, e.currency, to_text(e.amount)});
   }
-  for (const StatementDraft& s : p.statements) content.push_back({s.issuer, s.series, s.document});
+  for (const StatementDraft& s : p.statements) {
+    add({s.issuer, s.series});
+    add(s.document);
+  }
   for (const Watermark& w : p.watermarks) {
     const MeterKey& k = w.key;
-    content.push_back({w.gateway, k.region, k.service, k.worker, k.path, k.direction, k.kind,
-                       w.octets_from, w.packets_from, w.octets_to, w.packets_to});
+    content +=
+        fmt::format("{} {} {} {} {} {} {} {} {} {} {}\n", w.gateway, k.region, k.service, k.worker,
+                    k.path, static_cast<int>(k.direction), static_cast<int>(k.kind), w.octets_from,
+                    w.packets_from, w.octets_to, w.packets_to);
   }
   for (const ProviderUsage& u : p.provider_usage) {
-    content.push_back(
-        {u.provider, u.gateway, u.path, u.from_ns, u.to_ns, u.octets, u.currency, to_text(u.cost)});
+    add({u.provider, u.gateway, u.path, u.from_ns, u.to_ns, u.octets, u.currency, to_text(u.cost)});
   }
-  for (const DocumentDraft& d : p.documents)
-    content.push_back({d.kind, d.id, d.text, d.valid_from_ns});
-  return sha256(dumped(content));
+  for (const DocumentDraft& d : p.documents) add({d.kind, d.id, d.text, d.valid_from_ns});
+  return sha256(content);
 }
 
 std::string tariffs_text(const ClosedPeriod& p) {
@@ -237,6 +241,17 @@ Stored<void> Ledger::number_here(std::span<const ClosedPeriod* const> periods,
                         rows);
 }
 
+// A period that is corrected has some.
+Stored<int64_t> Ledger::provider_lines_here(const ClosedPeriod& p) const {
+  if (p.provider_usage.empty()) return 0;
+  const auto last = store_->query(
+      "SELECT coalesce(max(line), 0) FROM provider_usage WHERE account = $1 AND closed_from_ns = "
+      "$2 AND closed_to_ns = $3",
+      p.account, p.from_ns, p.to_ns);
+  if (!last) return tl::unexpected(last.error());
+  return last->front().integer(0);
+}
+
 Stored<void> Ledger::charge_here(std::span<const ClosedPeriod* const> periods) {
   std::vector<const Transaction*> transactions;
   std::vector<std::vector<Value>> usage;
@@ -245,7 +260,9 @@ Stored<void> Ledger::charge_here(std::span<const ClosedPeriod* const> periods) {
     for (const DocumentDraft& d : p->documents) {
       if (auto put = put_document_here(d); !put) return put;
     }
-    int64_t line = 0;
+    const auto before = provider_lines_here(*p);
+    if (!before) return tl::unexpected(before.error());
+    int64_t line = *before;
     for (const ProviderUsage& u : p->provider_usage) {
       usage.push_back({p->account, p->from_ns, p->to_ns, ++line, u.provider, u.gateway, u.path,
                        u.from_ns, u.to_ns, u.octets, u.currency, u.cost});
@@ -313,6 +330,58 @@ Stored<Closing> Ledger::close(const ClosedPeriod& period) {
   });
 }
 
+Stored<Closing> Ledger::correct(const ClosedPeriod& p, const std::string& id) {
+  if (auto right = check(p); !right) return tl::unexpected(right.error());
+  ClosedPeriod with_mark = p;
+  with_mark.documents.push_back({"corrections", id, digest_of(p), p.closed_ns});
+  Closing closing;
+  const auto done = store_->transact(Mode::write, [&]() -> Stored<void> {
+    closing = {};
+    const auto known =
+        store_->query("SELECT text FROM documents WHERE kind = 'corrections' AND id = $1", id);
+    if (!known) return tl::unexpected(known.error());
+    if (!known->empty()) {
+      closing = {.repeated = true,
+                 .same = known->front().text(0) == with_mark.documents.back().text};
+      return {};
+    }
+    const auto closed = closed_here(p, "");
+    if (!closed) return tl::unexpected(closed.error());
+    if (!*closed) return refused(period_name(p) + " is not closed: there is nothing to correct");
+    const ClosedPeriod* one[] = {&with_mark};
+    Closing* into[] = {&closing};
+    return charge_here(one).and_then([&] { return number_here(one, into); });
+  });
+  if (!done) return tl::unexpected(done.error());
+  return closing;
+}
+
+Stored<std::map<std::string, int64_t>> Ledger::closed_through() const {
+  const auto rows = store_->read(
+      "SELECT account, max(to_ns) FROM periods WHERE state = 'closed' GROUP BY account");
+  if (!rows) return tl::unexpected(rows.error());
+  std::map<std::string, int64_t> all;
+  for (const Row& r : *rows) all[r.text(0)] = r.integer(1);
+  return all;
+}
+
+Stored<std::map<std::string, uint64_t>> Ledger::charged_sequences() const {
+  const auto rows = store_->read("SELECT name, value FROM state WHERE name LIKE 'charged:%'");
+  if (!rows) return tl::unexpected(rows.error());
+  std::map<std::string, uint64_t> all;
+  for (const Row& r : *rows) all[r.text(0).substr(std::string("charged:").size())] = r.bits(1);
+  return all;
+}
+
+Stored<void> Ledger::set_charged_sequence(const std::string& gateway, uint64_t sequence) {
+  return store_->transact(Mode::write, [&] {
+    return store_->run(
+        "INSERT INTO state VALUES($1, $2) ON CONFLICT(name) DO UPDATE SET value = excluded.value "
+        "WHERE excluded.value > state.value",
+        "charged:" + gateway, sequence);
+  });
+}
+
 Stored<void> Ledger::set_period(const std::string& account, int64_t from_ns, int64_t to_ns,
                                 PeriodState state) {
   if (state == PeriodState::closed)
@@ -358,6 +427,13 @@ Stored<std::vector<StoredStatement>> Ledger::statements(const std::string& accou
   return store_
       ->read(kSelectStatements + "WHERE account = $1 ORDER BY from_ns, issuer, series, number",
              account)
+      .map(read_statements);
+}
+
+Stored<std::vector<StoredStatement>> Ledger::statements_since(int64_t issued_ns) const {
+  return store_
+      ->read(kSelectStatements + "WHERE issued_ns >= $1 ORDER BY issued_ns, issuer, series, number",
+             issued_ns)
       .map(read_statements);
 }
 

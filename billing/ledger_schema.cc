@@ -26,11 +26,6 @@ CREATE TABLE meters(gateway TEXT NOT NULL, region @int NOT NULL, service @int NO
   packets_from @int NOT NULL, octets @int NOT NULL, packets @int NOT NULL,
   CHECK(octets >= octets_from AND packets >= packets_from),
   PRIMARY KEY(gateway, region, service, worker, path, direction, kind)) @keyed;
-CREATE TABLE usage(gateway TEXT NOT NULL, account TEXT NOT NULL, service @int NOT NULL, path @int NOT NULL,
-  direction @int NOT NULL, kind @int NOT NULL, tariff TEXT NOT NULL, tariff_version TEXT NOT NULL,
-  octets @int NOT NULL, packets @int NOT NULL,
-  PRIMARY KEY(gateway, account, service, path, direction, kind, tariff, tariff_version),
-  FOREIGN KEY(gateway, path) REFERENCES paths(gateway, id)) @keyed;
 CREATE TABLE accounts(name TEXT PRIMARY KEY, kind TEXT NOT NULL) @keyed;
 CREATE TABLE transactions(number @int PRIMARY KEY, id TEXT NOT NULL UNIQUE, wall_ns @int NOT NULL,
   purpose TEXT NOT NULL, party TEXT NOT NULL, corrects TEXT REFERENCES transactions(id)) @strict;
@@ -203,8 +198,6 @@ Stored<void> move_version_1(Store& store, const std::string& gateway) {
               "request, opened_ns, closed_ns FROM old_services",
               "INSERT INTO meters SELECT $1, region, service, worker, path, direction, kind, 0, 0, "
               "octets, packets FROM old_meters",
-              "INSERT INTO usage SELECT $1, account, service, path, direction, kind, tariff, "
-              "tariff_version, octets, packets FROM old_usage",
               "INSERT INTO transactions SELECT id, $1 || ':v1:' || id, wall_ns, 'usage', '', NULL "
               "FROM transactions_v1 WHERE id IN (SELECT transaction_id FROM postings_v1)",
               "INSERT INTO state SELECT 'charged:' || $1, value FROM old_state WHERE name = "

@@ -97,6 +97,10 @@ CivilDay Zone::day_of(int64_t instant_ns) const {
           static_cast<unsigned>(day.day())};
 }
 
+std::string Zone::text(int64_t instant_ns) const {
+  return date::format("%FT%T%Ez", date::make_zoned(zone_, second_of(instant_ns)));
+}
+
 std::vector<Zone::Offset> Zone::offsets(const Period& period) const {
   std::vector<Offset> all;
   for (int64_t at = period.from_ns; at < period.to_ns;) {

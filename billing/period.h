@@ -44,6 +44,8 @@ class Zone {
   // the gap; where it is put back to midnight, the first time.
   int64_t begin_ns(const CivilDay& day) const;
   CivilDay day_of(int64_t instant_ns) const;
+  // "2026-10-01T00:00:00+02:00": local time, and how far it is from UTC.
+  std::string text(int64_t instant_ns) const;
 
   // A stretch of a period in which local time is UTC and `offset_s`.
   struct Offset {

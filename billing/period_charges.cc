@@ -15,6 +15,40 @@ std::string beyond(const PeriodCharges& charges) {
          "; a price must be wrong";
 }
 
+// Credits are negative.
+class Sum {
+ public:
+  void add(Amount amount) {
+    if (amount < Amount())
+      minus_ = minus_ + Exact(-amount);
+    else
+      plus_ = plus_ + Exact(amount);
+  }
+  Sum& operator+=(const Sum& other) {
+    plus_ = plus_ + other.plus_;
+    minus_ = minus_ + other.minus_;
+    return *this;
+  }
+  // nullopt: beyond what an Amount is rounded in.
+  std::optional<Amount> total() const {
+    const auto plus = plus_.cut_off(), minus = minus_.cut_off();
+    if (!plus || !minus) return std::nullopt;
+    return *plus + -*minus;
+  }
+
+ private:
+  Exact plus_, minus_;
+};
+
+// A credit's tax is what it would be on a charge, negative.
+std::optional<Amount> tax_on(Amount net, Amount percent, int digits) {
+  const bool credit = net < Amount();
+  const auto tax = Exact(credit ? -net : net).times(percent).times(1, 100).cut_off();
+  if (!tax) return std::nullopt;
+  const Amount rounded = round_to_minor(*tax, digits);
+  return credit ? -rounded : rounded;
+}
+
 json to_json(const ChargeLine& line) {
   json at = json::array();
   for (const ChargedAt& a : line.at)
@@ -43,23 +77,25 @@ json to_json(const ChargeLine& line) {
 
 tl::expected<void, std::string> sum_up(PeriodCharges& charges) {
   charges.taxes.clear();
-  std::map<std::pair<TaxCategory, Amount>, std::pair<Tax, Exact>> sums;
+  std::map<std::pair<TaxCategory, Amount>, std::pair<Tax, Sum>> sums;
   for (const ChargeLine& line : charges.lines) {
     auto& [tax, net] = sums[{line.tax.category, line.tax.percent}];
     tax = line.tax;
-    net = net + Exact(line.amount);
+    net.add(line.amount);
   }
   const int digits = minor_digits(charges.currency).value();
-  Exact net, due;
+  Sum net, due;
   for (const auto& [key, sum] : sums) {
-    const auto of_category = sum.second.cut_off();
-    const auto tax = sum.second.times(sum.first.percent).times(1, 100).cut_off();
-    if (!of_category || !tax) return tl::unexpected(beyond(charges));
-    charges.taxes.push_back({sum.first, *of_category, round_to_minor(*tax, digits)});
-    net = net + Exact(charges.taxes.back().net);
-    due = due + Exact(charges.taxes.back().due);
+    const auto of_category = sum.second.total();
+    const auto tax = of_category ? tax_on(*of_category, sum.first.percent, digits) : std::nullopt;
+    if (!tax) return tl::unexpected(beyond(charges));
+    charges.taxes.push_back({sum.first, *of_category, *tax});
+    net.add(*of_category);
+    due.add(*tax);
   }
-  const auto all_net = net.cut_off(), all_due = due.cut_off(), gross = (net + due).cut_off();
+  Sum both = net;
+  both += due;
+  const auto all_net = net.total(), all_due = due.total(), gross = both.total();
   if (!all_net || !all_due || !gross) return tl::unexpected(beyond(charges));
   charges.net = *all_net;
   charges.tax = *all_due;

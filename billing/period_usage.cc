@@ -101,6 +101,20 @@ Count PeriodUsage::add(PlaceId place, uint64_t service, Direction direction, Kin
   return last - outside;
 }
 
+Period PeriodUsage::alike(PlaceId place, uint64_t service, Direction direction, Kind kind,
+                          int64_t at_ns) const {
+  const Period& part = prices_->part();
+  if (at_ns < part.from_ns) return {INT64_MIN, part.from_ns};
+  if (at_ns >= part.to_ns) return {part.to_ns, INT64_MAX};
+  const TimeBands::Stretch& stretch = prices_->bands().at(at_ns);
+  const auto known = cells_.find({service, place, stretch.band, direction, kind});
+  const bool sampled =
+      known == cells_.end() ? prices_->has_percentiles() : known->second.series != kNoSeries;
+  if (!sampled) return stretch.period;
+  const int64_t slot = sample_of(at_ns) * kSampleNs;
+  return {std::max(stretch.period.from_ns, slot), std::min(stretch.period.to_ns, slot + kSampleNs)};
+}
+
 PeriodUsage& PeriodUsage::operator+=(const PeriodUsage& other) {
   if (prices_ != other.prices_) std::abort();
   if (&other == this) return *this += PeriodUsage(other);

@@ -59,6 +59,10 @@ class PeriodUsage {
   // (2026-11, Xeon 2.6 GHz, bench/charging_bench).
   Count add(PlaceId place, uint64_t service, Direction direction, Kind kind, const Count& count,
             const Period& time);
+  // The stretch around an instant in which all that is counted of this is counted alike: whether it
+  // is added one by one or as a sum is the same.
+  Period alike(PlaceId place, uint64_t service, Direction direction, Kind kind,
+               int64_t at_ns) const;
   // Both are of the same price list, or it aborts.
   PeriodUsage& operator+=(const PeriodUsage& other);
   bool operator==(const PeriodUsage& other) const;

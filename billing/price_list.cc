@@ -9,14 +9,10 @@
 namespace anabranch::billing {
 namespace {
 
-bool among(const std::vector<std::string>& names, const std::string& name) {
-  return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
-}
-
 bool matches(const TariffItem& item, const Place& place, Direction direction, Kind kind) {
   return item.charges_usage() && item.charges(kind) &&
-         item.direction.value_or(direction) == direction && among(item.providers, place.provider) &&
-         among(item.networks, place.network) && among(item.paths, place.path);
+         item.direction.value_or(direction) == direction &&
+         item.is_of(place.provider, place.network, place.path);
 }
 
 // All windows of a tariff, item after item.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <set>
 
 #include "billing/period.h"
@@ -25,35 +26,42 @@ std::string content_hash(const std::string& text) {
   return out;
 }
 
-void read_price(const json& entry, const std::string& at, Tariff& tariff, DocumentErrors& errors) {
+using Prices = std::map<std::string, Amount>;  // by provider
+
+void read_price(const json& entry, const std::string& at, Prices& prices, DocumentErrors& errors) {
   DocumentReader r(entry, at, "{\"provider\": …, \"per_gb\": \"0.50\"}", {"provider", "per_gb"},
                    errors);
   const std::string provider = r.text("provider", "a provider's name");
   const auto price = read_per_gb(r, "per_gb");
   if (provider.empty() || !price) return;
-  if (!tariff.price_per_octet.emplace(provider, *price).second)
+  if (!prices.emplace(provider, *price).second)
     r.wrong("provider", "\"" + provider + "\" has a price already");
+}
+
+constexpr uint8_t bit(Kind kind) {
+  return static_cast<uint8_t>(1u << static_cast<unsigned>(kind));
 }
 
 // As items: what is not charged is free, and each provider has its price.
 void read_prices(DocumentReader& r, Tariff& tariff, const Tax& tax) {
-  const auto prices = r.list("prices", SIZE_MAX, "prices");
-  for (size_t i = 0; i < prices.size(); ++i)
-    read_price(prices[i], r.at("prices") + "/" + std::to_string(i), tariff, r.errors());
-  for (Kind kind : {Kind::first, Kind::repair, Kind::copy, Kind::overhead})
-    tariff.charged[static_cast<size_t>(kind)] = !r.has("charged");
-  if (const json* charged = r.member("charged"); charged && *charged != json::array()) {
-    for (size_t kind : r.choices("charged", kKindNames)) tariff.charged[kind] = true;
+  Prices prices;
+  const auto entries = r.list("prices", SIZE_MAX, "prices");
+  for (size_t i = 0; i < entries.size(); ++i)
+    read_price(entries[i], r.at("prices") + "/" + std::to_string(i), prices, r.errors());
+  uint8_t kinds = bit(Kind::first) | bit(Kind::repair) | bit(Kind::copy) | bit(Kind::overhead);
+  if (const json* charged = r.member("charged")) {
+    kinds = 0;
+    if (*charged != json::array()) {
+      for (size_t kind : r.choices("charged", kKindNames))
+        kinds = static_cast<uint8_t>(kinds | bit(static_cast<Kind>(kind)));
+    }
   }
-  uint8_t kinds = 0;
-  for (size_t kind = 0; kind < kKindNames.size(); ++kind)
-    kinds = static_cast<uint8_t>(kinds | (tariff.charged[kind] ? 1u << kind : 0u));
   TariffItem free{.id = "not charged",
                   .kinds = static_cast<uint8_t>(~kinds & TariffItem{}.kinds),
                   .model = Free{},
                   .tax = tax};
   if (free.kinds != 0) tariff.items.push_back(std::move(free));
-  for (const auto& [provider, price] : tariff.price_per_octet) {
+  for (const auto& [provider, price] : prices) {
     tariff.items.push_back({.id = provider,
                             .providers = {provider},
                             .kinds = kinds,
@@ -114,21 +122,6 @@ void read_items(DocumentReader& r, Tariff& tariff, const Tax& tax) {
 }
 
 }  // namespace
-
-std::optional<Int128> Tariff::attos_per_octet(const std::string& provider) const {
-  const auto found = price_per_octet.find(provider);
-  if (found == price_per_octet.end()) return std::nullopt;
-  return found->second.attos();
-}
-
-std::optional<Amount> Tariff::charge(const std::string& provider, Kind kind,
-                                     uint64_t octets) const {
-  if (price_per_octet.empty()) return std::nullopt;
-  if (!charged[static_cast<size_t>(kind)]) return Amount();
-  const auto found = price_per_octet.find(provider);
-  if (found == price_per_octet.end()) return std::nullopt;
-  return found->second.times(octets);
-}
 
 tl::expected<Tariff, DocumentErrors> parse_tariff(const json& document) {
   DocumentErrors errors;

@@ -19,9 +19,6 @@
 // of one octet is a whole number of attos.
 #pragma once
 
-#include <array>
-#include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,9 +26,7 @@
 #include <tl/expected.hpp>
 
 #include "billing/document_reader.h"
-#include "billing/money.h"
 #include "billing/tariff_item.h"
-#include "billing/usage.h"
 
 namespace anabranch::billing {
 
@@ -42,15 +37,6 @@ struct Tariff {
   std::string zone;  // of its times of day; empty: the account's
   std::vector<TariffItem> items;
   std::string text;  // the document, canonical
-
-  // Of the short form alone, which charges each octet as it comes (charge.h); a tariff with items
-  // has no price here, as it needs the whole period (price.h).
-  std::map<std::string, Amount> price_per_octet;  // by provider
-  std::array<bool, kKindNames.size()> charged{};
-
-  std::optional<Int128> attos_per_octet(const std::string& provider) const;
-  // The charge for usage: a pure function. nullopt: the provider has no price here.
-  std::optional<Amount> charge(const std::string& provider, Kind kind, uint64_t octets) const;
 };
 
 tl::expected<Tariff, DocumentErrors> parse_tariff(const nlohmann::json& document);

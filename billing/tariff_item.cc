@@ -227,4 +227,12 @@ std::optional<TariffItem> read_item(const json& document, const std::string& at,
   return item;
 }
 
+bool TariffItem::is_of(const std::string& provider, const std::string& network,
+                       const std::string& path) const {
+  const auto among = [](const std::vector<std::string>& names, const std::string& name) {
+    return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
+  };
+  return among(providers, provider) && among(networks, network) && among(paths, path);
+}
+
 }  // namespace anabranch::billing

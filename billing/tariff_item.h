@@ -88,6 +88,9 @@ struct TariffItem {
   bool charges_usage() const {
     return !std::holds_alternative<Flat>(model) && !std::holds_alternative<Commit>(model);
   }
+  // Whether it charges what is carried there.
+  bool is_of(const std::string& provider, const std::string& network,
+             const std::string& path) const;
   bool charges(Kind kind) const { return (kinds >> static_cast<unsigned>(kind) & 1) != 0; }
 };
 

@@ -18,6 +18,10 @@ enum class Kind : uint8_t { first, repair, copy, overhead, control, refused, una
 inline constexpr std::array<std::string_view, 7> kKindNames{
     "first", "repair", "copy", "overhead", "control", "refused", "unattended"};
 
+// The "service" of a path's total: all that it carried each way, for clients of either gateway and
+// the house. Evidence to hold against the other gateway's; charged to nobody.
+inline constexpr uint64_t kPathTotal = UINT64_MAX;
+
 // One meter. All of it is on disk: explicit widths, no padding.
 struct MeterKey {
   uint64_t region = 0;   // the shared-memory region the meter lives in; random, never reused

@@ -129,11 +129,13 @@ void Api::route_statements() {
       return write(response, refuse(404, "Unknown client", "there is no client \"" + id + "\""));
     }
     const bool text = wants_text(request);
-    write_statement(response, target_.books.client_statement(id, text).get(), text);
+    write_statement(response, target_.books.open_statements(target_.books.client_account(id), text),
+                    text);
   });
   server_->Get("/v1/statements/house", [this](const Request& request, Response& response) {
     const bool text = wants_text(request);
-    write_statement(response, target_.books.house_statement(text).get(), text);
+    write_statement(response, target_.books.open_statements(target_.books.house_account(), text),
+                    text);
   });
   server_->Post("/v1/usage/flush", [this](const Request&, Response& response) {
     wait_for_reply(loop_, response, [this](Services::Reply reply) {
@@ -146,7 +148,7 @@ void Api::route_statements() {
 }
 
 void Api::route_documents() {
-  const std::string kinds = "/v1/(clients|profiles|tariffs)";
+  const std::string kinds = "/v1/(clients|profiles|slas|tariffs|providers|rates|issuers)";
   server_->Get(kinds, [this](const Request& request, Response& response) {
     const std::string kind = request.matches[1];
     write(response, loop_.call([this, kind] { return target_.documents.list(kind); }).get());

@@ -3,7 +3,7 @@
 //
 //   POST   /v1/services                 a service request; 201 when it is in force
 //   GET    /v1/services[/ID]            services in force
-//   DELETE /v1/services/ID              ends it; 200 when the last octet is charged
+//   DELETE /v1/services/ID              ends it; 200 when the last octet is journaled
 //   GET    /v1/paths                    paths, measurements, ratings
 //   GET    /v1/counters                 packets by where they ended, drops by name
 //   GET    /v1/status                   gateway, session with the peer, meters

@@ -5,8 +5,12 @@
 
 #include <chrono>
 
+#include "billing/statement_format.h"
+
 namespace anabranch::control {
 namespace {
+
+constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
 
 int64_t wall_now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -21,35 +25,32 @@ billing::JournalRetention retention(const Config& config) {
           .compact_after_ns = config.journal_compact_after_days * kDayNs};
 }
 
-tl::expected<std::string, std::string> render(
-    const tl::expected<billing::Statement, std::string>& statement, bool as_text) {
-  if (!statement) return tl::unexpected(statement.error());
-  return as_text ? billing::to_text(*statement) : billing::to_json(*statement).dump(2) + "\n";
-}
-
 }  // namespace
 
-Books::Books(std::unique_ptr<billing::Billing> billing)
-    : billing_(std::move(billing)), thread_([this] { loop_.run(); }) {}
+Books::Books(billing::BillingOptions options, std::unique_ptr<billing::Billing> billing)
+    : options_(std::move(options)),
+      billing_(std::move(billing)),
+      thread_([this] { loop_.run(); }) {}
 
 Books::~Books() {
   loop_.stop();
   thread_.join();
 }
 
-tl::expected<std::unique_ptr<Books>, std::string> Books::open(const Config& config,
-                                                              const billing::Tariff& house) {
-  auto billing =
-      billing::Billing::open({.state_dir = config.state_dir,
-                              .ledger = config.ledger,
-                              .gateway = config.name,
-                              .journal_segment_octets = config.journal_segment_mb << 20,
-                              .journal_direct = config.journal_direct,
-                              .retention = retention(config),
-                              .notice = [](const std::string& what) { spdlog::warn("{}", what); }},
-                             house);
+tl::expected<std::unique_ptr<Books>, std::string> Books::open(const Config& config) {
+  billing::BillingOptions options{
+      .state_dir = config.state_dir,
+      .ledger = config.ledger,
+      .gateway = config.name,
+      .journal_segment_octets = config.journal_segment_mb << 20,
+      .journal_direct = config.journal_direct,
+      .retention = retention(config),
+      .close_periods = config.close_periods,
+      .statements = config.statements_dir,
+      .notice = [](const std::string& what) { spdlog::warn("{}", what); }};
+  auto billing = billing::Billing::open(options);
   if (!billing) return tl::unexpected(billing.error());
-  return std::unique_ptr<Books>(new Books(std::move(*billing)));
+  return std::unique_ptr<Books>(new Books(std::move(options), std::move(*billing)));
 }
 
 tl::expected<uint16_t, std::string> Books::path_id(const std::string& name,
@@ -80,6 +81,15 @@ Books::Status Books::put_document(const std::string& kind, const std::string& id
       .get();
 }
 
+Books::Status Books::put_documents(std::vector<billing::DocumentDraft> documents) {
+  return loop_
+      .call([&] {
+        for (billing::DocumentDraft& d : documents) d.valid_from_ns = wall_now_ns();
+        return billing_->ledger().put_documents(documents);
+      })
+      .get();
+}
+
 tl::expected<std::vector<std::pair<std::string, std::string>>, std::string> Books::documents(
     const std::string& kind) {
   return loop_.call([&] { return billing_->ledger().documents(kind); }).get();
@@ -93,20 +103,25 @@ void Books::flush(std::vector<billing::Reading> readings, std::function<void(Sta
   });
 }
 
-std::future<tl::expected<std::string, std::string>> Books::client_statement(
-    const std::string& client, bool as_text) {
-  return loop_.call([this, client, as_text] {
-    return render(
-        billing::make_statement(billing_->ledger(), billing::Ledger::client_account(client)),
-        as_text);
+void Books::put_measurements(std::vector<billing::Measurement> minutes) {
+  loop_.post([this, minutes = std::move(minutes)] {
+    if (const auto stored = billing_->ledger().put_measurements(minutes); !stored)
+      spdlog::warn("{} minutes of services are not on record: {}", minutes.size(),
+                   stored.error().text);
   });
 }
 
-std::future<tl::expected<std::string, std::string>> Books::house_statement(bool as_text) {
-  return loop_.call([this, as_text] {
-    return render(billing::make_statement(billing_->ledger(), billing_->ledger().house_account()),
-                  as_text);
-  });
+Books::Text Books::open_statements(const std::string& account, bool as_text) const {
+  const auto open = billing::Billing::open_statements(options_, account, wall_now_ns());
+  if (!open) return tl::unexpected(open.error());
+  if (!as_text) return nlohmann::json(*open).dump(2, ' ', false, kReplace) + "\n";
+  std::string text;
+  for (const nlohmann::json& statement : *open) {
+    const auto one = billing::render(statement, billing::Format::text);
+    if (!one) return one;
+    text += *one;
+  }
+  return text;
 }
 
 }  // namespace anabranch::control

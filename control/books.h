@@ -24,8 +24,7 @@ class Books {
  public:
   using Status = tl::expected<void, std::string>;
 
-  static tl::expected<std::unique_ptr<Books>, std::string> open(const Config& config,
-                                                                const billing::Tariff& house);
+  static tl::expected<std::unique_ptr<Books>, std::string> open(const Config& config);
   ~Books();
 
   tl::expected<uint16_t, std::string> path_id(const std::string& name, const std::string& provider,
@@ -36,22 +35,32 @@ class Books {
   Status close_service(uint64_t id);
   tl::expected<std::vector<billing::ServiceEntry>, std::string> services();
   Status put_document(const std::string& kind, const std::string& id, const std::string& text);
+  // All are in force from now on.
+  Status put_documents(std::vector<billing::DocumentDraft> documents);
   tl::expected<std::vector<std::pair<std::string, std::string>>, std::string> documents(
       const std::string& kind);
 
-  // Journal and charge. On failure nothing is lost: the next one covers the same usage.
+  // To the journal. On failure nothing is lost: the next one covers the same usage.
   void flush(std::vector<billing::Reading> readings, std::function<void(Status)> done);
 
   // Readings that were left out because they were lower than earlier ones.
   uint64_t meters_went_backwards() const { return went_backwards_.load(std::memory_order_relaxed); }
 
-  // Statements as text or JSON; any thread may wait for the future.
-  std::future<tl::expected<std::string, std::string>> client_statement(const std::string& client,
-                                                                       bool as_text);
-  std::future<tl::expected<std::string, std::string>> house_statement(bool as_text);
+  // Minutes of services, for what agreements promise.
+  void put_measurements(std::vector<billing::Measurement> minutes);
+
+  // What is not on a statement yet of a client, or of the house, as text or a JSON list of what
+  // would be statements. For any thread, on which it reads the journal.
+  using Text = tl::expected<std::string, std::string>;
+  Text open_statements(const std::string& account, bool as_text) const;
+  std::string client_account(const std::string& client) const {
+    return billing::Ledger::client_account(client);
+  }
+  std::string house_account() const { return "house:" + options_.gateway; }
 
  private:
-  explicit Books(std::unique_ptr<billing::Billing> billing);
+  Books(billing::BillingOptions options, std::unique_ptr<billing::Billing> billing);
+  const billing::BillingOptions options_;
   std::unique_ptr<billing::Billing> billing_;
   std::atomic<uint64_t> went_backwards_{0};
   Loop loop_;

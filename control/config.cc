@@ -9,7 +9,7 @@
 
 #include "billing/store.h"
 #include "control/documents.h"
-#include "control/table_reader.h"
+#include "control/toml_file.h"
 #include "dataplane/bounds.h"
 #include "dataplane/memory.h"
 
@@ -373,6 +373,7 @@ void read_billing(TableReader t, Config& c) {
   c.journal_segment_mb =
       static_cast<uint32_t>(t.integer("journal_segment_mb", c.journal_segment_mb, 1, 1024));
   c.journal_direct = t.boolean("journal_direct", true);
+  c.statements_dir = t.text("statements_dir", "a folder for statements", false);
   const auto number = [&](const char* key, uint32_t& into, int64_t max) {
     into = static_cast<uint32_t>(t.integer(key, into, 0, max));
   };
@@ -385,7 +386,52 @@ void read_billing(TableReader t, Config& c) {
     t.wrong("ledger", "\"" + c.ledger + "\"",
             "a PostgreSQL address such as \"postgresql://billing@db/ledger\"");
   }
+  // Several gateways may share a database, and only who has all their journals can close.
+  c.close_periods = t.boolean("close_periods", c.ledger.empty());
   t.finish();
+}
+
+struct CollectorAddress {
+  bool over_tcp = true;
+  Endpoint endpoint;
+};
+
+std::optional<CollectorAddress> parse_collector(std::string_view text) {
+  constexpr std::string_view kTcp = "tcp://", kUdp = "udp://";
+  const bool over_tcp = text.starts_with(kTcp);
+  if (!over_tcp && !text.starts_with(kUdp)) return std::nullopt;
+  const auto endpoint = parse_endpoint(text.substr(kTcp.size()));
+  if (!endpoint) return std::nullopt;
+  return CollectorAddress{over_tcp, *endpoint};
+}
+
+// Flows are personal data: nothing of them is recorded unless it is asked for.
+void read_flows(TableReader& root, Config& c) {
+  TableReader t = root.table("flows");
+  if (!root.has("flows")) return;
+  FlowsConfig flows;
+  const auto collector = t.parsed("collector",
+                                  "an IPFIX collector such as \"tcp://192.0.2.1:4739\" or "
+                                  "\"udp://[2001:db8::1]:4739\"",
+                                  parse_collector);
+  if (collector) {
+    flows.over_tcp = collector->over_tcp;
+    flows.collector = collector->endpoint;
+  }
+  const auto number = [&](const char* key, uint32_t& into, uint64_t least, uint64_t most) {
+    into = static_cast<uint32_t>(t.integer(key, into, least, most));
+  };
+  number("active_seconds", flows.active_s, 1, 3600);
+  constexpr const char* kAnonymise = "\"none\" or \"truncate\"";
+  const std::string anonymise = t.text("anonymise", kAnonymise, false, "none");
+  if (anonymise != "none" && anonymise != "truncate" && !anonymise.empty())
+    t.wrong("anonymise", "\"" + anonymise + "\"", kAnonymise);
+  flows.truncated = anonymise == "truncate";
+  number("template_seconds", flows.template_s, 1, 3600);
+  number("observation_domain", flows.domain, 1, UINT32_MAX);
+  number("enterprise", flows.enterprise, 1, UINT32_MAX);
+  t.finish();
+  c.flows = flows;
 }
 
 }  // namespace
@@ -413,49 +459,26 @@ const UplinkConfig* Config::find_uplink(std::string_view wanted) const {
 }
 
 tl::expected<Config, std::string> parse_config(std::string_view text, const std::string& file) {
-  const auto at = [&](uint32_t line, uint32_t column, std::string_view what) {
-    std::string sentence(what);  // one line, whatever of the file it quotes
-    std::replace_if(
-        sentence.begin(), sentence.end(), [](char c) { return c >= 0 && c < ' '; }, ' ');
-    return file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + sentence;
-  };
-  toml::table parsed;
-  try {
-    parsed = toml::parse(text, std::string_view(file));
-  } catch (const toml::parse_error& error) {
-    return tl::unexpected(
-        at(error.source().begin.line, error.source().begin.column, error.description()));
-  }
-  std::vector<ConfigError> errors;
   Config c;
   c.file = file;
-  TableReader root(&parsed, "", {1, 1}, errors);
-  read_gateway(root.table("gateway"), c);
-  read_dataplane(root.table("dataplane"), c);
-  read_lan(root.table("lan"), c);
-  read_uplinks(root, c);
-  read_peer(root.table("peer"), c);
-  read_api(root.table("api"), c);
-  read_billing(root.table("billing"), c);
-  root.finish();
-  if (errors.empty()) return c;
-  std::stable_sort(errors.begin(), errors.end(), [](const ConfigError& a, const ConfigError& b) {
-    return std::pair(a.line, a.column) < std::pair(b.line, b.column);
-  });
-  std::string lines;
-  for (const ConfigError& error : errors) {
-    lines += (lines.empty() ? "" : "\n") + at(error.line, error.column, error.text);
-  }
-  return tl::unexpected(lines);
+  const auto read = [&](TableReader& root) {
+    read_gateway(root.table("gateway"), c);
+    read_dataplane(root.table("dataplane"), c);
+    read_lan(root.table("lan"), c);
+    read_uplinks(root, c);
+    read_peer(root.table("peer"), c);
+    read_api(root.table("api"), c);
+    read_billing(root.table("billing"), c);
+    read_flows(root, c);
+  };
+  if (auto parsed = parse_toml(text, file, read); !parsed) return tl::unexpected(parsed.error());
+  return c;
 }
 
 tl::expected<Config, std::string> read_config(const std::string& file) {
-  std::ifstream in(file);
-  if (!in || std::filesystem::is_directory(file))
-    return tl::unexpected(file + ": cannot be read; expected the gateway's configuration (TOML)");
-  std::ostringstream text;
-  text << in.rdbuf();
-  return parse_config(text.str(), file);
+  return read_whole(file, "the gateway's configuration").and_then([&](const std::string& text) {
+    return parse_config(text, file);
+  });
 }
 
 }  // namespace anabranch::control

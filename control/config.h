@@ -72,6 +72,17 @@ struct PeerConfig {
   std::vector<Prefix> prefixes;  // what lies behind the peer; its services may claim these
 };
 
+// [flows]: records of flows, and where they are sent (flow_export.h).
+struct FlowsConfig {
+  bool over_tcp = true;  // false: over UDP
+  Endpoint collector;
+  uint32_t active_s = 60;       // of a flow that goes on, a record comes so often
+  bool truncated = false;       // addresses are told by their network only
+  uint32_t template_s = 60;     // over UDP, how often templates are sent again
+  uint32_t domain = 1;          // observationDomainId
+  uint32_t enterprise = 32473;  // whose numbers our own information elements have
+};
+
 struct Config {
   std::string file;
 
@@ -111,7 +122,11 @@ struct Config {
   uint32_t journal_keep_days = 400;          // charged usage, by second or compacted; 0: for ever
   uint32_t journal_keep_mb = 0;              // 0: without limit
   uint32_t journal_compact_after_days = 35;  // to slots of five minutes; 0: never
+  bool close_periods = true;                 // when they are due, from this gateway's journal
+  std::string statements_dir;                // where statements are delivered to
   std::string ledger;  // "postgresql://…"; empty: ledger.sqlite in state_dir
+
+  std::optional<FlowsConfig> flows;  // none: nothing is recorded of flows
 
   std::string documents_dir;  // profiles/, tariffs/ and clients/ as *.json
 

@@ -15,8 +15,6 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr std::array<const char*, 3> kKinds{"clients", "profiles", "tariffs"};
-
 std::vector<fs::path> files_of(const fs::path& folder) {
   std::vector<fs::path> files;
   std::error_code none;
@@ -39,19 +37,27 @@ bool DocumentStore::is_kind(const std::string& kind) {
 }
 
 FieldErrors DocumentStore::take(const std::string& kind, const json& document, std::string& id) {
-  const auto store = [&](auto parsed, auto& map) -> FieldErrors {
+  const auto check = [&](const auto& parsed) -> FieldErrors {
     if (!parsed) {
       FieldErrors errors;
       for (const auto& e : parsed.error()) errors.push_back({e.pointer, e.detail});
       return errors;
     }
     id = parsed->id;
-    map.insert_or_assign(id, std::move(*parsed));
     raw_[kind][id] = document;
     return {};
   };
+  const auto store = [&](auto parsed, auto& map) {
+    FieldErrors errors = check(parsed);
+    if (errors.empty()) map.insert_or_assign(id, std::move(*parsed));
+    return errors;
+  };
   if (kind == "clients") return store(parse_client(document), clients_);
   if (kind == "profiles") return store(parse_profile(document), profiles_);
+  if (kind == "slas") return store(billing::parse_agreement(document), slas_);
+  if (kind == "providers") return store(billing::parse_provider(document), providers_);
+  if (kind == "rates") return check(billing::parse_rates(document));
+  if (kind == "issuers") return check(billing::parse_issuer(document));
   return store(billing::parse_tariff(document), tariffs_);
 }
 
@@ -60,7 +66,8 @@ tl::expected<DocumentStore, std::string> DocumentStore::read(const std::string& 
   std::string errors;
   if (!fs::is_directory(folder)) {
     return tl::unexpected(
-        folder + ": no such folder; expected the folder of clients/, profiles/ and tariffs/");
+        folder +
+        ": no such folder; expected the folder of clients/, profiles/, tariffs/ and others");
   }
   for (const std::string kind : kKinds) {
     for (const fs::path& file : files_of(fs::path(folder) / kind)) {
@@ -101,7 +108,18 @@ tl::expected<void, std::string> DocumentStore::add_stored(Books& books) {
       if (!from_file_.contains({kind, id})) take(kind, json::parse(text, nullptr, false), taken);
     }
   }
-  return {};
+  return books.put_documents(drafts());
+}
+
+std::vector<billing::DocumentDraft> DocumentStore::drafts() const {
+  std::vector<billing::DocumentDraft> all;
+  for (const auto& [kind, id] : from_file_) all.push_back({kind, id, raw_.at(kind).at(id).dump()});
+  return all;
+}
+
+const billing::Tariff* DocumentStore::tariff_of_provider(const std::string& provider) const {
+  const billing::ProviderTerms* terms = find(providers_, provider);
+  return terms == nullptr ? nullptr : tariff(terms->tariff);
 }
 
 Answer DocumentStore::put(Books& books, const std::string& kind, const std::string& id,

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Clients, segmentation profiles and tariffs: from files at the start, or put over the API.
+// Clients, their profiles and agreements, tariffs, and whom we owe and bill: from files at the
+// start, or put over the API.
 //
-// A document that a file defines is changed in the file; the others are kept in the ledger's store.
+// A document that a file defines is changed in the file. All are kept in the ledger, each version
+// with the time since when it is in force: periods are closed by them.
 // Control thread.
 #pragma once
 
+#include <array>
 #include <map>
 #include <set>
 #include <string>
 
+#include "billing/billing_documents.h"
 #include "billing/tariff.h"
 #include "control/books.h"
 #include "control/documents.h"
@@ -24,19 +28,26 @@ Answer refuse(int status, const std::string& title, const std::string& detail,
 
 class DocumentStore {
  public:
-  // Reads <folder>/{clients,profiles,tariffs}/*.json. The error: every mistake, one a line,
+  // Reads <folder>/<kind>/*.json. The error: every mistake, one a line,
   // `file: /pointer: what is wrong`.
   static tl::expected<DocumentStore, std::string> read(const std::string& folder);
-  // Adds what was put over the API earlier. Files win.
+  // What is of files, to be stored.
+  std::vector<billing::DocumentDraft> drafts() const;
+  // Adds what was put over the API earlier, and stores what is of files. Files win.
   tl::expected<void, std::string> add_stored(Books& books);
 
   const Client* client(const std::string& id) const { return find(clients_, id); }
   const Profile* profile(const std::string& id) const { return find(profiles_, id); }
   const billing::Tariff* tariff(const std::string& id) const { return find(tariffs_, id); }
+  // By which we owe a provider; null: none is known.
+  const billing::Tariff* tariff_of_provider(const std::string& provider) const;
+  const billing::Agreement* agreement(const std::string& id) const { return find(slas_, id); }
   // The tariff for what belongs to no client.
   static constexpr const char* kHouseTariff = "house";
 
-  // PUT and GET /v1/<kind>/<id>; kind is "clients", "profiles" or "tariffs".
+  // PUT and GET /v1/<kind>/<id>; kind is one of kKinds.
+  static constexpr std::array<const char*, 7> kKinds{"clients",   "profiles", "slas",   "tariffs",
+                                                     "providers", "rates",    "issuers"};
   Answer put(Books& books, const std::string& kind, const std::string& id,
              const nlohmann::json& document);
   Answer get(const std::string& kind, const std::string& id) const;
@@ -53,7 +64,9 @@ class DocumentStore {
 
   std::map<std::string, Client> clients_;
   std::map<std::string, Profile> profiles_;
+  std::map<std::string, billing::Agreement> slas_;
   std::map<std::string, billing::Tariff> tariffs_;
+  std::map<std::string, billing::ProviderTerms> providers_;
   std::map<std::string, std::map<std::string, nlohmann::json>> raw_;  // by kind and id
   std::set<std::pair<std::string, std::string>> from_file_;
 };

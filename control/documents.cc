@@ -123,6 +123,12 @@ Standing Profile::standing(const std::string& provider, const std::string& netwo
   return p == Standing::prefer || n == Standing::prefer ? Standing::prefer : Standing::allow;
 }
 
+FieldErrors field_errors(const billing::DocumentErrors& mistakes) {
+  FieldErrors errors;
+  for (const billing::DocumentError& e : mistakes) errors.push_back({e.pointer, e.detail});
+  return errors;
+}
+
 Parsed<Client> parse_client(const json& document) {
   FieldErrors errors;
   JsonReader r(document, "", errors);
@@ -131,6 +137,7 @@ Parsed<Client> parse_client(const json& document) {
   c.name = r.text("name", "the client's name");
   c.profile = read_id(r, "profile");
   c.tariff = read_id(r, "tariff");
+  if (r.has("sla")) c.sla = read_id(r, "sla");
   const auto prefixes = r.texts("prefixes", "a list of prefixes");
   for (size_t i = 0; i < prefixes.size(); ++i) {
     if (const auto prefix = parse_prefix(prefixes[i]))
@@ -203,6 +210,12 @@ Parsed<Profile> parse_profile(const json& document) {
   p.quality_percent = static_cast<uint8_t>(r.integer("quality_percent", 0, 100, false, 100));
   p.dispersions = read_dispersions(r);
   p.treatment = read_treatment(r);
+  if (r.has("billing")) {
+    billing::DocumentErrors mistakes;
+    p.billing = billing::read_preferences(r.raw("billing", "billing preferences", true), "/billing",
+                                          mistakes);
+    for (FieldError& e : field_errors(mistakes)) errors.push_back(std::move(e));
+  }
   r.finish();
   return result_of(std::move(p), std::move(errors));
 }

@@ -10,9 +10,10 @@
 
 #include <nlohmann/json.hpp>
 #include <tl/expected.hpp>
-#include "control/dispersion.h"
 
+#include "billing/preferences.h"
 #include "control/config.h"
+#include "control/dispersion.h"
 #include "control/dscp.h"
 
 namespace anabranch::control {
@@ -32,6 +33,7 @@ struct Client {
   std::string name;
   std::string profile;           // id of a segmentation profile
   std::string tariff;            // id of a tariff (billing's document)
+  std::string sla;               // id of a service level agreement; or empty
   std::vector<Prefix> prefixes;  // what the client may ask service for
 };
 
@@ -57,6 +59,7 @@ struct Profile {
   // Allowed; none is named: earliest-delivery and flow.
   std::vector<Dispersion> dispersions;
   Treatment treatment;
+  billing::Preferences billing;
   Standing standing(const std::string& provider, const std::string& network) const;
 };
 
@@ -79,6 +82,9 @@ struct ServiceRequest {
   std::optional<double> loss_percent_max;
   std::optional<std::string> price_per_gb_max;  // decimal text, in the tariff's currency
 };
+
+// Mistakes as billing says them.
+FieldErrors field_errors(const billing::DocumentErrors& errors);
 
 Parsed<Client> parse_client(const nlohmann::json& document);
 Parsed<Profile> parse_profile(const nlohmann::json& document);

@@ -23,9 +23,12 @@ namespace {
 constexpr auto kTick = std::chrono::milliseconds(20);
 constexpr auto kSecond = std::chrono::seconds(1);
 constexpr auto kAttendPending = std::chrono::milliseconds(200);
-constexpr int kAttendEvery = 50;                     // of those, when nothing is pending
-constexpr int kTellEvery = 10;                       // seconds
-constexpr uint64_t kRekeyAfter = uint64_t{1} << 32;  // segments under one key
+constexpr auto kFlows = std::chrono::milliseconds(100);
+constexpr auto kFlowsLast = std::chrono::seconds(2);  // that a collector may take at the end
+constexpr uint64_t kFlowIdleMax = 15;                 // seconds
+constexpr int kAttendEvery = 50;                      // of those, when nothing is pending
+constexpr int kTellEvery = 10;                        // seconds
+constexpr uint64_t kRekeyAfter = uint64_t{1} << 32;   // segments under one key
 
 dataplane::Mac parse_mac(const std::string& text) {
   dataplane::Mac mac{};
@@ -50,6 +53,14 @@ uint16_t first_cpu() {
     if (CPU_ISSET(cpu, &set)) return cpu;
   }
   return 0;
+}
+
+FlowRecords::Now now_by_both_clocks() {
+  const auto ticks = static_cast<dataplane::Uint128>(rte_rdtsc());
+  return {.worker_ns = static_cast<uint64_t>(ticks * 1'000'000'000u / rte_get_tsc_hz()),
+          .wall_ms = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                               std::chrono::system_clock::now().time_since_epoch())
+                                               .count())};
 }
 
 }  // namespace
@@ -122,7 +133,7 @@ Gateway::Status Gateway::open_books() {
     std::filesystem::create_directories(folder, error);
     if (error) return tl::unexpected("folder " + folder + " cannot be made: " + error.message());
   }
-  auto books = Books::open(config_, *documents_.tariff(DocumentStore::kHouseTariff));
+  auto books = Books::open(config_);
   if (!books) return tl::unexpected(books.error());
   books_ = std::move(*books);
   return documents_.add_stored(*books_);
@@ -147,7 +158,7 @@ Places Gateway::current_places() {
 }
 
 // Meters of an earlier process go on where they were, when each still stands for the same path. If
-// not, what they counted is charged as what it was counted as, and new ones begin.
+// not, what they counted is journaled as what it was counted as, and new ones begin.
 Gateway::Status Gateway::open_meters() {
   const std::string file = config_.runtime_dir + "/meters-" + config_.name;
   auto meters = dataplane::Meters::open(file, config_.workers());
@@ -271,6 +282,11 @@ Gateway::Status Gateway::open_workers() {
                                    .retained_max = dataplane::kHeldMax,
                                    .packet_max = config_.mtu_max};
   for (size_t u = 0; u < uplinks_.size(); ++u) options.uplink_port[u] = ports_[u + 1].id;
+  if (config_.flows) {
+    const uint64_t active_s = config_.flows->active_s;
+    options.flow_accounts = {.active_ns = active_s * 1'000'000'000,
+                             .idle_ns = std::min(active_s, kFlowIdleMax) * 1'000'000'000};
+  }
   dataplane::Workers::Ports ports{.workers = static_cast<uint8_t>(config_.workers())};
   if (std::all_of(ports_.begin(), ports_.end(),
                   [](const dataplane::Port& port) { return port.socket >= 0; })) {
@@ -320,11 +336,12 @@ Gateway::Status Gateway::open_control() {
           .refused = [this](uint64_t id,
                             const std::string& reason) { services_->refused(id, reason); }});
   const auto flush_function = [this](std::function<void(Books::Status)> done) {
-    flush(std::move(done));
+    flush(std::move(done), true);
   };
   services_ = std::make_unique<Services>(config_, documents_, *books_, *carrier_, *peering_,
                                          *monitor_, *topology_, flush_function);
   if (auto reopened = services_->reopen(); !reopened) return reopened;
+  if (config_.flows) open_flows();
   if (auto started = peering_->start(); !started) return started;
   api_ = std::make_unique<Api>(
       loop_, ApiTarget{*services_, documents_, *books_, flush_function,
@@ -332,8 +349,45 @@ Gateway::Status Gateway::open_control() {
   return api_->start(config_.api_listen);
 }
 
-void Gateway::flush(std::function<void(Books::Status)> done) {
-  books_->flush(usage_->read(), [this, done = std::move(done)](Books::Status status) {
+void Gateway::open_flows() {
+  const FlowsConfig& flows = *config_.flows;
+  std::vector<dataplane::FlowAccounts*> accounts;
+  for (const auto& worker : workers_->each()) accounts.push_back(worker->accounts());
+  flow_records_ =
+      std::make_unique<FlowRecords>(config_, std::move(accounts), meters_->region(), *carrier_);
+  flow_export_ = std::make_unique<FlowExport>(
+      loop_,
+      FlowExport::Options{
+          .transport = flows.over_tcp ? FlowExport::Transport::tcp : FlowExport::Transport::udp,
+          .collector = flows.collector,
+          .domain = {.observation_domain = flows.domain, .enterprise = flows.enterprise},
+          .templates_every = std::chrono::seconds(flows.template_s)});
+  loop_.every(kFlows, [this] { export_flows(); });
+}
+
+void Gateway::export_flows() {
+  const auto records = flow_records_->take(now_by_both_clocks());
+  if (!records.empty()) flow_export_->put(records);
+}
+
+// Of flows that go on, too: the workers have ended.
+void Gateway::export_last_flows() {
+  flow_export_->put(flow_records_->take_last(now_by_both_clocks()));
+  flow_export_->finish(kFlowsLast);
+  const uint64_t waiting = flow_export_->counts().waiting;
+  if (waiting != 0) spdlog::warn("{} flow records did not reach the collector", waiting);
+}
+
+// `totals`: with those of paths, which are evidence and may come less often.
+void Gateway::flush(std::function<void(Books::Status)> done, bool totals) {
+  // A service's slot may go to another after its last flush.
+  if (flow_records_) flow_records_->read_rest(now_by_both_clocks());
+  auto readings = usage_->read();
+  if (totals) {
+    const auto all = usage_->totals();
+    readings.insert(readings.end(), all.begin(), all.end());
+  }
+  books_->flush(std::move(readings), [this, done = std::move(done)](Books::Status status) {
     loop_.post([done, status = std::move(status)] { done(status); });
   });
 }
@@ -350,14 +404,18 @@ void Gateway::second() {
   monitor_->measure();
   carrier_->set_path_sizes(monitor_->fitting(topology_->path_sizes()));
   services_->recompute();
+  services_->look();
   keep_keys();
-  if (++told_ % kTellEvery == 0) peering_->tell(count_paths());
+  const bool tell = ++told_ % kTellEvery == 0;
+  if (tell) peering_->tell(count_paths());
   if (flushing_) return;  // a slow disk: the next flush covers it
   flushing_ = true;
-  flush([this](const Books::Status& status) {
-    flushing_ = false;
-    if (!status) spdlog::error("usage is not charged yet: {}", status.error());
-  });
+  flush(
+      [this](const Books::Status& status) {
+        flushing_ = false;
+        if (!status) spdlog::error("usage is not journaled yet: {}", status.error());
+      },
+      tell);
 }
 
 void Gateway::keep_keys() {
@@ -426,18 +484,33 @@ tl::expected<void, std::string> Gateway::run() {
   stop_workers();
   workers_->finish(rte_rdtsc());
   auto done = std::make_shared<std::promise<Books::Status>>();
-  books_->flush(usage_->read(),
+  auto readings = usage_->read();
+  const auto totals = usage_->totals();
+  readings.insert(readings.end(), totals.begin(), totals.end());
+  books_->flush(std::move(readings),
                 [done](Books::Status status) { done->set_value(std::move(status)); });
   auto status = done->get_future().get();
+  if (flow_export_) export_last_flows();
   if (!status) return status;
   meters_->region().clean = 1;
-  spdlog::info("ended; all usage is charged");
+  spdlog::info("ended; all usage is journaled");
   return {};
 }
 
 nlohmann::json Gateway::counters() const {
   const dataplane::Counters c = workers_->counters();
-  nlohmann::json drops;
+  nlohmann::json drops, flow_records;
+  if (flow_export_) {
+    const FlowExport::Counts counts = flow_export_->counts();
+    flow_records = {{"made", counts.put},
+                    {"sent", counts.sent},
+                    {"waiting", counts.waiting},
+                    {"not_sent", counts.not_sent},
+                    {"refused", counts.refused},
+                    {"messages", counts.messages},
+                    {"connections", counts.connections},
+                    {"connected", counts.is_connected}};
+  }
   for (size_t i = 0; i < dataplane::kDropCount; ++i)
     drops[std::string(dataplane::kDropNames[i])] = c.drops[i].get();
   return {{"rx", c.rx.get()},
@@ -459,6 +532,7 @@ nlohmann::json Gateway::counters() const {
           {"flows", c.flows.get()},
           {"flows_aged", c.flows_aged.get()},
           {"flows_displaced", c.flows_displaced.get()},
+          {"flow_records", flow_records},
           {"drops", drops}};
 }
 

@@ -10,6 +10,8 @@
 
 #include "control/api.h"
 #include "control/attendance.h"
+#include "control/flow_export.h"
+#include "control/flow_records.h"
 #include "control/topology.h"
 #include "dataplane/ports.h"
 #include "dataplane/telemetry.h"
@@ -25,8 +27,8 @@ class Gateway {
   ~Gateway();
 
   // Until SIGTERM or SIGINT. Then: no new requests, the worker stops, the last usage is journaled
-  // and charged, ports stop. The error: the last usage could not be charged; it is kept, and
-  // charged at the next start.
+  // ports stop. The error: the last usage could not be journaled; it is kept, and
+  // journaled at the next start.
   tl::expected<void, std::string> run();
 
  private:
@@ -41,7 +43,10 @@ class Gateway {
   Status open_workers();
   void open_telemetry();
   Status open_control();
-  void flush(std::function<void(Books::Status)> done);
+  void open_flows();
+  void export_flows();
+  void export_last_flows();
+  void flush(std::function<void(Books::Status)> done, bool totals);
   void tick();
   void second();
   void start_workers();
@@ -85,6 +90,8 @@ class Gateway {
   std::unique_ptr<Keyring> keyring_;
   std::unique_ptr<Peering> peering_;
   std::unique_ptr<Services> services_;
+  std::unique_ptr<FlowRecords> flow_records_;  // nullptr: nothing is recorded of flows
+  std::unique_ptr<FlowExport> flow_export_;
   std::unique_ptr<Api> api_;
   bool flushing_ = false;
   int told_ = 0;

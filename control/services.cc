@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <set>
 
+#include "billing/guide_price.h"
+
 namespace anabranch::control {
 namespace {
 
@@ -45,13 +47,15 @@ Services::Services(const Config& config, DocumentStore& documents, Books& books,
       peering_(peering),
       paths_(paths),
       topology_(topology),
-      flush_(std::move(flush)) {}
+      flush_(std::move(flush)),
+      minutes_(config.name) {}
 
 std::vector<PathState> Services::priced_paths(const billing::Tariff& tariff) const {
   std::vector<PathState> states = paths_.states(topology_.path_sizes());
   std::erase_if(states, [&](PathState& state) {
-    const auto price = tariff.attos_per_octet(state.provider);
-    if (price) state.price_attos_per_octet = static_cast<Uint128>(*price);
+    const auto price = billing::guide_price(tariff, state.provider, state.network, state.name,
+                                            documents_.tariff_of_provider(state.provider));
+    if (price) state.price_attos_per_octet = static_cast<Uint128>(price->attos());
     return !price.has_value();  // a provider the client's tariff does not price cannot be used for
                                 // it
   });
@@ -236,6 +240,31 @@ void Services::recompute(uint64_t id, Service& service, Chosen& chosen) {
                scenario.reasons.empty() ? "" : scenario.reasons.front());
 }
 
+// What the paths in use are measured to be is what the service is: the latency of all of them
+// together, and of their loss what a repair is lost of as well.
+void Services::look() {
+  const int64_t wall_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                              std::chrono::system_clock::now().time_since_epoch())
+                              .count();
+  for (const auto& [id, service] : services_) {
+    if (service.state != State::active) continue;
+    const Client* client = documents_.client(service.request.client);
+    const auto* agreement = client == nullptr ? nullptr : documents_.agreement(client->sla);
+    if (agreement == nullptr || agreement->promises.empty()) continue;
+    const bool has_path = std::any_of(
+        service.scenario.shares.begin(), service.scenario.shares.end(),
+        [&](const auto& share) { return (paths_.alive() >> share.path_index & 1) != 0; });
+    const Prediction& now = service.scenario.expected;
+    const double loss = now.loss_percent / 100;
+    minutes_.add(id,
+                 {.available = has_path && peering_.is_up(),
+                  .latency_ms = now.latency_ms,
+                  .loss = service.scenario.resequence ? loss * loss : loss},
+                 wall_ns);
+  }
+  if (auto over = minutes_.take(wall_ns); !over.empty()) books_.put_measurements(std::move(over));
+}
+
 void Services::announce_all() {
   for (auto& [id, service] : services_) {
     if (service.state <= State::active) peering_.announce(*carrier_.find(id), service.down);
@@ -326,8 +355,8 @@ void Services::close(uint64_t id) {
   flush_([this, id](const Books::Status& status) {
     Service& service = services_.at(id);
     if (!status) {
-      // Tried again until it succeeds: an octet that was counted is charged.
-      spdlog::error("service {}: last usage is not charged yet: {}", id, status.error());
+      // Tried again until it succeeds: an octet that was counted is on the bill.
+      spdlog::error("service {}: last usage is not journaled yet: {}", id, status.error());
       service.since = Clock::now();
       service.state = State::unpaid;
       return;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control/document_store.h"
+#include "control/minutes.h"
 #include "control/path_monitor.h"
 #include "control/peering.h"
 #include "control/topology.h"
@@ -21,7 +22,7 @@ namespace anabranch::control {
 class Services {
  public:
   using Reply = std::function<void(Answer)>;
-  // Reads the meters, journals and charges; `done` on the control thread.
+  // Reads the meters and journals them; `done` on the control thread.
   using Flush = std::function<void(std::function<void(Books::Status)> done)>;
 
   Services(const Config& config, DocumentStore& documents, Books& books, Carrier& carrier,
@@ -33,7 +34,8 @@ class Services {
   // A client's request. Replies when the service is in force (201), or could not be brought into
   // force (then it is as if it had not been asked for), or is refused.
   void request(const nlohmann::json& document, Reply reply);
-  // No new traffic; what is under way arrives; the last usage is charged. Replies when all is done.
+  // No new traffic; what is under way arrives; the last usage is journaled. Replies when all is
+  // done.
   void end(uint64_t id, Reply reply);
   Answer show(uint64_t id) const;
   Answer list() const;
@@ -45,12 +47,13 @@ class Services {
 
   // Every 20 ms: link changes, accepted services, services that end.
   void tick();
-  // Every second: every scenario anew.
+  // Every second: every scenario anew, and how those are that are in force.
   void recompute();
+  void look();
 
  private:
   using Clock = std::chrono::steady_clock;
-  // unpaid: all has arrived, but its last usage could not be journaled or charged yet.
+  // unpaid: all has arrived, but its last usage could not be journaled yet.
   enum class State : uint8_t { starting, active, ending, closing, unpaid };
   struct Service {
     ServiceRequest request;
@@ -97,6 +100,7 @@ class Services {
   Flush flush_;
   std::map<uint64_t, Service> services_;
   uint16_t alive_ = 0;
+  Minutes minutes_;
 };
 
 }  // namespace anabranch::control

@@ -54,6 +54,24 @@ void Usage::read_service(size_t worker, uint16_t slot, uint64_t service,
   }
 }
 
+std::vector<billing::Reading> Usage::totals() const {
+  std::vector<billing::Reading> readings;
+  for (size_t p = 0; p < kPlaces; ++p) {
+    if (places_[p].catalogue == 0) continue;
+    const UplinkCount count = place(static_cast<dataplane::Place>(p));
+    for (size_t d = 0; d < kDirections; ++d) {
+      if (count.octets[d] == 0) continue;
+      readings.push_back({{.region = region_.id,
+                           .service = billing::kPathTotal,
+                           .path = places_[p].catalogue,
+                           .direction = static_cast<billing::Direction>(d)},
+                          count.octets[d],
+                          count.packets[d]});
+    }
+  }
+  return readings;
+}
+
 UplinkCount Usage::place(dataplane::Place place) const {
   UplinkCount count;
   for (size_t worker = 0; worker < workers_; ++worker) {

@@ -35,6 +35,8 @@ class Usage {
 
   // Every meter that ever counted, of the house and of home services.
   std::vector<billing::Reading> read() const;
+  // Paths' totals, of visitors too. cost: looks at all services' meters.
+  std::vector<billing::Reading> totals() const;
 
   UplinkCount uplink(uint8_t uplink) const;
   UplinkCount place(dataplane::Place place) const;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "dataplane/ack.h"
@@ -24,6 +25,7 @@
 #include "dataplane/disperse.h"
 #include "dataplane/fit.h"
 #include "dataplane/flight.h"
+#include "dataplane/flow_accounts.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/flow_table6.h"
 #include "dataplane/keys.h"
@@ -63,6 +65,8 @@ struct WorkerOptions {
   uint32_t retained_max = 32768;
   uint64_t retained_octets_least = 32u << 20;
   uint16_t packet_max = kMtuUsual;  // that a buffer of `pool` holds, put together of fragments
+  std::optional<FlowAccounts::Limits> flow_accounts;  // none: flows are not accounted
+  const std::atomic<uint64_t>* owners = nullptr;      // of slots (MeterRegion)
 };
 
 // What a port's queue was given and whom it is booked to when the port accepts it.
@@ -72,8 +76,10 @@ struct TxQueue {
     uint16_t slot = 0;
     Place place = 0;
     Kind kind = Kind::control;
-    uint16_t inner = 0;  // octets of the client's packet; 0: none, a frame of our own
-    uint16_t outer = 0;  // octets of the outer IP packet
+    uint16_t inner = 0;          // octets of the client's packet; 0: none, a frame of our own
+    uint16_t outer = 0;          // octets of the outer IP packet
+    FlowAccounts::Ref flow = 0;  // 0: of none
+    uint8_t made_by = 0;         // the worker whose account `flow` is
   };
   uint16_t port = 0;
   uint16_t queue = 0;
@@ -140,6 +146,7 @@ struct Context {
   StageTimes times;
   std::array<PathTelemetry, kPathsMax> telemetry;
 
+  std::unique_ptr<FlowAccounts> accounts;  // nullptr: flows are not accounted
   std::unique_ptr<FlowTable> flows;
   std::unique_ptr<FlowTable6> flows6;
   std::unique_ptr<ServiceState, FreeDelete> services;  // [kServicesMax]

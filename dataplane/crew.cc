@@ -12,6 +12,11 @@ Crew::Crew(uint8_t count, uint32_t ring_size) : workers(count) {
   for (size_t i = 0; i < kWays * workers * workers; ++i) rings_.emplace_back(ring_size);
 }
 
+void Crew::make_note_rings() {
+  for (size_t i = 0; i < size_t{workers} * workers; ++i)
+    notes_.push_back(std::make_unique<SpscRing<FlowNote>>(HandoverRing::kSize));
+}
+
 bool Crew::is_mapped() const {
   return std::all_of(rings_.begin(), rings_.end(),
                      [](const HandoverRing& ring) { return ring.is_mapped(); });

@@ -16,8 +16,10 @@
 #include "dataplane/bounds.h"
 #include "dataplane/counters.h"
 #include "dataplane/doorbell.h"
+#include "dataplane/flow_accounts.h"
 #include "dataplane/handover.h"
 #include "dataplane/pace.h"
+#include "dataplane/spsc_ring.h"
 
 namespace anabranch::dataplane {
 
@@ -73,8 +75,23 @@ class Crew {
   };
   std::array<Demand, kWorkersMax> demands{};
 
+  // That a port has accepted a frame of another worker's: for its accounts of flows. Only where
+  // flows are accounted.
+  struct FlowNote {
+    FlowAccounts::Ref flow;
+    uint16_t slot;
+    Place place;
+    Kind kind;
+    uint16_t inner, outer;
+  };
+  void make_note_rings();
+  SpscRing<FlowNote>& notes(uint8_t from, uint8_t to) {
+    return *notes_[static_cast<size_t>(from) * workers + to];
+  }
+
  private:
   std::vector<HandoverRing> rings_;
+  std::vector<std::unique_ptr<SpscRing<FlowNote>>> notes_;
 };
 
 }  // namespace anabranch::dataplane

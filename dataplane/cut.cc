@@ -95,14 +95,16 @@ bool copy_fragments(Context& context, rte_mbuf* clear, std::span<const Fragment>
 
 }  // namespace
 
-bool transmit_cut(Context& context, const Segment& segment, const Cuts& cuts, Kind kind,
-                  bool keep) {
+bool transmit_cut(Context& context, const Segment& segment, const Cuts& cuts, Kind kind, bool keep,
+                  const FlowName* flow) {
   std::array<rte_mbuf*, kFragmentsMax> copies;
   if (cuts.count == 0 || !copy_fragments(context, segment.clear, cuts.all(), copies)) return false;
+  std::optional<FlowName> own;
+  if (context.accounts != nullptr && flow == nullptr && (own = name_flow(segment))) flow = &*own;
   Segment fragment = segment;
   for (uint8_t i = 0; i < cuts.count; ++i) {
     fragment.clear = copies[i];
-    if (transmit(context, fragment, cuts.fragments[i].path, kind, keep)) {
+    if (transmit(context, fragment, cuts.fragments[i].path, kind, keep, flow)) {
       context.counters.made.add(i == 0 ? 0 : 1);
     } else if (i == 0) {
       rte_pktmbuf_free_bulk(copies.data(), cuts.count);

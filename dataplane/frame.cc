@@ -135,17 +135,21 @@ uint16_t room_on(const Context& context, uint8_t p) {
   return static_cast<uint16_t>(outer - path.outer_ip - kOuterHeader - kTag);
 }
 
-bool transmit(Context& context, const Segment& segment, uint8_t p, Kind kind, bool keep) {
+bool transmit(Context& context, const Segment& segment, uint8_t p, Kind kind, bool keep,
+              const FlowName* flow) {
   const StageTimes::Scope timed(context.times, Stage::seal, 1);
   const uint16_t header = inner_length(segment);
   const auto inner = static_cast<uint16_t>(rte_pktmbuf_data_len(segment.clear) - header);
   const uint16_t room = room_on(context, p);
   if (header + inner > room) [[unlikely]] {
     const auto fits = static_cast<uint16_t>(room - kFragmentHeader);
-    return transmit_cut(context, segment, cut_to_fit(p, inner, fits), kind, keep);
+    return transmit_cut(context, segment, cut_to_fit(p, inner, fits), kind, keep, flow);
   }
   const Path& path = context.paths->paths[p];
   const uint8_t ecn = ecn_of(segment, header, inner);
+  // Before it is sealed, which may be in place.
+  const FlowAccounts::Ref account =
+      context.accounts == nullptr ? 0 : find_account(context, segment, p, kind, flow);
   const bool in_place = !keep && may_become_frame(segment.clear, path);
   rte_mbuf* frame = in_place ? become_frame(context, p, path, segment)
                              : make_frame(context, p, path, SegmentType::data, segment.peer_index,
@@ -154,9 +158,14 @@ bool transmit(Context& context, const Segment& segment, uint8_t p, Kind kind, bo
     return false;
   if (ecn != 0) add_ecn(octets(frame) + path.link_header, ecn);
   const uint16_t outer = outer_length_of(path, size_t{header} + inner);
-  enqueue(
-      context, context.uplink_tx[path.uplink], frame,
-      {.slot = segment.slot, .place = path_place(p), .kind = kind, .inner = inner, .outer = outer});
+  enqueue(context, context.uplink_tx[path.uplink], frame,
+          {.slot = segment.slot,
+           .place = path_place(p),
+           .kind = kind,
+           .inner = inner,
+           .outer = outer,
+           .flow = account,
+           .made_by = context.options.id});
   if (keep) {
     retain(context, p, segment);
   } else if (!in_place) {

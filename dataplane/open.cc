@@ -132,6 +132,10 @@ void open_segment(Context& context, rte_mbuf* packet, uint8_t uplink, const Pack
   owe_ack(context, outer.worker, outer.path, newest);
   cell(context, slot, place, kind_of(inner)).add(inner_octets, 1);
   cell(context, slot, place, Kind::overhead).add(outer_octets - inner_octets, 0);
+  if (context.accounts != nullptr) {
+    account_received(context, slot, place, kind_of(inner), content.subspan(inner.length()),
+                     inner.has(kInnerFragment), outer_octets);
+  }
 
   Arrived arrived{packet, outer.receiver_index, inner, met_congestion(octets(packet))};
   rte_pktmbuf_adj(packet, static_cast<uint16_t>(content.data() + inner.length() - octets(packet)));

@@ -54,9 +54,24 @@ uint64_t pace_on(const Context& context, uint8_t p);
 uint16_t room_on(const Context& context, uint8_t p);
 // … a segment, cut into fragments when it does not fit the path. Its packet is kept until it is
 // acknowledged, or else freed. False when there is no buffer: then the packet stays the caller's.
-bool transmit(Context& context, const Segment& segment, uint8_t p, Kind kind, bool keep);
+// `flow`: of the packet that the segment is a fragment of, when that is known.
+bool transmit(Context& context, const Segment& segment, uint8_t p, Kind kind, bool keep,
+              const FlowName* flow = nullptr);
 // cut.cc: the same as fragments.
-bool transmit_cut(Context& context, const Segment& segment, const Cuts& cuts, Kind kind, bool keep);
+bool transmit_cut(Context& context, const Segment& segment, const Cuts& cuts, Kind kind, bool keep,
+                  const FlowName* flow = nullptr);
+
+// account.cc, all of it only where flows are accounted: the flow of a segment, if it is a whole
+// packet; where it is counted on path `p` when its frame has been accepted.
+std::optional<FlowName> name_flow(const Segment& segment);
+FlowAccounts::Ref find_account(Context& context, const Segment& segment, uint8_t p, Kind kind,
+                               const FlowName* flow);
+// … frames that a port has accepted; those that another worker's port has: returns how many.
+void account_sent(Context& context, std::span<const TxQueue::Booking> bookings);
+uint32_t account_notes(Context& context);
+// … what was opened: a packet or a fragment of one.
+void account_received(Context& context, uint16_t slot, Place place, Kind kind,
+                      std::span<const uint8_t> packet, bool is_fragment, uint16_t outer);
 
 // recover.cc: keeps the packet of the number that was sent last on path `p`.
 void retain(Context& context, uint8_t p, const Segment& segment);

@@ -49,7 +49,10 @@ void flush(Context& context, TxQueue& queue) {
                                                       static_cast<uint16_t>(queue.count - sent)));
   }
   context.counters.tx.add(sent);
-  if (queue.metered) book(context, {queue.bookings.data(), sent});
+  if (queue.metered) {
+    book(context, {queue.bookings.data(), sent});
+    if (context.accounts != nullptr) account_sent(context, {queue.bookings.data(), sent});
+  }
   for (uint16_t i = sent; i < queue.count; ++i) {
     context.drop(queue.packets[i], queue.metered ? Drop::tx_full : Drop::lan_tx_full);
   }

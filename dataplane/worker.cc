@@ -32,6 +32,8 @@ void age_flows(Context& c, uint64_t now) {
   c.counters.flows_aged.add(c.flows->age(now, entries(c.options.flows_max)) +
                             c.flows6->age(now, entries(c.options.flows6_max)));
   c.counters.flows_displaced.set(c.flows->displaced());
+  // Each account is looked at once a second.
+  if (c.accounts != nullptr) c.accounts->age(c.now_ns, c.accounts->places() / 1000 + 1);
 }
 
 TxQueue tx_queue(const WorkerOptions& options, uint8_t number, uint16_t port) {
@@ -105,6 +107,11 @@ tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(const WorkerOp
                                    options.flow_idle_s * options.tsc_hz);
   if (!flows6) return tl::unexpected(flows6.error());
   c.flows6 = std::move(*flows6);
+  if (options.flow_accounts) {
+    c.accounts = std::make_unique<FlowAccounts>(*options.flow_accounts);
+    if (!c.accounts->is_allocated())
+      return tl::unexpected<std::string>("worker: not enough memory for accounts of flows");
+  }
   c.services.reset(static_cast<ServiceState*>(std::calloc(kServicesMax, sizeof(ServiceState))));
   c.replay.reset(static_cast<ReplayWindow*>(
       std::calloc(size_t{kWorkersMax} * kPathsMax, sizeof(ReplayWindow))));
@@ -187,6 +194,7 @@ uint32_t Worker::poll(uint64_t now) {
   send_acks(c);
   if (c.options.crew != nullptr) {
     packets += take_over_frames(c);
+    if (c.accounts != nullptr) account_notes(c);
     // Written when the poll ends, and by others meanwhile: on its way while frames are sent.
     __builtin_prefetch(&c.options.crew->path_paces, 1);
   }
@@ -212,8 +220,9 @@ uint32_t Worker::finish(uint64_t now) {
   c.paths = &c.plans->paths();
   c.keys = &c.plans->keys();
   if (c.options.crew == nullptr) return 0;
-  const uint32_t packets = take_over_uplink(c, now) + take_over_lan(c, now) + take_over_frames(c);
+  uint32_t packets = take_over_uplink(c, now) + take_over_lan(c, now) + take_over_frames(c);
   flush_all(c);
+  if (c.accounts != nullptr) packets += account_notes(c);
   return packets;
 }
 

@@ -40,6 +40,9 @@ class Worker {
   const StageTimes& times() const { return context_.times; }
   uint8_t id() const { return context_.options.id; }
   const PathTelemetry& telemetry(uint8_t path) const { return context_.telemetry[path]; }
+  // nullptr: flows are not accounted. To be read by the control thread; and when the worker has
+  // ended, its own.
+  FlowAccounts* accounts() const { return context_.accounts.get(); }
   // The next LAN address the worker would like resolved, or 0. Control thread.
   Address wanted_neighbour();
 

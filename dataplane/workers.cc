@@ -18,7 +18,9 @@ tl::expected<std::unique_ptr<Workers>, std::string> Workers::create(const Worker
     }
     all->crew_->ports = ports.queues;
     own.crew = all->crew_.get();
+    if (options.flow_accounts) all->crew_->make_note_rings();
   }
+  own.owners = meters.owners;
   own.listens = !ports.sockets.empty();
   for (own.id = 0; own.id < ports.workers; ++own.id) {
     own.sockets.clear();

@@ -195,13 +195,13 @@ void add_services(CLI::App& app, Options& options) {
     if (options.as_json) return fmt::print("{}\n", services.dump(2));
     for (const json& service : services) print_service(service);
   });
-  auto* end = app.add_subcommand("end", "end a service; done when its last octet is charged");
+  auto* end = app.add_subcommand("end", "end a service; done when its last octet is journaled");
   auto id = std::make_shared<uint64_t>();
   end->add_option("id", *id, "the service")->required();
   end->callback([id, &options] {
     const json service = Client(options).remove("/v1/services/" + std::to_string(*id));
     if (options.as_json) return fmt::print("{}\n", service.dump(2));
-    fmt::print("service {} is ended; {} octets were carried and charged\n", *id,
+    fmt::print("service {} is ended; {} octets were carried; they will be on a statement\n", *id,
                service["octets"].get<uint64_t>());
   });
 }
@@ -210,14 +210,15 @@ void add_statements(CLI::App& app, Options& options) {
   const auto print = [&options](const std::string& path) {
     fmt::print("{}", Client(options).get_text(path + (options.as_json ? "" : "?format=text")));
   };
-  auto* statement = app.add_subcommand("statement", "a client's statement");
+  auto* statement =
+      app.add_subcommand("statement", "what of a client is not on an issued statement yet");
   auto client = std::make_shared<std::string>();
   statement->add_option("client", *client, "the client's id")->required();
   statement->callback([print, client] { print("/v1/statements/clients/" + *client); });
-  app.add_subcommand("house", "the house account's statement")->callback([print] {
+  app.add_subcommand("house", "the same of what belongs to no client")->callback([print] {
     print("/v1/statements/house");
   });
-  app.add_subcommand("flush", "journal and charge what was used until now")->callback([&options] {
+  app.add_subcommand("flush", "journal what was used until now")->callback([&options] {
     Client(options).post("/v1/usage/flush", json::object());
   });
 }
@@ -237,12 +238,13 @@ void add_state(CLI::App& app, Options& options) {
       fmt::print("{}\n", Client(options).get(path).dump(2));
     });
   }
-  auto* put = app.add_subcommand("put", "store a client, profile or tariff");
+  auto* put = app.add_subcommand("put", "store a document");
   auto kind = std::make_shared<std::string>();
   auto file = std::make_shared<std::string>();
-  put->add_option("kind", *kind, "clients, profiles or tariffs")
+  put->add_option("kind", *kind, "clients, profiles, slas, tariffs, providers, rates or issuers")
       ->required()
-      ->check(CLI::IsMember({"clients", "profiles", "tariffs"}));
+      ->check(CLI::IsMember(
+          {"clients", "profiles", "slas", "tariffs", "providers", "rates", "issuers"}));
   put->add_option("file", *file, "the document (JSON)")->required();
   put->callback([kind, file, &options] {
     const json document = read_json_file(*file);

@@ -10,7 +10,10 @@
 
 #include <cstdio>
 
+#include "billing/guide_price.h"
+#include "control/billing_only.h"
 #include "control/gateway.h"
+#include "control/toml_file.h"
 
 using namespace anabranch;
 
@@ -25,7 +28,8 @@ int fail(int status, const std::string& text) {
 std::string unpriced(const control::Config& config, const control::DocumentStore& documents) {
   const billing::Tariff& house = *documents.tariff(control::DocumentStore::kHouseTariff);
   for (const control::UplinkConfig& uplink : config.uplinks) {
-    if (!house.attos_per_octet(uplink.provider)) {
+    if (!billing::guide_price(house, uplink.provider, uplink.network, uplink.name,
+                              documents.tariff_of_provider(uplink.provider))) {
       return config.documents_dir + "/tariffs: tariff \"house\" has no price for provider \"" +
              uplink.provider + "\" of uplink \"" + uplink.name + "\"";
     }
@@ -33,15 +37,41 @@ std::string unpriced(const control::Config& config, const control::DocumentStore
   return {};
 }
 
+void log_as(const std::string& name) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt(name));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %n %l: %v");
+  spdlog::flush_on(spdlog::level::info);
+}
+
+int run_billing_only(const std::string& file, bool check) {
+  const auto config = control::read_whole(file, "a configuration of billing")
+                          .and_then([&](const std::string& text) {
+                            return control::parse_billing_only(text, file);
+                          });
+  if (!config) return fail(2, config.error());
+  std::vector<billing::DocumentDraft> documents;
+  if (!config->documents_dir.empty()) {
+    const auto read = control::DocumentStore::read(config->documents_dir);
+    if (!read) return fail(2, read.error());
+    documents = read->drafts();
+  }
+  if (check) return 0;
+  log_as("billing");
+  const auto ended = control::run_billing_only(*config, std::move(documents));
+  return ended ? 0 : fail(1, "anabranchd: " + ended.error());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   prctl(PR_SET_DUMPABLE, 0);  // keys are in memory: no core dump, no debugger of another user
   std::string file;
-  bool check = false;
+  bool check = false, billing_only = false;
   CLI::App app{"Anabranch, a multi-provider bonding gateway."};
   app.add_option("config", file, "the gateway's configuration (TOML)")->required();
   app.add_flag("--check", check, "only check the configuration and the documents it names");
+  app.add_flag("--billing-only", billing_only,
+               "no gateway: close the periods of several, by a configuration of billing alone");
   app.set_version_flag("--version", ANABRANCH_VERSION);
   try {
     app.parse(argc, argv);
@@ -49,6 +79,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
 
+  if (billing_only) return run_billing_only(file, check);
   auto config = control::read_config(file);
   if (!config) return fail(2, config.error());
   auto documents = control::DocumentStore::read(config->documents_dir);
@@ -63,16 +94,15 @@ int main(int argc, char** argv) {
   if (!identity) return fail(2, identity.error());
   if (check) return 0;
 
-  spdlog::set_default_logger(spdlog::stderr_color_mt(config->name));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %n %l: %v");
-  spdlog::flush_on(spdlog::level::info);
+  log_as(config->name);
   auto gateway =
       control::Gateway::open(std::move(*config), std::move(*documents), std::move(*identity));
   if (!gateway) return fail(1, "anabranchd: " + gateway.error());
   const auto ended = (*gateway)->run();
   gateway->reset();
   if (!ended)
-    return fail(1, "anabranchd: the last usage is not charged yet; it will be at the next start: " +
-                       ended.error());
+    return fail(1,
+                "anabranchd: the last usage is not journaled yet; it will be at the next start: " +
+                    ended.error());
   return 0;
 }

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tools/bill.h"
 
-#include <fmt/format.h>
-
-#include <cstdio>
-#include <fstream>
 #include <map>
 #include <memory>
-#include <sstream>
 
 #include "billing/journal_usage.h"
 #include "billing/price.h"
+#include "tools/bill_common.h"
 
 namespace anabranch::tools {
 namespace {
@@ -18,51 +14,13 @@ namespace {
 using namespace billing;
 using nlohmann::json;
 
-constexpr int kRefused = 1, kUnreadable = 3;
-
 struct Wanted {
   std::vector<std::string> folders;
-  std::string client, tariff, period, from, to, zone = "Etc/UTC";
+  std::string ledger, client, tariff, period, from, to, zone = "Etc/UTC";
   unsigned cycle_day = 1;
   std::vector<std::string> provider_tariffs;  // "airmobile=FILE"
   std::vector<std::string> rates;
 };
-
-[[noreturn]] void fail(int status, const std::string& why) {
-  fmt::print(stderr, "anabranch: {}\n", why);
-  std::exit(status);
-}
-
-template <typename T>
-T valid(tl::expected<T, std::string> answer) {
-  if (!answer) fail(kRefused, answer.error());
-  return std::move(*answer);
-}
-
-// A document of a file; each mistake is a line, with the file and the field.
-template <typename Parse>
-auto read_document(const std::string& file, Parse parse) {
-  std::ifstream in(file);
-  std::stringstream text;
-  text << in.rdbuf();
-  if (!in) fail(kUnreadable, file + ": cannot be read");
-  const json document = json::parse(text.str(), nullptr, false);
-  if (document.is_discarded()) fail(kRefused, file + ": is not JSON");
-  auto parsed = parse(document);
-  if (!parsed) {
-    std::string mistakes;
-    for (const DocumentError& e : parsed.error())
-      mistakes += (mistakes.empty() ? "" : "\n") + file + ": " + e.pointer + ": " + e.detail;
-    fail(kRefused, mistakes);
-  }
-  return std::move(*parsed);
-}
-
-CivilDay day_of_option(const std::string& option, const std::string& text) {
-  const auto day = parse_day(text);
-  if (!day) throw CLI::ValidationError(option, day.error());
-  return *day;
-}
 
 // A month is the cycle that begins in it.
 BilledPeriod billed_period(const Wanted& wanted, const Zone& zone) {
@@ -89,12 +47,6 @@ std::map<std::string, Tariff> provider_tariffs(const Wanted& wanted) {
   return all;
 }
 
-std::string grouped(uint64_t number) {
-  std::string text = std::to_string(number);
-  for (size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, " ");
-  return text;
-}
-
 void print(const PeriodCharges& charges, const Zone& zone) {
   const auto day = [&](int64_t at) { return to_text(zone.day_of(at)); };
   fmt::print("{} up to the begin of {} ({}), tariff {}; amounts in {}; 1 GB = 10^9 octets\n\n",
@@ -117,6 +69,10 @@ void print(const PeriodCharges& charges, const Zone& zone) {
 }
 
 int preview(const Wanted& wanted, bool as_json) {
+  if (!wanted.ledger.empty())
+    return preview_open(wanted.ledger, wanted.client, wanted.folders, as_json);
+  if (wanted.tariff.empty())
+    throw CLI::ValidationError("--tariff", "expected --tariff, or the --ledger that has it");
   if (wanted.period.empty() == (wanted.from.empty() || wanted.to.empty()))
     throw CLI::ValidationError("--period", "expected either --period, or --from and --to");
   const Zone zone = valid(Zone::find(wanted.zone));
@@ -125,7 +81,7 @@ int preview(const Wanted& wanted, bool as_json) {
                             read_document(wanted.tariff, parse_tariff), provider_tariffs(wanted)));
   ExchangeRates rates;
   for (const std::string& file : wanted.rates) rates.add(read_document(file, parse_rates));
-  JournalUsage usage(wanted.client == "house" ? "" : wanted.client, prices);
+  JournalUsage usage(wanted.client, prices);
   for (const std::string& folder : wanted.folders) {
     if (const auto added = usage.add(folder); !added) fail(kRefused, added.error());
   }
@@ -137,7 +93,7 @@ int preview(const Wanted& wanted, bool as_json) {
   }
   const PeriodCharges charges = valid(price(usage.usage(), rates));
   if (as_json)
-    fmt::print("{}\n", to_json(charges).dump(2, ' ', false, json::error_handler_t::replace));
+    print_json(to_json(charges));
   else
     print(charges, zone);
   return 0;
@@ -148,6 +104,7 @@ int preview(const Wanted& wanted, bool as_json) {
 void add_bill(CLI::App& app, const bool& as_json) {
   auto* bill = app.add_subcommand("bill", "what usage comes to, by the journals of gateways");
   bill->require_subcommand(1);
+  add_bill_ledger(*bill, as_json);
   auto wanted = std::make_shared<Wanted>();
   auto* sub = bill->add_subcommand("preview",
                                    "what a client would be charged by a tariff; changes nothing");
@@ -155,7 +112,9 @@ void add_bill(CLI::App& app, const bool& as_json) {
       ->required();
   sub->add_option("--client", wanted->client, "whose usage; house: what belongs to no client")
       ->required();
-  sub->add_option("--tariff", wanted->tariff, "the tariff, a JSON file")->required();
+  auto* ledger = sub->add_option("--ledger", wanted->ledger,
+                                 "by its tariffs, and what it does not have on a statement yet");
+  sub->add_option("--tariff", wanted->tariff, "or by this tariff, a JSON file")->excludes(ledger);
   sub->add_option("--period", wanted->period, "a month, such as 2026-11");
   sub->add_option("--from", wanted->from, "or from this day, such as 2026-11-25, …");
   sub->add_option("--to", wanted->to, "… up to the begin of this one");

@@ -85,7 +85,9 @@ class Printer {
     const auto service = catalogue_.services.find(r.key.service);
     const Catalogue::Path names = path == catalogue_.paths.end() ? Catalogue::Path{} : path->second;
     const std::string client = service == catalogue_.services.end()
-                                   ? (r.key.service == 0 ? "house" : "?")
+                                   ? (r.key.service == 0            ? "house"
+                                      : r.key.service == kPathTotal ? "all"
+                                                                    : "?")
                                    : service->second.client;
     const auto direction = kDirectionNames[static_cast<size_t>(r.key.direction) & 1];
     const auto kind = kKindNames[std::min(static_cast<size_t>(r.key.kind), kKindNames.size() - 1)];

@@ -394,24 +394,19 @@ TEST_P(LedgerTest, GatewaysShareALedgerAndKeepTheirOwnNames) {
   ASSERT_TRUE(a.close_service(1, 6));
   EXPECT_EQ(a.service(1)->closed_ns, 5);
   EXPECT_FALSE(b.service(1)->closed());
-  // The same readings of either, and again: a frame that comes again charges nothing.
-  const Charge charge{.key = {.region = 7, .service = 1, .path = 1},
-                      .octets = 1'000'000'000,
-                      .packets = 10,
-                      .octets_through = 1'000'000'000,
-                      .packets_through = 10,
-                      .amount = money("0.50")};
-  for (Ledger* ledger : {&a, &b, &a}) {
-    const auto posted = ledger->post(std::span(&charge, 1), tariff("house", "1"), 1, kJanuary);
-    ASSERT_TRUE(posted) << posted.error();
+  // The same readings of either are two meters: each is charged once.
+  for (const char* gateway : {"a", "b"}) {
+    ClosedPeriod p = month(gateway, 0, 0);
+    p.watermarks = {{.gateway = gateway,
+                     .key = {.region = 7, .service = 1, .path = 1},
+                     .octets_from = 0,
+                     .packets_from = 0,
+                     .octets_to = 1000,
+                     .packets_to = 1}};
+    ASSERT_TRUE(a.close(p)) << gateway;
   }
-  EXPECT_EQ(a.charged_sequence(), 1u);
-  EXPECT_EQ(a.charged().at(charge.key).octets, 1'000'000'000u);
-  EXPECT_EQ(a.balance("client:acme").at("EUR"), money("1"));
-  EXPECT_EQ(a.usage("client:acme").size(), 2u);
-  // The same octets under another frame's number: they are charged already.
-  EXPECT_FALSE(a.post(std::span(&charge, 1), tariff("house", "1"), 2, kJanuary));
-  EXPECT_EQ(a.balance("client:acme").at("EUR"), money("1"));
+  EXPECT_EQ(a.watermarks("")->size(), 2u);
+  EXPECT_EQ(b.watermarks("b")->size(), 1u);
   expect_sound(b);
 }
 

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "billing/guide_price.h"
+
 #include <random>
 #include <vector>
 
@@ -47,9 +49,14 @@ TEST(TariffDocuments, TheExampleOfTheHeaderIsUnderstood) {
   ASSERT_EQ(tariff->items.size(), 4u);
   EXPECT_EQ(to_text(std::get<PassThrough>(tariff->items[1].model).percent), "7.50");
   EXPECT_EQ(to_text(std::get<Flat>(tariff->items[3].model).fee), "49.00");
-  // What needs the whole period has no price for an octet as it comes.
-  EXPECT_FALSE(tariff->attos_per_octet("airmobile"));
-  EXPECT_FALSE(tariff->charge("airmobile", Kind::first, 1));
+  // What an octet is expected to cost: passed through where it is, else by day.
+  const Tariff own =
+      parse_tariff(
+          {{"id", "w"}, {"currency", "EUR"}, {"items", {{{"id", "x"}, {"per_gb", "2.00"}}}}})
+          .value();
+  EXPECT_EQ(guide_price(*tariff, "airmobile", "lte", "m", &own)->attos(), 2'150'000'000);
+  EXPECT_FALSE(guide_price(*tariff, "airmobile", "lte", "m"));
+  EXPECT_EQ(guide_price(*tariff, "northfibre", "metro", "f")->attos(), 500'000'000);
 }
 
 TEST(TariffDocuments, AShortFormIsAPriceForEachProviderAndTheRestFree) {
@@ -69,21 +76,20 @@ TEST(TariffDocuments, AShortFormIsAPriceForEachProviderAndTheRestFree) {
   }
   EXPECT_EQ(tariff.items[1].providers, std::vector<std::string>{"airmobile"});
   EXPECT_EQ(std::get<PerOctet>(tariff.items[1].model).price.attos(), 2'400'000'000);
-  // It charges each octet as it comes as well, as it did before there were items.
-  EXPECT_EQ(tariff.charge("northfibre", Kind::first, 3)->attos(), 1'500'000'000);
-  EXPECT_EQ(tariff.charge("northfibre", Kind::control, 3), Amount());
-  EXPECT_FALSE(tariff.charge("other", Kind::first, 3));
+  EXPECT_EQ(guide_price(tariff, "northfibre", "n", "p")->attos(), 500'000'000);
+  EXPECT_FALSE(guide_price(tariff, "other", "n", "p"));
 }
 
 TEST(TariffDocuments, WhatAShortFormMayLeaveOutOrRepeat) {
   json document{
       {"id", "t"}, {"currency", "EUR"}, {"prices", {{{"provider", "a"}, {"per_gb", "1"}}}}};
-  EXPECT_EQ(parse_tariff(document)->charged,
-            (std::array<bool, 7>{true, true, true, true, false, false, false}));
+  // Which kinds the price is of: as bits.
+  const auto charged = [&] { return parse_tariff(document)->items.back().kinds; };
+  EXPECT_EQ(charged(), 0b0001111);
   document["charged"] = json::array();
-  EXPECT_EQ(parse_tariff(document)->charge("a", Kind::first, 9), Amount());
+  EXPECT_EQ(charged(), 0);
   document["charged"] = {"first", "first"};
-  EXPECT_EQ(parse_tariff(document)->charge("a", Kind::first, 9)->attos(), 9'000'000'000);
+  EXPECT_EQ(charged(), 0b0000001);
 }
 
 TEST(TariffDocuments, AnotherContentIsAnotherVersion) {

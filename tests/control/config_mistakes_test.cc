@@ -44,6 +44,24 @@ constexpr Mistake kMistakes[] = {
     {"LedgerElsewhere", "# Gateway A", "billing.ledger = \"mysql://db\" # Gateway A",
      "1:18: billing.ledger: \"mysql://db\"; expected a PostgreSQL address such as "
      "\"postgresql://billing@db/ledger\""},
+    {"NoCollector", "[api]", "[flows]\nactive_seconds = 60\n[api]",
+     "63:1: flows.collector: is missing; expected an IPFIX collector such as "
+     "\"tcp://192.0.2.1:4739\" or \"udp://[2001:db8::1]:4739\""},
+    {"CollectorByName", "[api]", "[flows]\ncollector = \"tcp://collector:4739\"\n[api]",
+     "64:13: flows.collector: \"tcp://collector:4739\"; expected an IPFIX collector such as "
+     "\"tcp://192.0.2.1:4739\" or \"udp://[2001:db8::1]:4739\""},
+    {"CollectorOverWhat", "[api]", "[flows]\ncollector = \"192.0.2.1:4739\"\n[api]",
+     "64:13: flows.collector: \"192.0.2.1:4739\"; expected an IPFIX collector such as "
+     "\"tcp://192.0.2.1:4739\" or \"udp://[2001:db8::1]:4739\""},
+    {"HalfAnonymous", "[api]",
+     "[flows]\ncollector = \"udp://192.0.2.1:4739\"\nanonymise = \"hash\"\n[api]",
+     "65:13: flows.anonymise: \"hash\"; expected \"none\" or \"truncate\""},
+    {"FlowsThatNeverLeave", "[api]",
+     "[flows]\ncollector = \"udp://192.0.2.1:4739\"\nactive_seconds = 0\n[api]",
+     "65:18: flows.active_seconds: 0; expected a whole number from 1 to 3600"},
+    {"UnknownKeyOfFlows", "[api]",
+     "[flows]\ncollector = \"udp://192.0.2.1:4739\"\nanonymize = \"none\"\n[api]",
+     "65:1: flows.anonymize: unknown key; did you mean \"anonymise\"?"},
     {"SectionForList", "[[uplink]]\nname = \"fibre\"", "[uplink]\nname = \"fibre\"",
      "26:1: Error while parsing table header: cannot redefine existing table 'uplink' as "
      "array-of-tables"},

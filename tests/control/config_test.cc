@@ -68,6 +68,30 @@ TEST(Config, SeveralWorkersHaveACpuEach) {
   EXPECT_EQ(with("flows_max = 4194304").memory_mb, 1088u) << "no less than it needs";
 }
 
+TEST(Config, RecordsFlowsOnlyWhenAsked) {
+  EXPECT_FALSE(read_config(example("site-a.toml"))->flows);
+  const auto flows = [](const std::string& lines) {
+    const auto config = parse_config(site_a() + "\n[flows]\n" + lines, "gateway.toml");
+    EXPECT_TRUE(config) << config.error();
+    return config->flows.value();
+  };
+  const FlowsConfig usual = flows("collector = \"tcp://192.0.2.1:4739\"");
+  EXPECT_TRUE(usual.over_tcp);
+  EXPECT_EQ(to_string(usual.collector), "192.0.2.1:4739");
+  EXPECT_EQ(usual.active_s, 60u);
+  EXPECT_FALSE(usual.truncated);
+  const FlowsConfig other = flows(
+      "collector = \"udp://[2001:db8::1]:9995\"\nactive_seconds = 5\nanonymise = \"truncate\"\n"
+      "template_seconds = 20\nobservation_domain = 7\nenterprise = 4294967295");
+  EXPECT_FALSE(other.over_tcp);
+  EXPECT_EQ(to_string(other.collector), "[2001:db8::1]:9995");
+  EXPECT_EQ(other.active_s, 5u);
+  EXPECT_TRUE(other.truncated);
+  EXPECT_EQ(other.template_s, 20u);
+  EXPECT_EQ(other.domain, 7u);
+  EXPECT_EQ(other.enterprise, 4294967295u);
+}
+
 TEST(Config, MistakesAreToldAllAtOnceInTheOrderOfTheFile) {
   std::string text = replaced(site_a(), "\"50 Mbit/s\"", "50");
   text = replaced(text, "cpu = 0", "cpus = 0");

@@ -204,6 +204,27 @@ TEST(Documents, MistakesInARequestAreNamedByTheirField) {
   }
 }
 
+TEST(Documents, AProfileHoldsPreferencesForBilling) {
+  const json billing{{"statements", "by-provider"}, {"provider_charges", "summarised"},
+                     {"currency", "USD"},           {"cycle_day", 15},
+                     {"zone", "Europe/Berlin"},     {"delivery", {"html", "csv"}}};
+  const auto p = parse_profile(with(profile(), "/billing", billing));
+  ASSERT_TRUE(p) << told(p);
+  EXPECT_EQ(p->billing.statements, billing::Statements::by_provider);
+  EXPECT_EQ(p->billing.provider_charges, billing::ProviderCharges::summarised);
+  EXPECT_EQ(p->billing.cycle_day, 15u);
+  const auto wrong = [&](const char* pointer, const json& value) {
+    return told(parse_profile(with(with(profile(), "/billing", billing), pointer, value)));
+  };
+  EXPECT_EQ(wrong("/billing/statements", "one"),
+            "/billing/statements: \"one\" is not known; expected aggregated or by-provider");
+  EXPECT_EQ(wrong("/billing/cycle_day", 32),
+            "/billing/cycle_day: 32; expected a whole number from 1 to 31");
+  EXPECT_NE(wrong("/billing/zone", "Mars/Olympus").find("/billing/zone: "), std::string::npos);
+  EXPECT_NE(wrong("/billing/discount", 3).find("/billing/discount: "), std::string::npos);
+  EXPECT_NE(wrong("/billing", "all").find("/billing"), std::string::npos);
+}
+
 TEST(Documents, ARequestIsReadBackAsItIsShown) {
   const auto q = parse_request(with(request(), "/client", "acme"));
   ASSERT_TRUE(q) << told(q);

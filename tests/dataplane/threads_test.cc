@@ -75,7 +75,13 @@ class Threads : public TwoGateways {
   static constexpr uint8_t kWorkers = 2;
   static constexpr uint16_t kFlows = 16, kPort = 4000;
 
-  Threads() : TwoGateways((trace_pools(), 1024u), kWorkers, kWorkers) {}
+  Threads() : TwoGateways((trace_pools(), 1024u), kWorkers, kWorkers, accounting()) {}
+  // In little room, so that records leave all the time, and some find none.
+  static WorkerOptions accounting() {
+    WorkerOptions options;
+    options.flow_accounts = {.active_ns = 5 * kMillisecond, .places = 64, .ring = 64};
+    return options;
+  }
 
   // From here until stop() nobody else may poll.
   void start() {
@@ -129,6 +135,25 @@ class Threads : public TwoGateways {
       read_all(*gateway);
     }
   }
+  // Packets of all records and the rest, when the workers have ended; and as they were metered.
+  uint64_t accounted(Gateway& gateway) {
+    for (const auto& worker : gateway.worker->each()) {
+      while (!worker->accounts()->hand_out_all()) take_records(gateway);
+    }
+    take_records(gateway);
+    return recorded_[gateway.site] + rest_packets(gateway);
+  }
+  uint64_t metered_packets(Gateway& gateway) {
+    uint64_t packets = 0;
+    for (uint8_t path = 1; path <= kPaths; ++path) {
+      for (const Direction direction : {Direction::sent, Direction::received}) {
+        for (const Kind kind : {Kind::first, Kind::repair, Kind::copy})
+          packets += gateway.meter(kService, path_place(path), direction, kind).packets.get();
+      }
+    }
+    return packets;
+  }
+  uint64_t recorded(Gateway& gateway) { return recorded_[gateway.site]; }
   uint64_t received() const { return received_; }
   uint64_t sent() const { return sent_; }
 
@@ -157,6 +182,25 @@ class Threads : public TwoGateways {
     gateway.worker->wanted_neighbour();
     for (const auto& worker : gateway.worker->each()) worker->stay_awake(true);
     gateway.metered(path_place(1), Direction::sent);
+    take_records(gateway);
+    rest_packets(gateway);
+  }
+  void take_records(Gateway& gateway) {
+    for (const auto& worker : gateway.worker->each()) {
+      for (AccountRecord record; worker->accounts()->take(record);)
+        recorded_[gateway.site] += record.packets;
+    }
+  }
+  uint64_t rest_packets(Gateway& gateway) {
+    uint64_t packets = 0;
+    for (const auto& worker : gateway.worker->each()) {
+      for (const auto& path : worker->accounts()->rest(kService).cells) {
+        for (const auto& direction : path) {
+          for (const RestCell& cell : direction) packets += cell.packets.get();
+        }
+      }
+    }
+    return packets;
   }
 
   // What is written before turn_ grows, workers read after it; and the other way round with done_.
@@ -164,6 +208,7 @@ class Threads : public TwoGateways {
   bool stop_ = false;
   std::vector<std::thread> threads_;
   uint64_t sent_ = 0, received_ = 0;
+  std::array<uint64_t, 3> recorded_{};  // by site
 };
 
 TEST_F(Threads, HandOverPublishAndFollowWithoutARace) {
@@ -186,6 +231,10 @@ TEST_F(Threads, HandOverPublishAndFollowWithoutARace) {
   }
   for (uint32_t n = 0; n < 400; ++n) turn();
   stop();
+  for (Gateway* gateway : {&a(), &b()}) {
+    EXPECT_GT(recorded(*gateway), 0u) << "records leave while workers run";
+    EXPECT_EQ(accounted(*gateway), metered_packets(*gateway));
+  }
   EXPECT_EQ(received(), sent());
   EXPECT_EQ(b().worker->telemetry(2).remote.get().port, kPort);
   EXPECT_GT(counters(a()).handed_over.get(), 0u);

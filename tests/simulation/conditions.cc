@@ -135,6 +135,10 @@ Conditions::Conditions(uint64_t s) : seed(s) {
   limits.queued_max = buffers();
   limits.retained_max = buffers();
   if (few_buffers && draw.chance(0.5)) limits.retained_octets_least = draw.count(2000, 200000);
+  // Not drawn, so that seeds stay what they are.
+  if (seed % 4 != 0)
+    limits.flow_accounts = {.places = seed % 3 == 0 ? 64u : 4096u,
+                            .ring = seed % 5 == 0 ? 16u : 1024u};
   on_path = draw.chance(0.2);
   off_path = draw.chance(0.2);
   drift = draw.chance(0.5) ? draw.between(-100e-6, 100e-6) : 0;

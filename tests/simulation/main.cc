@@ -21,11 +21,12 @@ struct Planted {
   Plant plant;
   const char* complaint;  // that must be made about it
 };
-constexpr std::array<Planted, 7> kPlants{{{"duplicate", Plant::duplicate, "came out twice"},
+constexpr std::array<Planted, 8> kPlants{{{"duplicate", Plant::duplicate, "came out twice"},
                                           {"reorder", Plant::reorder, "out of order"},
                                           {"lose", Plant::lose, "were lost"},
                                           {"corrupt", Plant::corrupt, "was changed"},
                                           {"unmetered", Plant::unmetered, "metered as"},
+                                          {"unaccounted", Plant::unaccounted, "of flows come to"},
                                           {"leak", Plant::leak, "buffers in use"},
                                           {"unbounded", Plant::unbounded, "would be the most"}}};
 

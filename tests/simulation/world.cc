@@ -308,6 +308,57 @@ void World::check_meters(bool up) {
   }
 }
 
+// What is known flow by flow, and the rest, come to the meters.
+void World::check_flows(Gateway& gateway) {
+  using namespace dataplane;
+  if (!conditions_.limits.flow_accounts) return;
+  struct Sum {
+    uint64_t octets = 0, overhead = 0, packets = 0;
+  };
+  Sum sums[kPathsMax][kDirections][kRestKinds];
+  for (const auto& worker : gateway.worker->each()) {
+    FlowAccounts& accounts = *worker->accounts();
+    for (bool all = false; !all;) {
+      all = accounts.hand_out_all();
+      for (AccountRecord record; accounts.take(record);) {
+        if (plant_ == Plant::unaccounted && !std::exchange(planted_, true)) continue;
+        Sum& sum = sums[record.key.place][static_cast<size_t>(record.key.direction())]
+                       [static_cast<size_t>(record.key.kind())];
+        sum.octets += record.octets;
+        sum.overhead += record.overhead;
+        sum.packets += record.packets;
+      }
+    }
+    for (size_t i = 0; i < kPathsMax * kDirections * kRestKinds; ++i) {
+      const RestCell& rest = (&accounts.rest(kService).cells[0][0][0])[i];
+      Sum& sum = (&sums[0][0][0])[i];
+      sum.octets += rest.octets.get();
+      sum.overhead += rest.overhead.get();
+      sum.packets += rest.packets.get();
+    }
+  }
+  for (uint8_t path = 1; path <= kPaths; ++path) {
+    for (const Direction direction : {Direction::sent, Direction::received}) {
+      uint64_t overhead = 0;
+      const auto compare = [&](const char* what, uint64_t sum, uint64_t metered) {
+        expect(
+            sum == metered,
+            fmt::format("gateway {}, path {}, direction {}: {} of flows come to {}, metered are {}",
+                        gateway.site, path, static_cast<int>(direction), what, sum, metered));
+      };
+      for (const Kind kind : {Kind::first, Kind::repair, Kind::copy}) {
+        const Sum& sum = sums[path][static_cast<size_t>(direction)][static_cast<size_t>(kind)];
+        const MeterCell meter = gateway.meter(kService, path_place(path), direction, kind);
+        compare("octets", sum.octets, meter.octets.get());
+        compare("packets", sum.packets, meter.packets.get());
+        overhead += sum.overhead;
+      }
+      compare("octets of overhead", overhead,
+              gateway.meter(kService, path_place(path), direction, Kind::overhead).octets.get());
+    }
+  }
+}
+
 Outcome World::run() {
   hosts_ = std::make_unique<Hosts>(conditions_, now_ + kWarmUpNs,
                                    [this](bool up, const Bytes& ip) { near(up).host_sends(ip); });
@@ -329,6 +380,7 @@ Outcome World::run() {
   for (const bool up : {true, false}) {
     check_hosts(up);
     check_meters(up);
+    check_flows(near(up));
   }
   if (!outcome_.broken.empty())
     for (const Gateway* gateway : {a_.get(), b_.get()})

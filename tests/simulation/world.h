@@ -16,7 +16,17 @@
 namespace anabranch::simulation {
 
 // A bug in what a gateway puts out, counts or frees, to show that it would be found.
-enum class Plant { none, duplicate, reorder, lose, corrupt, unmetered, leak, unbounded };
+enum class Plant {
+  none,
+  duplicate,
+  reorder,
+  lose,
+  corrupt,
+  unmetered,
+  unaccounted,
+  leak,
+  unbounded
+};
 
 // What came of a run. A promise that was broken is a sentence in `broken`.
 struct Outcome {
@@ -52,6 +62,7 @@ class World {
   void check_memory();
   void check_hosts(bool up);
   void check_meters(bool up);
+  void check_flows(dataplane::Gateway& gateway);
 
   dataplane::Gateway& near(bool up) { return up ? *a_ : *b_; }
   dataplane::Gateway& far(bool up) { return up ? *b_ : *a_; }

@@ -196,7 +196,7 @@ class Families(World):
             self.sites.cli("end", service["id"])
         client, house, stats = main_job.settled(self.sites)
         self.assertEqual(main_job.compare(client, house, stats)[1], [])
-        sent = {line["path"]: line["octets"] for section in client["sections"] for line in section["lines"]
+        sent = {line["path"]: line["octets"] for line in client[0]["usage"]
                 if (line["kind"], line["direction"]) == ("first", "sent")}
         self.assertEqual({name for name, octets in sent.items() if octets > 1_000_000}, {"fibre", "mobile", "dsl"})
 
@@ -484,7 +484,7 @@ class Running(World):
             for name in ("a", "b"):
                 time.sleep(1)
                 self.assertEqual(self.sites.stop(f"site-{name}"), 0, self.sites.log(f"site-{name}"))
-                self.assertIn("ended; all usage is charged", self.sites.log(f"site-{name}"))
+                self.assertIn("ended; all usage is journaled", self.sites.log(f"site-{name}"))
                 self.sites.start_gateway(name)
                 self.wait_for(self.sites.paths_up, "the gateway does not come back")
             self.wait_for(lambda: self.service(identity)["state"] == "active", "its service does not come back")
@@ -501,7 +501,7 @@ class Running(World):
         identity = self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
         self.sites.run("client", "ping", "-c", "10", "-i", "0.05", "10.20.0.2")
         self.assertEqual(self.sites.stop("site-a"), 0)
-        self.assertIn("ended; all usage is charged", self.sites.log("site-a"))
+        self.assertIn("ended; all usage is journaled", self.sites.log("site-a"))
         self.sites.start_gateway("a")
         self.wait_for(self.sites.paths_up, "the gateway does not come back")
         self.wait_for(lambda: self.service(identity)["state"] == "active", "its service does not come back")
@@ -510,7 +510,7 @@ class Running(World):
         client, house, stats = main_job.settled(self.sites)
         _, differences = main_job.compare(client, house, stats)
         self.assertEqual(differences, [])
-        packets = sum(line["packets"] for section in client["sections"] for line in section["lines"] if line["kind"] == "first")
+        packets = sum(line["packets"] for line in client[0]["usage"] if line["kind"] == "first")
         self.assertEqual(packets, 40, "twenty echoes and their answers")
 
 

@@ -60,13 +60,12 @@ def kill_gateway(sites, target, size):
     sites.start_gateway("a")
 
 
-def account(statement):
+def account(statements):
     """Octets of an account by link and direction."""
     octets = {}
-    for section in statement["sections"]:
-        for line in section["lines"]:
-            key = (line["path"].split(" ")[0], line["direction"])
-            octets[key] = octets.get(key, 0) + line["octets"]
+    for line in [line for statement in statements for line in statement["usage"]]:
+        key = (line["path"].split(" ")[0], line["direction"])
+        octets[key] = octets.get(key, 0) + line["octets"]
     return octets
 
 
@@ -164,7 +163,7 @@ def main_job(sites, options):
     report_links(figures, stats)
 
     result = {"goodput_mbps": goodput, "sum_mbps": total, "sha256_ok": sha256_ok, "paths": figures,
-              "statement": {"total": client["total"], "currency": client["currency"]}}
+              "statement": {"total": client[0]["gross"], "currency": client[0]["currency"]}}
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
     if differences:

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "billing/closing_service.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "billing/delivery.h"
+
+namespace anabranch::billing {
+namespace {
+
+constexpr int64_t kSecondNs = 1'000'000'000;
+constexpr int64_t kEachNs = 60 * kSecondNs;                // after a problem, new documents
+constexpr int64_t kDeliveredNs = 40 * 86'400 * kSecondNs;  // older ones are left to the operator
+
+int64_t wall_now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+ClosingService::ClosingService(ClosingServiceOptions options)
+    : options_(std::move(options)), thread_([this] { run(); }) {}
+
+ClosingService::~ClosingService() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+// The clock may be set while it waits, so it looks at it each minute.
+void ClosingService::run() {
+  std::unique_lock lock(mutex_);
+  int64_t next_ns = 0;
+  while (!ending_) {
+    const int64_t now_ns = wall_now_ns();
+    if (now_ns >= next_ns || next_ns - now_ns > kDeliveredNs) {
+      lock.unlock();
+      next_ns = look(now_ns);
+      lock.lock();
+    }
+    wake_.wait_for(lock, std::chrono::nanoseconds(kEachNs), [this] { return ending_; });
+  }
+}
+
+void ClosingService::tell(const std::string& what) {
+  if (options_.notice) options_.notice(what);
+}
+
+int64_t ClosingService::look(int64_t now_ns) {
+  auto ledger = Ledger::open(options_.ledger, options_.gateway);
+  const auto report =
+      ledger ? Closer(*ledger, options_.closing).run(now_ns) : tl::unexpected(ledger.error());
+  std::string problems;
+  if (report) {
+    for (const ClosedAccount& c : report->closed) {
+      for (const StoredStatement& s : c.statements)
+        tell(fmt::format("statement {} of {} is issued to {}", s.name(), s.issuer, c.account));
+    }
+    for (const auto& [account, problem] : report->problems) {
+      problems += fmt::format("{}{}: {}", problems.empty() ? "" : "; ",
+                              account.empty() ? "journal" : account, problem);
+    }
+    const auto delivered = deliver(*ledger, options_.statements, now_ns - kDeliveredNs);
+    if (!delivered) problems += (problems.empty() ? "" : "; ") + delivered.error();
+  } else {
+    problems = report.error();
+  }
+  if (!problems.empty() && problems != told_) tell("periods are not closed: " + problems);
+  told_ = problems;
+  if (!problems.empty()) return now_ns + kEachNs;
+  return std::min(report->next_due_ns.value_or(INT64_MAX), now_ns + 60 * kEachNs);
+}
+
+}  // namespace anabranch::billing

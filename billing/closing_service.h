@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Closes periods when they are due and delivers their statements, on a thread of its own with a
+// connection to the ledger of its own: whoever journals or opens services does not wait for it.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "billing/closing.h"
+
+namespace anabranch::billing {
+
+struct ClosingServiceOptions {
+  std::string ledger;   // a file or "postgresql://…"
+  std::string gateway;  // whose; or empty
+  ClosingOptions closing;
+  std::string statements;  // folder for what is delivered
+  // What an operator should know, on that thread: statements issued, accounts that cannot be
+  // closed. The same problem is told once.
+  std::function<void(const std::string&)> notice;
+};
+
+class ClosingService {
+ public:
+  explicit ClosingService(ClosingServiceOptions options);
+  // Waits for a closing under way.
+  ~ClosingService();
+
+ private:
+  void run();
+  // When to look again.
+  int64_t look(int64_t now_ns);
+  void tell(const std::string& what);
+
+  ClosingServiceOptions options_;
+  std::string told_;  // problems
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace anabranch::billing
