@@ -496,6 +496,25 @@ class Running(World):
         client, house, stats = main_job.settled(self.sites)
         self.assertEqual(main_job.compare(client, house, stats)[1], [])
 
+    def test_what_one_gateway_sent_the_other_received_by_their_journals(self):
+        self.start()
+        identity = self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
+        self.sites.run("client", "ping", "-c", "50", "-i", "0.02", "-s", "1200", "10.20.0.2")
+        self.sites.cli("end", identity)
+        self.assertEqual(self.sites.stop("site-a"), 0)
+        self.wait_for(lambda: all(link["ab"]["in_flight"] == 0 for link in self.sites.link_stats().values()), "the links do not fall silent")
+        self.assertEqual(self.sites.stop("site-b"), 0)
+        journals = [self.sites.state / "state" / f"site-{name}" / "journal" for name in ("a", "b")]
+        said = self.sites.run(None, self.sites.tools / "anabranch", "--json", "bill", "reconcile", *journals, "--tolerance-percent", "100")
+        ways = {(path["path"], path["from"]): path for path in json.loads(said)}
+        sent = [path for (name, by), path in ways.items() if by == "site-a" and path["octets_sent"] > 0]
+        self.assertEqual(len([path for path in sent if not path["path"].endswith(")")]), 3, said)
+        for path in sent:
+            self.assertEqual(path["lost_octets"], 0, "on links that lose nothing")
+        self.assertGreater(sum(path["octets_sent"] for path in sent), 50 * 1200)
+        # The peer went on sending to a gateway that had ended: that is not received, and said.
+        self.assertGreaterEqual(sum(path["lost_octets"] for (_, by), path in ways.items() if by == "site-b"), 0)
+
     def test_sigterm_ends_in_order_and_usage_goes_on_where_it_was(self):
         self.start()
         identity = self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
