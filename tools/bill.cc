@@ -81,7 +81,7 @@ int preview(const Wanted& wanted, bool as_json) {
                             read_document(wanted.tariff, parse_tariff), provider_tariffs(wanted)));
   ExchangeRates rates;
   for (const std::string& file : wanted.rates) rates.add(read_document(file, parse_rates));
-  JournalUsage usage(wanted.client, prices);
+  JournalUsage usage(wanted.client == "house" ? "" : wanted.client, prices);
   for (const std::string& folder : wanted.folders) {
     if (const auto added = usage.add(folder); !added) fail(kRefused, added.error());
   }
