@@ -24,6 +24,14 @@ std::string where(const BillingOptions& options) {
   return options.ledger.empty() ? options.state_dir + "/ledger.sqlite" : options.ledger;
 }
 
+// How far this gateway's journal is charged.
+Stored<uint64_t> charged_through(const Ledger& ledger, const std::string& gateway) {
+  return ledger.charged_sequences().map([&](const std::map<std::string, uint64_t>& all) {
+    const auto own = all.find(gateway);
+    return own == all.end() ? uint64_t{0} : own->second;
+  });
+}
+
 // This gateway's journal alone, beside the packets: on one thread.
 ClosingOptions closing_options(const BillingOptions& options) {
   ClosingOptions closing;
@@ -37,14 +45,13 @@ ClosingOptions closing_options(const BillingOptions& options) {
 tl::expected<std::unique_ptr<Billing>, std::string> Billing::open(const BillingOptions& options) {
   auto ledger = Ledger::open(where(options), options.gateway);
   if (!ledger) return tl::unexpected(ledger.error());
-  const auto charged = ledger->charged_sequences();
+  const auto charged = charged_through(*ledger, options.gateway);
   if (!charged) return tl::unexpected(charged.error().text);
-  const auto own = charged->find(options.gateway);
   auto journal = Journal::open({.folder = options.state_dir + "/journal",
                                 .gateway = options.gateway,
                                 .segment_octets = options.journal_segment_octets,
                                 .direct = options.journal_direct,
-                                .charged_through = own == charged->end() ? 0 : own->second,
+                                .charged_through = *charged,
                                 .notice = options.notice});
   if (!journal) return tl::unexpected(journal.error());
   if (auto kept = keep_ids(*ledger, (*journal)->catalogue()); !kept)
@@ -109,11 +116,9 @@ std::optional<Catalogue> Billing::catalogue() const {
 void Billing::maintain(int64_t wall_ns) {
   const bool clock_set_back = maintain_again_ns_ > wall_ns + kEachNs;
   if (wall_ns < maintain_again_ns_ && !clock_set_back) return;
-  const auto charged = ledger_.charged_sequences();
+  const auto charged = charged_through(ledger_, options_.gateway);
   if (!charged) return;  // the ledger is away; nothing is removed meanwhile
-  const auto own = charged->find(options_.gateway);
-  const auto done =
-      journal_->maintain(options_.retention, own == charged->end() ? 0 : own->second, wall_ns);
+  const auto done = journal_->maintain(options_.retention, *charged, wall_ns);
   if (!done && options_.notice) options_.notice(done.error());
   if (!done || !*done) maintain_again_ns_ = wall_ns + kEachNs;
 }

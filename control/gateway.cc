@@ -382,12 +382,7 @@ void Gateway::export_last_flows() {
 void Gateway::flush(std::function<void(Books::Status)> done, bool totals) {
   // A service's slot may go to another after its last flush.
   if (flow_records_) flow_records_->read_rest(now_by_both_clocks());
-  auto readings = usage_->read();
-  if (totals) {
-    const auto all = usage_->totals();
-    readings.insert(readings.end(), all.begin(), all.end());
-  }
-  books_->flush(std::move(readings), [this, done = std::move(done)](Books::Status status) {
+  books_->flush(usage_->read(totals), [this, done = std::move(done)](Books::Status status) {
     loop_.post([done, status = std::move(status)] { done(status); });
   });
 }
@@ -484,10 +479,7 @@ tl::expected<void, std::string> Gateway::run() {
   stop_workers();
   workers_->finish(rte_rdtsc());
   auto done = std::make_shared<std::promise<Books::Status>>();
-  auto readings = usage_->read();
-  const auto totals = usage_->totals();
-  readings.insert(readings.end(), totals.begin(), totals.end());
-  books_->flush(std::move(readings),
+  books_->flush(usage_->read(true),
                 [done](Books::Status status) { done->set_value(std::move(status)); });
   auto status = done->get_future().get();
   if (flow_export_) export_last_flows();

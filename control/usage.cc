@@ -17,7 +17,7 @@ static_assert(static_cast<int>(billing::Direction::received) ==
 Usage::Usage(dataplane::MeterRegion& region, size_t workers, const Places& places)
     : region_(region), workers_(workers), places_(places) {}
 
-std::vector<billing::Reading> Usage::read() const {
+std::vector<billing::Reading> Usage::read(bool totals) const {
   std::vector<billing::Reading> readings;
   for (uint16_t slot = 0; slot < region_.slots.load(); ++slot) {
     const uint64_t service =
@@ -28,6 +28,7 @@ std::vector<billing::Reading> Usage::read() const {
     for (size_t worker = 0; worker < workers_; ++worker)
       read_service(worker, slot, service, readings);
   }
+  if (totals) read_totals(readings);
   return readings;
 }
 
@@ -54,8 +55,7 @@ void Usage::read_service(size_t worker, uint16_t slot, uint64_t service,
   }
 }
 
-std::vector<billing::Reading> Usage::totals() const {
-  std::vector<billing::Reading> readings;
+void Usage::read_totals(std::vector<billing::Reading>& readings) const {
   for (size_t p = 0; p < kPlaces; ++p) {
     if (places_[p].catalogue == 0) continue;
     const UplinkCount count = place(static_cast<dataplane::Place>(p));
@@ -69,7 +69,6 @@ std::vector<billing::Reading> Usage::totals() const {
                           count.packets[d]});
     }
   }
-  return readings;
 }
 
 UplinkCount Usage::place(dataplane::Place place) const {

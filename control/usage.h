@@ -33,10 +33,9 @@ class Usage {
   // `workers`: of those the region has room for.
   Usage(dataplane::MeterRegion& region, size_t workers, const Places& places);
 
-  // Every meter that ever counted, of the house and of home services.
-  std::vector<billing::Reading> read() const;
-  // Paths' totals, of visitors too. cost: looks at all services' meters.
-  std::vector<billing::Reading> totals() const;
+  // Every meter that ever counted, of the house and of home services. `totals`: paths' totals
+  // besides, of visitors too. cost of those: looks at all services' meters.
+  std::vector<billing::Reading> read(bool totals = false) const;
 
   UplinkCount uplink(uint8_t uplink) const;
   UplinkCount place(dataplane::Place place) const;
@@ -62,6 +61,7 @@ class Usage {
   void book_unattended(uint8_t uplink, const Residue& residue);
 
  private:
+  void read_totals(std::vector<billing::Reading>& readings) const;
   void read_service(size_t worker, uint16_t slot, uint64_t service,
                     std::vector<billing::Reading>& readings) const;
 
