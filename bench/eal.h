@@ -6,6 +6,10 @@
 #include <rte_mempool.h>
 
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <tl/expected.hpp>
 
 namespace anabranch::bench {
 
@@ -24,5 +28,13 @@ void start_bench_eal();
 void make_pools_for(uint32_t workers);
 rte_mempool* bench_pool();
 rte_mempool* bench_frames();
+
+// A benchmark ends with what went wrong.
+template <typename T>
+T value_of(tl::expected<T, std::string> result) {
+  if (result) return std::move(*result);
+  std::fprintf(stderr, "bench: %s\n", result.error().c_str());
+  std::exit(1);
+}
 
 }  // namespace anabranch::bench

@@ -14,18 +14,7 @@
 #include "bench/eal.h"
 
 namespace anabranch::bench {
-namespace {
-
 using namespace dataplane;
-
-template <typename T>
-T value_of(tl::expected<T, std::string> result) {
-  if (result) return std::move(*result);
-  std::fprintf(stderr, "bench: %s\n", result.error().c_str());
-  std::exit(1);
-}
-
-}  // namespace
 
 OneWorker::OneWorker(const Setup& setup) : setup_(setup) {
   meters_file_ = "/dev/shm/anabranch-bench-" + std::to_string(getpid());

@@ -14,9 +14,11 @@
 
 namespace anabranch::bench {
 
+using dataplane::kTcp;
+using dataplane::kUdp;
+
 inline constexpr uint32_t kHere = 0x0a0a0000, kThere = 0x0a140000;  // both /16
 inline constexpr uint32_t kHostsMask = 0xffff;
-inline constexpr uint8_t kTcp = 6, kUdp = 17;
 
 // Flow `n` of some tens of thousands of hosts here to one there.
 inline dataplane::FlowKey flow_key(uint32_t n, uint8_t protocol = kUdp) {

@@ -18,13 +18,6 @@ namespace {
 
 using namespace dataplane;
 
-template <typename T>
-T value_of(tl::expected<T, std::string> result) {
-  if (result) return std::move(*result);
-  std::fprintf(stderr, "bench: %s\n", result.error().c_str());
-  std::exit(1);
-}
-
 std::span<const uint8_t> contents_of(rte_mbuf* frame) {
   return {rte_pktmbuf_mtod(frame, const uint8_t*), rte_pktmbuf_data_len(frame)};
 }

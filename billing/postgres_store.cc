@@ -14,8 +14,6 @@ extern char** environ;
 namespace anabranch::billing {
 namespace {
 
-using Kind = StoreError::Kind;
-
 struct Finish {
   void operator()(PGconn* connection) const { PQfinish(connection); }
 };
@@ -102,12 +100,12 @@ StoreError PostgresStore::error_of(const PGresult* result) const {
       trimmed(result == nullptr ? PQerrorMessage(connection_.get()) : PQresultErrorMessage(result));
   if (PQstatus(connection_.get()) != CONNECTION_OK || state.starts_with("08") ||
       state.starts_with("57P0")) {
-    return {Kind::lost, text};
+    return {Failure::lost, text};
   }
-  if (state == "40001" || state == "40P01" || state == "55P03") return {Kind::busy, text};
-  if (state.starts_with("23") || state == "P0001") return {Kind::refused, text};
-  if (state.starts_with("53")) return {Kind::failed, text + "; the server lacks room"};
-  return {Kind::failed, text};
+  if (state == "40001" || state == "40P01" || state == "55P03") return {Failure::busy, text};
+  if (state.starts_with("23") || state == "P0001") return {Failure::refused, text};
+  if (state.starts_with("53")) return {Failure::failed, text + "; the server lacks room"};
+  return {Failure::failed, text};
 }
 
 Stored<void> PostgresStore::commit() {
@@ -116,10 +114,10 @@ Stored<void> PostgresStore::commit() {
     // A transaction that had failed answers ROLLBACK.
     if (std::string(PQcmdStatus(result.get())) == "COMMIT") return {};
     return tl::unexpected(
-        StoreError{Kind::failed, "ledger (PostgreSQL): the transaction had failed before"});
+        StoreError{Failure::failed, "ledger (PostgreSQL): the transaction had failed before"});
   }
   StoreError error = error_of(result.get());
-  if (error.kind == Kind::lost) error.kind = Kind::unknown;
+  if (error.kind == Failure::lost) error.kind = Failure::unknown;
   return tl::unexpected(std::move(error));
 }
 
@@ -179,8 +177,8 @@ Stored<Rows> PostgresStore::execute(const std::string& sql, std::span<const Valu
 Stored<void> PostgresStore::reconnect() {
   Connection next = connect(url_);
   if (PQstatus(next.get()) != CONNECTION_OK) {
-    return tl::unexpected(StoreError{Kind::lost, "ledger (PostgreSQL): cannot be reached: " +
-                                                     trimmed(PQerrorMessage(next.get()))});
+    return tl::unexpected(StoreError{Failure::lost, "ledger (PostgreSQL): cannot be reached: " +
+                                                        trimmed(PQerrorMessage(next.get()))});
   }
   connection_ = std::move(next);
   statements_.clear();
@@ -204,7 +202,7 @@ std::vector<std::string> PostgresStore::environment() const {
 
 Stored<void> PostgresStore::backup(const std::string& file) {
   const auto failed = [&](const std::string& why) {
-    return tl::unexpected(StoreError{Kind::failed, "backup " + file + ": " + why});
+    return tl::unexpected(StoreError{Failure::failed, "backup " + file + ": " + why});
   };
   if (std::filesystem::exists(file)) return failed("there is such a file already; name another");
   const auto schema = read("SELECT current_schema()");
@@ -239,9 +237,9 @@ Stored<void> PostgresStore::backup(const std::string& file) {
 Stored<std::unique_ptr<Store>> open_postgres(const std::string& url) {
   Connection connection = connect(url);
   if (PQstatus(connection.get()) != CONNECTION_OK) {
-    return tl::unexpected(StoreError{Kind::lost, "ledger (PostgreSQL): cannot be reached: " +
-                                                     trimmed(PQerrorMessage(connection.get())) +
-                                                     "; billing.ledger says where"});
+    return tl::unexpected(StoreError{Failure::lost, "ledger (PostgreSQL): cannot be reached: " +
+                                                        trimmed(PQerrorMessage(connection.get())) +
+                                                        "; billing.ledger says where"});
   }
   auto store = std::make_unique<PostgresStore>(std::move(connection), url);
   if (auto prepared = store->prepare_session(); !prepared) return tl::unexpected(prepared.error());

@@ -2,7 +2,7 @@
 // The store on a PostgreSQL server (15 or later), by libpq.
 //
 // A connection that is lost before COMMIT was sent has done nothing. One that is lost after it, and
-// before the answer, is StoreError::Kind::unknown, and Store::transact looks it up.
+// before the answer, is Failure::unknown, and Store::transact looks it up.
 #pragma once
 
 #include <memory>

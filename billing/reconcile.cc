@@ -14,7 +14,7 @@ struct PathTotals {
   std::string provider;
   std::array<Count, 2> count;  // by direction
 };
-struct Side {
+struct GatewayTotals {
   std::string gateway;
   std::map<std::string, PathTotals> paths;
 };
@@ -29,8 +29,8 @@ class Adding {
       if (record.key.service == kPathTotal) add(record);
     }
   }
-  Side side() {
-    Side side{.gateway = catalogue_.gateway, .paths = {}};
+  GatewayTotals side() {
+    GatewayTotals side{.gateway = catalogue_.gateway, .paths = {}};
     for (const auto& [id, totals] : by_id_) {
       const auto named = catalogue_.paths.find(id);
       if (named == catalogue_.paths.end()) continue;
@@ -65,7 +65,7 @@ class Adding {
   std::map<uint16_t, std::array<Count, 2>> by_id_;
 };
 
-tl::expected<Side, std::string> read(const std::string& folder, const WallRange& time) {
+tl::expected<GatewayTotals, std::string> read(const std::string& folder, const WallRange& time) {
   FolderReader reader(real_disk(false), folder, {.range = time, .from = {}});
   Adding adding(time);
   for (;;) {
@@ -76,7 +76,7 @@ tl::expected<Side, std::string> read(const std::string& folder, const WallRange&
   }
 }
 
-void compare(const Side& from, const Side& to, std::vector<ReconciledPath>& all) {
+void compare(const GatewayTotals& from, const GatewayTotals& to, std::vector<ReconciledPath>& all) {
   constexpr auto kSent = static_cast<size_t>(Direction::sent);
   constexpr auto kReceived = static_cast<size_t>(Direction::received);
   for (const auto& [name, sender] : from.paths) {

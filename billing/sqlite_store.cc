@@ -12,8 +12,6 @@
 namespace anabranch::billing {
 namespace {
 
-using Kind = StoreError::Kind;
-
 constexpr int kBusyTimeoutMs = 5000;
 constexpr int kBackupPages = 1024;       // in one step, between which others may write
 constexpr int kBackupWaitsMax = 10'000;  // of 10 ms
@@ -33,17 +31,17 @@ StoreError error_of(sqlite3* db, const std::string& file) {
   switch (code) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return {Kind::busy, text + "; another process holds it for longer than " +
-                              std::to_string(kBusyTimeoutMs / 1000) + " s"};
+      return {Failure::busy, text + "; another process holds it for longer than " +
+                                 std::to_string(kBusyTimeoutMs / 1000) + " s"};
     case SQLITE_CONSTRAINT:
-      return {Kind::refused, text};
+      return {Failure::refused, text};
     case SQLITE_FULL:
-      return {Kind::failed, text + "; make room on its disk, nothing was stored"};
+      return {Failure::failed, text + "; make room on its disk, nothing was stored"};
     case SQLITE_IOERR:
-      return {Kind::failed,
+      return {Failure::failed,
               text + " (" + sqlite3_errstr(sqlite3_extended_errcode(db)) + "); examine its disk"};
     default:
-      return {Kind::failed, text};
+      return {Failure::failed, text};
   }
 }
 
@@ -158,7 +156,7 @@ Stored<Rows> SqliteStore::execute(const std::string& sql, std::span<const Value>
 Stored<void> SqliteStore::backup(const std::string& file) {
   namespace fs = std::filesystem;
   const auto failed = [&](const std::string& why) {
-    return tl::unexpected(StoreError{Kind::failed, "backup " + file + ": " + why});
+    return tl::unexpected(StoreError{Failure::failed, "backup " + file + ": " + why});
   };
   if (fs::exists(file)) return failed("there is such a file already; name another");
   const std::string part = file + ".part";
@@ -205,8 +203,8 @@ Stored<std::unique_ptr<Store>> open_sqlite(const std::string& file) {
       sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
   Database db(raw);
   if (result != SQLITE_OK) {
-    return tl::unexpected(
-        StoreError{Kind::failed, "ledger " + file + ": cannot be opened: " + sqlite3_errmsg(raw)});
+    return tl::unexpected(StoreError{
+        Failure::failed, "ledger " + file + ": cannot be opened: " + sqlite3_errmsg(raw)});
   }
   sqlite3_busy_timeout(raw, kBusyTimeoutMs);
   sqlite3_create_function_v2(raw, "amount_sum", 1,
@@ -219,7 +217,7 @@ Stored<std::unique_ptr<Store>> open_sqlite(const std::string& file) {
       "PRAGMA recursive_triggers=ON";
   // A change of the journal's mode does not wait for others by itself.
   auto set = store->script(settings);
-  for (int waits = 0; !set && set.error().kind == Kind::busy && waits < kBusyTimeoutMs / 10;
+  for (int waits = 0; !set && set.error().kind == Failure::busy && waits < kBusyTimeoutMs / 10;
        ++waits) {
     sqlite3_sleep(10);
     set = store->script(settings);

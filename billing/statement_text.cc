@@ -12,7 +12,7 @@ namespace {
 using Read = ReadStatement;
 
 constexpr size_t kColumns = 78;
-constexpr size_t kGap = 2;               // between columns
+constexpr size_t kColumnGap = 2;         // between columns
 constexpr size_t kTitleMin = 20;         // where less is left, numbers stand below their title
 constexpr size_t kLabel = 11;            // of the header
 constexpr size_t kRow = 2, kDetail = 6;  // indents
@@ -56,12 +56,12 @@ class TextPage {
   }
   void row(size_t indent, const std::string& title, const std::string& first,
            const std::string& second) {
-    const std::string numbers =
-        right(spaced(first), first_) + std::string(kGap, ' ') + right(spaced(second), second_);
-    const size_t taken = indent + kGap + displayed_width(numbers);
+    const std::string numbers = right(spaced(first), first_) + std::string(kColumnGap, ' ') +
+                                right(spaced(second), second_);
+    const size_t taken = indent + kColumnGap + displayed_width(numbers);
     if (taken + kTitleMin > kColumns) return stacked(indent, title, first, second);
     const size_t room = kColumns - taken;
-    std::string beside = std::string(kGap, ' ') + numbers;
+    std::string beside = std::string(kColumnGap, ' ') + numbers;
     for (const std::string& line : wrapped(title, room)) {
       std::string whole = std::string(indent, ' ') + left(line, room) + beside;
       whole.resize(whole.find_last_not_of(' ') + 1);

@@ -12,8 +12,6 @@
 namespace anabranch::billing {
 namespace {
 
-using Kind = StoreError::Kind;
-
 // A server that does not answer is waited for, together about three seconds: one that was restarted
 // is back, and the thread is not held for long. Those who were in the way were waited for already.
 constexpr int kAttemptsMax = 6;
@@ -91,13 +89,13 @@ Stored<void> Store::transact(Mode mode, const std::function<Stored<void>()>& wor
   Stored<void> done = once(mode, work);
   for (int attempt = 1; !done && attempt < kAttemptsMax; ++attempt, pause *= 2) {
     if (std::chrono::steady_clock::now() > patience_ends) break;
-    const Kind kind = done.error().kind;
-    if (kind == Kind::failed || kind == Kind::refused) break;
-    uncertain |= kind == Kind::unknown;
-    if (kind != Kind::busy) {
+    const Failure kind = done.error().kind;
+    if (kind == Failure::failed || kind == Failure::refused) break;
+    uncertain |= kind == Failure::unknown;
+    if (kind != Failure::busy) {
       if (auto back = reconnect(); !back) {
         done = back;
-        if (back.error().kind == Kind::failed) break;
+        if (back.error().kind == Failure::failed) break;
         std::this_thread::sleep_for(pause);
         continue;
       }
@@ -106,8 +104,8 @@ Stored<void> Store::transact(Mode mode, const std::function<Stored<void>()>& wor
     }
     done = once(mode, work);
   }
-  if (!done && (uncertain || done.error().kind == Kind::unknown) && mode == Mode::write) {
-    done.error().kind = Kind::unknown;
+  if (!done && (uncertain || done.error().kind == Failure::unknown) && mode == Mode::write) {
+    done.error().kind = Failure::unknown;
     done.error().text +=
         "; whether the last transaction was stored is not known: the same again finds out, and "
         "does not do it twice";

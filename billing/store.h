@@ -24,22 +24,22 @@
 
 namespace anabranch::billing {
 
+enum class Failure {
+  failed,   // nothing happened; the text says why and what to do
+  refused,  // nothing happened: it is against a rule that the database keeps, or one of ours
+  busy,     // nothing happened: others were in the way for too long; the same again may succeed
+  lost,     // nothing happened: the connection went before the commit; the same again may succeed
+  unknown,  // the connection went during the commit; the same call again finds out
+};
 struct StoreError {
-  enum class Kind {
-    failed,   // nothing happened; the text says why and what to do
-    refused,  // nothing happened: it is against a rule that the database keeps, or one of ours
-    busy,     // nothing happened: others were in the way for too long; the same again may succeed
-    lost,     // nothing happened: the connection went before the commit; the same again may succeed
-    unknown,  // the connection went during the commit; the same call again finds out
-  };
-  Kind kind = Kind::failed;
+  Failure kind = Failure::failed;
   std::string text;  // a sentence
 };
 template <typename T>
 using Stored = tl::expected<T, StoreError>;
 
 inline tl::unexpected<StoreError> refused(std::string text) {
-  return tl::unexpected(StoreError{StoreError::Kind::refused, std::move(text)});
+  return tl::unexpected(StoreError{Failure::refused, std::move(text)});
 }
 
 // A parameter. Unsigned integers are stored as signed ones, bit for bit; amounts as exact decimals.

@@ -15,7 +15,6 @@ using nlohmann::json;
 
 // A statement has a line for each item and provider: more would be no use to anybody.
 constexpr size_t kItemsMax = 256;
-constexpr size_t kWindowsMax = 64;  // bits of a mask (time_bands.h)
 
 // FNV-1a, 64 bits: tells versions of one tariff apart; nobody attacks it.
 std::string content_hash(const std::string& text) {

@@ -16,7 +16,6 @@ constexpr int kMbpsDecimals = 6;  // to one bit a second
 constexpr int kPercentDecimals = 9;
 constexpr int kStepMinutes = kSampleSeconds / 60;
 constexpr size_t kTiersMax = 64;
-constexpr size_t kWindowsMax = 64;
 
 constexpr std::array<std::string_view, 9> kModels{"per_gb",       "per_octet", "graduated",
                                                   "volume",       "allowance", "percentile",

@@ -16,6 +16,8 @@
 namespace anabranch::billing {
 
 inline constexpr uint64_t kOctetsPerGb = 1'000'000'000;
+// Times of day that a tariff has: bits of a mask (time_bands.h).
+inline constexpr size_t kWindowsMax = 64;
 
 // Local times of day, on weekdays on which they begin. In steps of a sample (samples.h), so that a
 // compacted journal is charged like the one before.

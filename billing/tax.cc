@@ -4,7 +4,7 @@
 namespace anabranch::billing {
 namespace {
 
-constexpr int kPercentDecimals = 4;
+constexpr int kTaxDecimals = 4;
 
 }  // namespace
 
@@ -14,7 +14,7 @@ std::optional<Tax> read_tax(const nlohmann::json& document, const std::string& a
   DocumentReader r(document, at, "{\"category\": \"S\", \"percent\": \"19\"}",
                    {"category", "percent", "reason"}, errors);
   const auto code = r.choice("category", std::span(kTaxCodes).subspan(1));
-  const auto percent = r.decimal("percent", kPercentDecimals, "a percentage such as \"19\"", false);
+  const auto percent = r.decimal("percent", kTaxDecimals, "a percentage such as \"19\"", false);
   Tax tax{.reason = r.text("reason", "why no tax is due, in words", false)};
   if (!code) return std::nullopt;
   tax.category = static_cast<TaxCategory>(*code + 1);

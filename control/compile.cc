@@ -17,8 +17,7 @@ uint32_t next_generation() {
 
 // "icmp" is what its family calls so.
 uint8_t protocol_of(const TrafficRule& r) {
-  constexpr uint8_t kIcmp = 1, kIcmpv6 = 58;
-  return r.protocol == kIcmp && !r.source.is_ipv4() ? kIcmpv6 : r.protocol;
+  return r.protocol == dataplane::kIcmp && !r.source.is_ipv4() ? dataplane::kIcmp6 : r.protocol;
 }
 
 // A number of its own: only this many bits of it are kept with a flow.

@@ -19,7 +19,7 @@ namespace {
 constexpr const char* kAddress = "an IPv4 address such as \"10.1.1.1\"";
 constexpr const char* kAddress6 = "an IPv6 address such as \"2001:db8:1::1\"";
 constexpr const char* kPrefixes = "a list of prefixes such as [\"10.10.0.0/24\"], host bits zero";
-constexpr const char* kRate = "a rate such as \"100 Mbit/s\", or \"auto\"";
+constexpr const char* kLinkRate = "a rate such as \"100 Mbit/s\", or \"auto\"";
 constexpr const char* kName = "a name of 1 to 32 characters out of a-z, 0-9 and -";
 
 bool is_name(const std::string& text) {
@@ -194,7 +194,7 @@ std::optional<uint64_t> parse_link_rate(std::string_view text) {
 // Both ways the same, or each its own.
 void read_rates(TableReader& t, UplinkConfig& u) {
   const auto rate = [&](const char* key) {
-    return t.parsed(key, kRate, parse_link_rate).value_or(0);
+    return t.parsed(key, kLinkRate, parse_link_rate).value_or(0);
   };
   const bool each = t.has("rate_up") || t.has("rate_down");
   if (t.has("rate")) {

@@ -19,7 +19,7 @@ constexpr const char* kId = "1 to 64 characters out of a-z, 0-9 and -";
 constexpr const char* kPrefix = "a prefix such as \"10.10.0.0/24\", host bits zero";
 constexpr const char* kPrefix6 =
     "a prefix such as \"2001:db8:1::/48\", host bits zero, as source is IPv6";
-constexpr const char* kRate = "a rate such as \"50 Mbit/s\"";
+constexpr const char* kServiceRate = "a rate such as \"50 Mbit/s\"";
 constexpr const char* kPorts = "a port or a range such as \"80\" or \"1000-2000\"";
 constexpr const char* kStandings = "\"prefer\", \"allow\", \"avoid\" or \"never\" by name";
 constexpr const char* kLeastRate = "a rate of 64 kbit/s or more, such as \"50 Mbit/s\"";
@@ -271,8 +271,8 @@ Parsed<ServiceRequest> parse_request(const json& document) {
   ServiceRequest q;
   q.client = read_id(r, "client");
   for (JsonReader& rule : r.objects("traffic", kRulesMax)) q.traffic.push_back(read_rule(rule));
-  q.rate_up_bps = r.parsed("rate_up", kRate, parse_rate, false);
-  q.rate_down_bps = r.parsed("rate_down", kRate, parse_rate, false);
+  q.rate_up_bps = r.parsed("rate_up", kServiceRate, parse_rate, false);
+  q.rate_down_bps = r.parsed("rate_down", kServiceRate, parse_rate, false);
   q.latency_ms_max = read_limit(r, "latency_ms_max", 60'000);
   q.loss_percent_max = read_limit(r, "loss_percent_max", 100);
   const std::string price = r.text("price_per_gb_max", "a price such as \"0.80\"", false);

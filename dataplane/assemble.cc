@@ -22,6 +22,7 @@ ServiceState& current_state(Context& context, uint16_t slot, const Plan& plan, u
       lane = Lane{};
     }
     service.receiver_index = plan.receiver_index;
+    context.received.set(slot);
   }
   return service;
 }

@@ -12,7 +12,7 @@ constexpr double kHeld = 0.985;    // of the capacity, while nothing is tried
 constexpr double kOverflow = 0.1;  // of a round is lost: more than a bad link loses twice in a row
 constexpr double kLeastGain = 1.0 / 16;
 constexpr uint64_t kProbeEveryNs = 1'000'000'000;
-constexpr uint64_t kDelayWindowNs = 10'000'000'000;
+constexpr uint64_t kLeastDelayWindowNs = 10'000'000'000;
 constexpr uint64_t kShortRoundNs = 25'000'000;  // while the pace grows fast
 constexpr uint64_t kRoundNs = 100'000'000;
 constexpr double kPacketsInRound = 40, kPacketsInShortRound = 10;
@@ -102,7 +102,7 @@ void Capacity::begin_round(const Report& report) {
 
 void Capacity::reported(const Report& report) {
   const auto delay = static_cast<int64_t>(report.received_ns - report.sent_ns);
-  least_delay_.add(delay, report.now_ns, kDelayWindowNs);
+  least_delay_.add(delay, report.now_ns, kLeastDelayWindowNs);
   if (round_.from_ns == 0) return begin_round(report);
   if (report.sent_ns < round_.from_ns) return;
   if (!round_.counts) {

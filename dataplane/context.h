@@ -8,6 +8,7 @@
 #include <rte_ring.h>
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -214,6 +215,8 @@ struct Context {
   std::unique_ptr<rte_ring, RingDelete> wanted;
   std::array<Address, 64> asked{};
   std::array<uint64_t, 64> asked_at{};
+
+  std::bitset<kServicesMax> received;  // slots of `services` that were touched
 
   uint8_t workers() const { return options.crew == nullptr ? 1 : options.crew->workers; }
   // Whom the peer's beats reach, and who answers for what is asked once for all.

@@ -8,7 +8,6 @@
 namespace anabranch::dataplane {
 namespace {
 
-constexpr uint8_t kTcp = 6;
 constexpr uint8_t kFin = 1 << 0, kRst = 1 << 2;
 constexpr size_t kFlags = 13;  // in a TCP header
 

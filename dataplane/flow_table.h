@@ -50,7 +50,6 @@ struct alignas(32) Flow {  // two in a cache line, none across
   // TCP has lanes of its own: nothing else waits with it for slow paths and repairs. Lane and
   // bucket are of different bits, or flows of a lane would share their path.
   uint8_t lane(const Lanes& lanes = {}) const {
-    constexpr uint8_t kTcp = 6;
     const uint32_t within = (hash % Lanes::kHalf * lanes.count) / Lanes::kHalf;
     return static_cast<uint8_t>(lanes.first + within + (key.protocol == kTcp ? 0 : Lanes::kHalf));
   }

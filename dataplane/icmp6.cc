@@ -5,14 +5,14 @@
 namespace anabranch::dataplane {
 namespace {
 
-constexpr uint8_t kIcmp = 58, kInformational = 128, kRedirect = 137;
+constexpr uint8_t kInformational = 128, kRedirect = 137;
 constexpr uint16_t kErrorMax = 1280;  // RFC 4443 2.4 (c): as much as fits the least MTU
 constexpr uint16_t kHeaders = kIpv6Header + 8;
 
-struct TypeAndCode {
+struct TypeAndCode6 {
   uint8_t type, code;
 };
-constexpr TypeAndCode type_and_code(IcmpError error) {
+constexpr TypeAndCode6 type_and_code6(IcmpError error) {
   switch (error) {
     case IcmpError::time_exceeded:
       return {3, 0};
@@ -26,7 +26,7 @@ constexpr TypeAndCode type_and_code(IcmpError error) {
 
 // RFC 8200 8.1.
 uint16_t checksum_of(const uint8_t* ip, std::span<const uint8_t> message) {
-  uint32_t sum = static_cast<uint32_t>(message.size()) + kIcmp;
+  uint32_t sum = static_cast<uint32_t>(message.size()) + kIcmp6;
   for (size_t i = kSource6; i < kIpv6Header; i += 2) sum += load_be16(ip + i);
   return internet_checksum(message, sum);
 }
@@ -40,7 +40,7 @@ bool may_answer_icmp6(const PathTable& paths, const uint8_t* ip, const PacketVie
       load_be128(ip + kSource6) == 0 || view.quoted != 0) {
     return false;
   }
-  if (view.key.protocol != kIcmp) return true;
+  if (view.key.protocol != kIcmp6) return true;
   // A fragment's header is the last before the transport's.
   const bool begins = !view.fragment || load_be16(ip + view.header_length - 6) < 8;
   const bool type_is_known = begins && view.total_length > view.header_length;
@@ -59,13 +59,13 @@ rte_mbuf* make_icmp6(Context& context, const uint8_t* about, const PacketView& v
   std::memcpy(ip + kHeaders, about, quoted);
   ip[0] = 0x60;
   store_be16(ip + 4, static_cast<uint16_t>(8 + quoted));
-  ip[6] = kIcmp;
+  ip[6] = kIcmp6;
   ip[7] = 65;  // one is taken off as of packets that are forwarded
   store_be128(ip + kSource6, context.paths->lan_address6);
   std::memcpy(ip + kDestination6, about + kSource6, sizeof(Uint128));
   uint8_t* message = ip + kIpv6Header;
-  message[0] = type_and_code(error).type;
-  message[1] = type_and_code(error).code;
+  message[0] = type_and_code6(error).type;
+  message[1] = type_and_code6(error).code;
   store_be16(message + 6, mtu);
   store_be16(message + 2, checksum_of(ip, {message, size_t{8} + quoted}));
   return answer;

@@ -2,11 +2,12 @@
 #include "dataplane/mss.h"
 
 #include "dataplane/bytes.h"
+#include "dataplane/ip_protocol.h"
 
 namespace anabranch::dataplane {
 
 bool clamp_mss(std::span<uint8_t> packet, const PacketView& view, uint16_t mss_max) {
-  constexpr uint8_t kTcp = 6, kSyn = 0x02, kEnd = 0, kNop = 1, kMss = 2;
+  constexpr uint8_t kSyn = 0x02, kEnd = 0, kNop = 1, kMss = 2;
   if (view.key.protocol != kTcp || view.fragment || view.quoted != 0) return false;
   const auto tcp = packet.first(view.total_length).subspan(view.header_length);
   if (tcp.size() < 20 || (tcp[13] & kSyn) == 0) return false;

@@ -9,8 +9,6 @@
 namespace anabranch::dataplane {
 namespace {
 
-constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17;
-
 // Of a header without options, as almost all are: it is only asked whether the sum is right, so
 // octets need not be swapped (RFC 1071 2).
 bool is_right_checksum(std::span<const uint8_t> header) {

@@ -7,6 +7,7 @@
 
 #include "dataplane/bytes.h"
 #include "dataplane/drops.h"
+#include "dataplane/ip_protocol.h"
 
 namespace anabranch::dataplane {
 

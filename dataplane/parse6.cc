@@ -6,7 +6,6 @@ namespace {
 
 constexpr uint8_t kHopByHop = 0, kRouting = 43, kFragment = 44, kAuthentication = 51,
                   kDestinationOptions = 60, kMobility = 135, kHip = 139, kShim6 = 140;
-constexpr uint8_t kTcp = 6, kUdp = 17, kIcmp = 58;
 constexpr size_t kExtensionMin = 8;
 
 constexpr bool is_extension(uint8_t header) {
@@ -74,7 +73,7 @@ void read_ports(std::span<const uint8_t> transport, bool backwards, FlowKey& key
   if (key.protocol == kTcp || key.protocol == kUdp) {
     key.source_port = load_be16(&transport[backwards ? 2 : 0]);
     key.destination_port = load_be16(&transport[backwards ? 0 : 2]);
-  } else if (key.protocol == kIcmp && transport[0] >= 128) {
+  } else if (key.protocol == kIcmp6 && transport[0] >= 128) {
     key.source_port = load_be16(&transport[4]);
   }
 }
@@ -114,7 +113,7 @@ PacketView parse_ipv6(std::span<const uint8_t> packet) {
   if (view.fragment) return view;
   const auto transport = packet.subspan(chain.length);
   read_ports(transport, false, view.key);
-  if (chain.protocol == kIcmp && transport.size() >= 8 && transport[0] < 128)
+  if (chain.protocol == kIcmp6 && transport.size() >= 8 && transport[0] < 128)
     read_quoted(packet, view);
   return view;
 }

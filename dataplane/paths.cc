@@ -9,7 +9,7 @@
 namespace anabranch::dataplane {
 namespace {
 
-constexpr uint8_t kUdp = 17, kHopLimit = 64;
+constexpr uint8_t kHopLimit = 64;
 constexpr size_t kChecksum6 = kIpv6Header + 6;
 
 void write_ipv4(uint8_t* ip, const Path& path) {

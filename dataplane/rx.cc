@@ -130,7 +130,6 @@ bool accept_from_lan(Context& context, const PathTable& paths, rte_mbuf* packet,
 
 // UDP to our address and port; everything else on an uplink is the kernel's.
 bool is_segment(const PathTable& paths, uint8_t uplink, rte_mbuf* packet, const PacketView& view) {
-  constexpr uint8_t kUdp = 17;
   // Ports are those of a whole UDP header; an ICMP error has those of what it quotes.
   if (view.key.protocol != kUdp || view.key.destination_port != paths.udp_port ||
       view.quoted != 0 || view.fragment)

@@ -9,7 +9,6 @@ namespace {
 constexpr uint16_t kTcpHeader = 20, kIpv4Header = 20;
 // RFC 8200 5: every IPv6 packet of this size gets through. What a path does not take is cut.
 constexpr uint16_t kIpv6MtuMin = 1280;
-constexpr uint8_t kTcp = 6;
 // CoDel takes a minute to tame a sender that does not slow down.
 constexpr uint64_t kWaitMaxNs = 1'000'000'000;
 

@@ -8,11 +8,11 @@
 #include <span>
 
 #include "dataplane/bytes.h"
+#include "dataplane/ip_protocol.h"
 
 namespace anabranch::dataplane {
 
 namespace spread_detail {
-constexpr uint8_t kTcp = 6, kUdp = 17;
 
 // Where the IP header begins; 0: there is none.
 inline size_t find_ip(std::span<const uint8_t> frame) {

@@ -148,7 +148,7 @@ Worker::~Worker() {
     while (line.count != 0) rte_pktmbuf_free(line.take().packet);
   }
   for (uint16_t slot = 0; slot < kServicesMax; ++slot) {
-    if (context_.service(slot).receiver_index == 0) continue;  // never received; not touched
+    if (!context_.received.test(slot)) continue;
     for (Lane& lane : context_.service(slot).lanes) {
       if (lane.window == 0) continue;
       context_.resequencer.flush(lane, [](rte_mbuf* packet) {

@@ -6,7 +6,7 @@
 
 #include "billing/journal_usage.h"
 #include "billing/price.h"
-#include "tools/bill_common.h"
+#include "tools/common.h"
 
 namespace anabranch::tools {
 namespace {
@@ -14,7 +14,7 @@ namespace {
 using namespace billing;
 using nlohmann::json;
 
-struct Wanted {
+struct PreviewWanted {
   std::vector<std::string> folders;
   std::string ledger, client, tariff, period, from, to, zone = "Etc/UTC";
   unsigned cycle_day = 1;
@@ -23,7 +23,7 @@ struct Wanted {
 };
 
 // A month is the cycle that begins in it.
-BilledPeriod billed_period(const Wanted& wanted, const Zone& zone) {
+BilledPeriod billed_period(const PreviewWanted& wanted, const Zone& zone) {
   const Cycle cycle{zone, wanted.cycle_day};
   if (!wanted.period.empty()) {
     const CivilDay first = day_of_option("--period", wanted.period + "-01");
@@ -36,7 +36,7 @@ BilledPeriod billed_period(const Wanted& wanted, const Zone& zone) {
   return {part, cycle.containing(part.from_ns)};
 }
 
-std::map<std::string, Tariff> provider_tariffs(const Wanted& wanted) {
+std::map<std::string, Tariff> provider_tariffs(const PreviewWanted& wanted) {
   std::map<std::string, Tariff> all;
   for (const std::string& given : wanted.provider_tariffs) {
     const size_t equals = given.find('=');
@@ -68,7 +68,7 @@ void print(const PeriodCharges& charges, const Zone& zone) {
   fmt::print("{:<67} {:>16}\n", "gross " + charges.currency, to_text(charges.gross));
 }
 
-int preview(const Wanted& wanted, bool as_json) {
+int preview(const PreviewWanted& wanted, bool as_json) {
   if (!wanted.ledger.empty())
     return preview_open(wanted.ledger, wanted.client, wanted.folders, as_json);
   if (wanted.tariff.empty())
@@ -105,7 +105,7 @@ void add_bill(CLI::App& app, const bool& as_json) {
   auto* bill = app.add_subcommand("bill", "what usage comes to, by the journals of gateways");
   bill->require_subcommand(1);
   add_bill_ledger(*bill, as_json);
-  auto wanted = std::make_shared<Wanted>();
+  auto wanted = std::make_shared<PreviewWanted>();
   auto* sub = bill->add_subcommand("preview",
                                    "what a client would be charged by a tariff; changes nothing");
   sub->add_option("folder", wanted->folders, "STATE_DIR/journal of one or more gateways")

@@ -7,7 +7,7 @@
 #include "billing/delivery.h"
 #include "billing/reconcile.h"
 #include "billing/statement_format.h"
-#include "tools/bill_common.h"
+#include "tools/common.h"
 
 namespace anabranch::tools {
 namespace {
@@ -15,7 +15,7 @@ namespace {
 using namespace billing;
 using nlohmann::json;
 
-struct Wanted {
+struct BillWanted {
   std::string ledger, client, account, period, from, to, tariff, number, issuer, format = "text";
   std::string provider, claim, reference, folder;
   std::vector<std::string> journals, without;
@@ -29,27 +29,27 @@ int64_t wall_now_ns() {
       .count();
 }
 
-Ledger open_ledger(const Wanted& wanted) {
+Ledger open_ledger(const BillWanted& wanted) {
   auto ledger = Ledger::open_existing(wanted.ledger);
   if (!ledger) fail(kUnreadable, ledger.error());
   return std::move(*ledger);
 }
 
 // "acme" is a client; "house:site-a" and "payable:airmobile" are what they are.
-std::string account_of(const Wanted& wanted) {
+std::string account_of(const BillWanted& wanted) {
   const std::string& name = wanted.client;
   if (name.empty() || name.find(':') != std::string::npos) return name;
   return Ledger::client_account(name);
 }
 
-Closer closer_of(Ledger& ledger, const Wanted& wanted) {
+Closer closer_of(Ledger& ledger, const BillWanted& wanted) {
   return {ledger,
           {.journals = wanted.journals,
            .without = {wanted.without.begin(), wanted.without.end()},
            .threads = wanted.threads}};
 }
 
-Format format_of(const Wanted& wanted, bool as_json) {
+Format format_of(const BillWanted& wanted, bool as_json) {
   const auto found = std::find(kFormatNames.begin(), kFormatNames.end(), wanted.format);
   return as_json ? Format::json : static_cast<Format>(found - kFormatNames.begin());
 }
@@ -99,7 +99,7 @@ void print(const ClosedAccount& c) {
   }
 }
 
-int close(const Wanted& wanted, bool as_json) {
+int close(const BillWanted& wanted, bool as_json) {
   Ledger ledger = open_ledger(wanted);
   const auto report = valid(closer_of(ledger, wanted).run(wall_now_ns(), account_of(wanted)));
   size_t files = 0;
@@ -129,12 +129,12 @@ int close(const Wanted& wanted, bool as_json) {
 
 // --- what is open ---
 
-std::vector<json> preview_of(const Wanted& wanted) {
+std::vector<json> preview_of(const BillWanted& wanted) {
   Ledger ledger = open_ledger(wanted);
   return valid(closer_of(ledger, wanted).preview(account_of(wanted), wall_now_ns()));
 }
 
-int usage(const Wanted& wanted, bool as_json) {
+int usage(const BillWanted& wanted, bool as_json) {
   json all = json::array();
   for (const json& statement : preview_of(wanted)) {
     for (const json& line : statement.at("usage")) all.push_back(line);
@@ -160,13 +160,13 @@ int usage(const Wanted& wanted, bool as_json) {
 // --- statements ---
 
 // Nobody is told of a misspelt client that there is nothing to pay.
-void check_account(const Ledger& ledger, const Wanted& wanted) {
+void check_account(const Ledger& ledger, const BillWanted& wanted) {
   const auto documents = valid(BillingDocuments::read(ledger));
   if (valid(ClosingAccounts::read(ledger, documents)).find(account_of(wanted)) == nullptr)
     fail(kRefused, unknown_account(account_of(wanted)));
 }
 
-std::vector<StoredStatement> statements_of(const Ledger& ledger, const Wanted& wanted) {
+std::vector<StoredStatement> statements_of(const Ledger& ledger, const BillWanted& wanted) {
   auto all = wanted.client.empty() ? valid(ledger.statements_since(INT64_MIN))
                                    : valid(ledger.statements(account_of(wanted)));
   std::erase_if(all, [&](const StoredStatement& s) {
@@ -177,12 +177,12 @@ std::vector<StoredStatement> statements_of(const Ledger& ledger, const Wanted& w
   return all;
 }
 
-std::string of_whom(const Wanted& wanted) {
+std::string of_whom(const BillWanted& wanted) {
   return (wanted.issuer.empty() ? "" : " of issuer " + wanted.issuer) +
          (wanted.client.empty() ? "" : " to " + account_of(wanted));
 }
 
-int statement(const Wanted& wanted, bool as_json) {
+int statement(const BillWanted& wanted, bool as_json) {
   const Ledger ledger = open_ledger(wanted);
   const auto all = statements_of(ledger, wanted);
   if (all.empty() && !wanted.number.empty())
@@ -217,14 +217,14 @@ int statement(const Wanted& wanted, bool as_json) {
   return 0;
 }
 
-int export_all(const Wanted& wanted, bool) {
+int export_all(const BillWanted& wanted, bool) {
   const Ledger ledger = open_ledger(wanted);
   for (const StoredStatement& s : statements_of(ledger, wanted)) fmt::print("{}\n", s.document);
   if (std::fflush(stdout) != 0) fail(kUnreadable, "the export cannot be written");
   return 0;
 }
 
-int rerate(const Wanted& wanted, bool as_json) {
+int rerate(const BillWanted& wanted, bool as_json) {
   const CivilDay day = day_of_option("--period", wanted.period);
   Ledger ledger = open_ledger(wanted);
   const auto documents = valid(BillingDocuments::read(ledger));
@@ -280,7 +280,7 @@ std::vector<ProviderClaim> parse_claim(const std::string& file, const Zone& zone
   return claims;
 }
 
-int settle(const Wanted& wanted, bool as_json) {
+int settle(const BillWanted& wanted, bool as_json) {
   Ledger ledger = open_ledger(wanted);
   const auto documents = valid(BillingDocuments::read(ledger));
   const Zone zone = valid(documents.provider(wanted.provider, wall_now_ns())).cycle.zone;
@@ -304,7 +304,7 @@ int settle(const Wanted& wanted, bool as_json) {
 
 // --- two gateways ---
 
-int reconcile(const Wanted& wanted, bool as_json) {
+int reconcile(const BillWanted& wanted, bool as_json) {
   if (wanted.journals.size() != 2)
     throw CLI::ValidationError("folder", "expected the journals of two gateways");
   WallRange time;
@@ -335,10 +335,10 @@ int reconcile(const Wanted& wanted, bool as_json) {
 struct Command {
   const char* name;
   const char* what;
-  int (*run)(const Wanted&, bool);
+  int (*run)(const BillWanted&, bool);
 };
 
-CLI::App* add(CLI::App& bill, const Command& command, const std::shared_ptr<Wanted>& wanted,
+CLI::App* add(CLI::App& bill, const Command& command, const std::shared_ptr<BillWanted>& wanted,
               const bool& as_json) {
   auto* sub = bill.add_subcommand(command.name, command.what);
   sub->add_option("--ledger", wanted->ledger, "STATE_DIR/ledger.sqlite, or billing.ledger")
@@ -349,18 +349,18 @@ CLI::App* add(CLI::App& bill, const Command& command, const std::shared_ptr<Want
   return sub;
 }
 
-void add_journals(CLI::App* sub, const std::shared_ptr<Wanted>& wanted) {
+void add_journals(CLI::App* sub, const std::shared_ptr<BillWanted>& wanted) {
   sub->add_option("folder", wanted->journals, "STATE_DIR/journal of each gateway")->required();
   sub->add_option("--without", wanted->without,
                   "a gateway whose journal is not given: its usage is charged when it comes");
 }
 
-void add_client(CLI::App* sub, const std::shared_ptr<Wanted>& wanted, bool required) {
+void add_client(CLI::App* sub, const std::shared_ptr<BillWanted>& wanted, bool required) {
   sub->add_option("--client", wanted->client, "whose; house:GATEWAY: what belongs to no client")
       ->required(required);
 }
 
-void add_format(CLI::App* sub, const std::shared_ptr<Wanted>& wanted) {
+void add_format(CLI::App* sub, const std::shared_ptr<BillWanted>& wanted) {
   sub->add_option("--format", wanted->format, "text, json, csv or html")
       ->check(CLI::IsMember(std::vector<std::string>(kFormatNames.begin(), kFormatNames.end())));
 }
@@ -369,7 +369,7 @@ void add_format(CLI::App* sub, const std::shared_ptr<Wanted>& wanted) {
 
 int preview_open(const std::string& ledger, const std::string& client,
                  const std::vector<std::string>& journals, bool as_json) {
-  Wanted wanted;
+  BillWanted wanted;
   wanted.ledger = ledger;
   wanted.client = client;
   wanted.journals = journals;
@@ -383,7 +383,7 @@ int preview_open(const std::string& ledger, const std::string& client,
 
 void add_bill_ledger(CLI::App& bill, const bool& as_json) {
   {
-    auto wanted = std::make_shared<Wanted>();
+    auto wanted = std::make_shared<BillWanted>();
     auto* sub = bill.add_subcommand(
         "reconcile", "what two gateways counted of the same paths, and what was lost between them");
     sub->add_option("folder", wanted->journals, "STATE_DIR/journal of both")->required();
@@ -397,7 +397,7 @@ void add_bill_ledger(CLI::App& bill, const bool& as_json) {
     });
   }
   const auto make = [&](const Command& command) {
-    auto wanted = std::make_shared<Wanted>();
+    auto wanted = std::make_shared<BillWanted>();
     return std::pair(add(bill, command, wanted, as_json), wanted);
   };
   {

@@ -13,6 +13,7 @@
 #include "billing/journal_reader.h"
 #include "billing/journal_rewrite.h"
 #include "billing/journal_verify.h"
+#include "tools/common.h"
 
 namespace anabranch::tools {
 namespace {
@@ -20,22 +21,16 @@ namespace {
 using namespace billing;
 using nlohmann::json;
 
-constexpr int kDamaged = 1, kUnreadable = 3;
 constexpr unsigned kPollUs = 100'000;
 
 volatile sig_atomic_t ended = 0;
 
-struct Wanted {
+struct JournalWanted {
   std::vector<std::string> folders;
   std::optional<uint64_t> service;
   std::string path;  // name or id
   std::string from, to;
 };
-
-[[noreturn]] void unreadable(const std::string& why) {
-  fmt::print(stderr, "anabranch: {}\n", why);
-  std::exit(kUnreadable);
-}
 
 // "2026-11-25", "2026-11-25T05:43" or "2026-11-25T05:43:32", with or without Z: UTC.
 int64_t parse_time(const std::string& option, const std::string& text) {
@@ -48,7 +43,7 @@ int64_t parse_time(const std::string& option, const std::string& text) {
   throw CLI::ValidationError(option, text + ": expected a time in UTC such as 2026-11-25T05:43:32");
 }
 
-WallRange range_of(const Wanted& wanted) {
+WallRange range_of(const JournalWanted& wanted) {
   WallRange range;
   if (!wanted.from.empty()) range.from_ns = parse_time("--from", wanted.from);
   if (!wanted.to.empty()) range.to_ns = parse_time("--to", wanted.to);
@@ -58,7 +53,7 @@ WallRange range_of(const Wanted& wanted) {
 // One journal being printed: knows the names by then.
 class Printer {
  public:
-  Printer(const Wanted& wanted, std::string folder, bool as_json)
+  Printer(const JournalWanted& wanted, std::string folder, bool as_json)
       : wanted_(wanted), folder_(std::move(folder)), range_(range_of(wanted)), as_json_(as_json) {}
 
   void take(const JournalFrame& frame, bool print) {
@@ -124,19 +119,19 @@ class Printer {
         r.packets_to - r.packets_from);
   }
 
-  const Wanted& wanted_;
+  const JournalWanted& wanted_;
   std::string folder_;
   WallRange range_;
   bool as_json_;
   Catalogue catalogue_;
 };
 
-int verify(const Wanted& wanted, bool as_json) {
+int verify(const JournalWanted& wanted, bool as_json) {
   bool whole = true;
   json all = json::array();
   for (const std::string& folder : wanted.folders) {
     const auto report = verify_journal(real_disk(false), folder);
-    if (!report) unreadable(report.error().text());
+    if (!report) fail(kUnreadable, report.error().text());
     whole = whole && report->whole();
     if (as_json)
       all.push_back(to_json(*report));
@@ -144,21 +139,21 @@ int verify(const Wanted& wanted, bool as_json) {
       fmt::print("{}", to_text(*report));
   }
   if (as_json) fmt::print("{}\n", all.dump(2, ' ', false, json::error_handler_t::replace));
-  return whole ? 0 : kDamaged;
+  return whole ? 0 : kRefused;
 }
 
-int dump(const Wanted& wanted, bool as_json) {
+int dump(const JournalWanted& wanted, bool as_json) {
   for (const std::string& folder : wanted.folders) {
     Printer printer(wanted, folder, as_json);
     if (auto listed = list_segments(real_disk(false), folder); !listed)
-      unreadable(listed.error().text());
+      fail(kUnreadable, listed.error().text());
     FolderReader reader(real_disk(false), folder, {.range = range_of(wanted)});
     for (;;) {
       const auto frame = reader.next();
       if (!frame) {
         std::fflush(stdout);
         fmt::print(stderr, "anabranch: {}\n", frame.error().text());
-        return kDamaged;
+        return kRefused;
       }
       if (!*frame) break;
       printer.take(**frame, true);
@@ -168,7 +163,7 @@ int dump(const Wanted& wanted, bool as_json) {
 }
 
 // What is written from now on.
-int follow(const Wanted& wanted, bool as_json) {
+int follow(const JournalWanted& wanted, bool as_json) {
   struct sigaction action {};
   action.sa_handler = [](int) { ended = 1; };
   sigaction(SIGINT, &action, nullptr);
@@ -177,7 +172,7 @@ int follow(const Wanted& wanted, bool as_json) {
   std::vector<FolderReader> readers;
   for (const std::string& folder : wanted.folders) {
     const auto spans = segment_spans(real_disk(false), folder);
-    if (!spans) unreadable(spans.error().text());
+    if (!spans) fail(kUnreadable, spans.error().text());
     const uint64_t last = spans->empty() ? 0 : spans->back().number;
     readers.emplace_back(
         real_disk(false), folder,
@@ -190,7 +185,7 @@ int follow(const Wanted& wanted, bool as_json) {
         const auto frame = readers[i].next();
         if (!frame) {
           fmt::print(stderr, "anabranch: {}\n", frame.error().text());
-          return kDamaged;
+          return kRefused;
         }
         if (!*frame) break;
         printers[i].take(**frame, print);
@@ -202,15 +197,15 @@ int follow(const Wanted& wanted, bool as_json) {
   return 0;
 }
 
-int repair(const Wanted& wanted, bool as_json) {
+int repair(const JournalWanted& wanted, bool as_json) {
   json all = json::array();
   for (const std::string& folder : wanted.folders) {
     if (auto listed = list_segments(real_disk(false), folder); !listed)
-      unreadable(listed.error().text());
+      fail(kUnreadable, listed.error().text());
     const auto done = repair_journal(real_disk(false), folder);
     if (!done) {
       fmt::print(stderr, "anabranch: {}\n", done.error());
-      return kDamaged;
+      return kRefused;
     }
     for (const std::string& sentence : *done) {
       if (as_json)
@@ -232,7 +227,7 @@ void add_journal(CLI::App& app, const bool& as_json) {
   struct Command {
     const char* name;
     const char* what;
-    int (*run)(const Wanted&, bool);
+    int (*run)(const JournalWanted&, bool);
     bool filters, times;
   };
   for (const Command& command :
@@ -242,7 +237,7 @@ void add_journal(CLI::App& app, const bool& as_json) {
         Command{"follow", "print records as they are written, until Ctrl-C", follow, true, false},
         Command{"repair", "make a damaged journal whole, with what is known around the damage",
                 repair, false, false}}) {
-    auto wanted = std::make_shared<Wanted>();
+    auto wanted = std::make_shared<JournalWanted>();
     auto* sub = journal->add_subcommand(command.name, command.what);
     sub->add_option("folder", wanted->folders, "STATE_DIR/journal of one or more gateways")
         ->required();

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "billing/ledger.h"
+#include "tools/common.h"
 
 namespace anabranch::tools {
 namespace {
@@ -14,25 +15,12 @@ namespace {
 using namespace billing;
 using nlohmann::json;
 
-constexpr int kWrong = 1, kUnreadable = 3;
-
-struct Wanted {
+struct LedgerWanted {
   std::string where, to;
 };
 
-[[noreturn]] void unreadable(const std::string& why) {
-  fmt::print(stderr, "anabranch: {}\n", why);
-  std::exit(kUnreadable);
-}
-
-template <typename T>
-T readable(Stored<T> answer) {
-  if (!answer) unreadable(answer.error().text);
-  if constexpr (!std::is_void_v<T>) return std::move(*answer);
-}
-
-int verify(Ledger& ledger, const Wanted&, bool as_json) {
-  const std::vector<std::string> wrong = readable(ledger.verify());
+int verify(Ledger& ledger, const LedgerWanted&, bool as_json) {
+  const std::vector<std::string> wrong = valid(ledger.verify());
   if (as_json)
     fmt::print("{}\n", json(wrong).dump(2, ' ', false, json::error_handler_t::replace));
   else if (wrong.empty())
@@ -41,11 +29,11 @@ int verify(Ledger& ledger, const Wanted&, bool as_json) {
         "changed\n");
   else
     for (const std::string& sentence : wrong) fmt::print("{}\n", sentence);
-  return wrong.empty() ? 0 : kWrong;
+  return wrong.empty() ? 0 : kRefused;
 }
 
-int balance(Ledger& ledger, const Wanted&, bool as_json) {
-  const auto balances = readable(ledger.balances());
+int balance(Ledger& ledger, const LedgerWanted&, bool as_json) {
+  const auto balances = valid(ledger.balances());
   json all = json::object();
   for (const auto& [account, sums] : balances) {
     for (const auto& [currency, sum] : sums) {
@@ -57,14 +45,14 @@ int balance(Ledger& ledger, const Wanted&, bool as_json) {
   return 0;
 }
 
-int export_journal(Ledger& ledger, const Wanted&, bool) {
-  readable(ledger.export_hledger([](const std::string& text) { fmt::print("{}", text); }));
-  if (std::fflush(stdout) != 0) unreadable("the export cannot be written");
+int export_journal(Ledger& ledger, const LedgerWanted&, bool) {
+  valid(ledger.export_hledger([](const std::string& text) { fmt::print("{}", text); }));
+  if (std::fflush(stdout) != 0) fail(kUnreadable, "the export cannot be written");
   return 0;
 }
 
-int backup(Ledger& ledger, const Wanted& wanted, bool) {
-  readable(ledger.backup(wanted.to));
+int backup(Ledger& ledger, const LedgerWanted& wanted, bool) {
+  valid(ledger.backup(wanted.to));
   return 0;
 }
 
@@ -76,14 +64,14 @@ void add_ledger(CLI::App& app, const bool& as_json) {
   struct Command {
     const char* name;
     const char* what;
-    int (*run)(Ledger&, const Wanted&, bool);
+    int (*run)(Ledger&, const LedgerWanted&, bool);
   };
   for (const Command& command :
        {Command{"verify", "does all of it add up, and are statements as they were issued?", verify},
         Command{"balance", "each account's sum: what a client owes is positive", balance},
         Command{"export", "print all of it as a journal for hledger", export_journal},
         Command{"backup", "copy it to a file, with all that is committed", backup}}) {
-    auto wanted = std::make_shared<Wanted>();
+    auto wanted = std::make_shared<LedgerWanted>();
     auto* sub = ledger->add_subcommand(command.name, command.what);
     sub->add_option("ledger", wanted->where,
                     "STATE_DIR/ledger.sqlite, or the gateway's billing.ledger")
@@ -92,7 +80,7 @@ void add_ledger(CLI::App& app, const bool& as_json) {
       sub->add_option("--to", wanted->to, "the file to make; it must not exist")->required();
     sub->callback([wanted, &as_json, run = command.run] {
       auto opened = Ledger::open_existing(wanted->where);
-      if (!opened) unreadable(opened.error());
+      if (!opened) fail(kUnreadable, opened.error());
       const int status = run(*opened, *wanted, as_json);
       if (status != 0) std::exit(status);
     });

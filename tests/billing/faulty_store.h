@@ -58,19 +58,19 @@ class FaultyStore final : public Store {
   template <typename T>
   Stored<T> step(const std::function<Stored<T>()>& work, bool commits) {
     if (++steps_ != fail_at_) return work();
-    using Kind = StoreError::Kind;
-    const auto fail = [](Kind kind, const char* text) -> Stored<T> {
+
+    const auto fail = [](Failure kind, const char* text) -> Stored<T> {
       return tl::unexpected(StoreError{kind, text});
     };
     const auto lost = [&]() -> Stored<T> {
       inner_->rollback();
-      return fail(commits ? Kind::unknown : Kind::lost, "planted: connection lost");
+      return fail(commits ? Failure::unknown : Failure::lost, "planted: connection lost");
     };
     switch (fault_) {
       case Fault::error:
-        return fail(Kind::failed, "planted: disk full");
+        return fail(Failure::failed, "planted: disk full");
       case Fault::busy:
-        return fail(Kind::busy, "planted: busy");
+        return fail(Failure::busy, "planted: busy");
       case Fault::lost_before:
         return lost();
       case Fault::lost_after:

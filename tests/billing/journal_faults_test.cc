@@ -10,14 +10,14 @@
 #include "billing/journal_reader.h"
 #include "billing/journal_rewrite.h"
 #include "billing/journal_verify.h"
+#include "tests/billing/month.h"
 #include "tests/billing/simulated_disk.h"
 
 namespace anabranch::billing {
 namespace {
 
 using Meters = std::map<MeterKey, uint64_t>;  // octets
-constexpr int64_t kSecond = 1'000'000'000;
-const std::string kFolder = "/journal";
+const std::string kSpoiltFolder = "/journal";
 
 MeterKey key(uint64_t service, uint16_t path) {
   return {.region = 77, .service = service, .path = path};
@@ -46,7 +46,7 @@ struct World {
   bool read_back = true, retire = true;
 
   tl::expected<std::unique_ptr<Journal>, std::string> open() {
-    return Journal::open({.folder = kFolder,
+    return Journal::open({.folder = kSpoiltFolder,
                           .gateway = "here",
                           .segment_octets = 16 * kBlock,
                           .read_back = read_back,
@@ -59,7 +59,7 @@ struct World {
     for (uint16_t path = 1; path <= 3; ++path) {
       if (path != 3 || seconds % 7 == 0) meters[key(path % 2, path)] += 1000 + path;
     }
-    if (!journal.record(readings(meters), seconds * 20 * kSecond)) return false;
+    if (!journal.record(readings(meters), seconds * 20 * kSecondNs)) return false;
     acknowledged = meters;
     return true;
   }
@@ -78,8 +78,8 @@ struct World {
         if (i % 6 != 5) continue;
         // Whatever it says, the journal must stay right.
         static_cast<void>((*journal)->maintain(
-            {.keep_octets = retire ? 5 * 16 * kBlock : 0, .compact_after_ns = 40 * kSecond},
-            (*journal)->acknowledged(), seconds * 20 * kSecond));
+            {.keep_octets = retire ? 5 * 16 * kBlock : 0, .compact_after_ns = 40 * kSecondNs},
+            (*journal)->acknowledged(), seconds * 20 * kSecondNs));
       }
     }
     return failed;
@@ -90,7 +90,7 @@ struct World {
 // before.
 tl::expected<Meters, std::string> totals(SimulatedDisk& disk) {
   Meters through;
-  FolderReader reader(disk, kFolder, {});
+  FolderReader reader(disk, kSpoiltFolder, {});
   uint64_t first = 0;
   for (;;) {
     const auto frame = reader.next();
@@ -145,11 +145,11 @@ void check(World& world, Fault fault, SimulatedDisk::Crash how) {
   auto found = totals(world.disk);
   if (!found) {
     ASSERT_TRUE(may_damage(fault))
-        << found.error() << to_text(*verify_journal(world.disk, kFolder));
-    const auto report = verify_journal(world.disk, kFolder);
+        << found.error() << to_text(*verify_journal(world.disk, kSpoiltFolder));
+    const auto report = verify_journal(world.disk, kSpoiltFolder);
     EXPECT_FALSE(report->whole());
     SCOPED_TRACE(to_text(*report));
-    const auto done = repair_journal(world.disk, kFolder);
+    const auto done = repair_journal(world.disk, kSpoiltFolder);
     ASSERT_TRUE(done.has_value()) << done.error();
     EXPECT_FALSE(done->empty());
     std::string said;
@@ -167,13 +167,13 @@ void check(World& world, Fault fault, SimulatedDisk::Crash how) {
   ASSERT_TRUE(journal.has_value()) << journal.error();
   EXPECT_FALSE((*journal)->catalogue().paths.empty() && !world.acknowledged.empty() && !repaired &&
                !may_damage(fault));
-  ASSERT_TRUE((*journal)->record(readings(world.meters), world.seconds * 20 * kSecond));
+  ASSERT_TRUE((*journal)->record(readings(world.meters), world.seconds * 20 * kSecondNs));
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(world.second(**journal));
   journal->reset();
   found = totals(world.disk);
   ASSERT_TRUE(found.has_value()) << found.error();
   EXPECT_EQ(*found, world.meters);
-  const auto report = verify_journal(world.disk, kFolder);
+  const auto report = verify_journal(world.disk, kSpoiltFolder);
   ASSERT_TRUE(report.has_value());
   EXPECT_TRUE(report->whole()) << to_text(*report);
 }

@@ -14,13 +14,13 @@
 #include "billing/journal_reader.h"
 #include "billing/journal_rewrite.h"
 #include "billing/journal_verify.h"
+#include "tests/billing/month.h"
 #include "tests/billing/simulated_disk.h"
 
 namespace anabranch::billing {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr int64_t kSecond = 1'000'000'000;
 const std::string kFolder = "/journal";
 
 Reading reading(uint64_t service, uint16_t path, uint64_t octets) {
@@ -54,7 +54,7 @@ class JournalTest : public testing::Test {
     for (int i = 0; i < seconds; ++i) {
       ++now_;
       ASSERT_TRUE(journal.record(std::vector{reading(1, 1, now_ * 1000)},
-                                 static_cast<int64_t>(now_) * kSecond));
+                                 static_cast<int64_t>(now_) * kSecondNs));
     }
   }
   tl::expected<std::vector<JournalFrame>, JournalFault> frames(WallRange range = {}) {
@@ -99,7 +99,7 @@ TEST_F(JournalTest, ASlowDiskHoldsUpNobodyAndLosesNoCount) {
     for (uint64_t m = 0; m < 3; ++m) octets[m] = 5000 + i * (m + 1);
     journal->add(
         std::vector{reading(1, 1, octets[0]), reading(2, 1, octets[1]), reading(3, 1, octets[2])},
-        static_cast<int64_t>(i) * kSecond);
+        static_cast<int64_t>(i) * kSecondNs);
     ASSERT_TRUE(journal->advance(false));
     ASSERT_LE(journal->waiting(), 3u);  // one record a meter, however long it takes
   }
@@ -122,7 +122,7 @@ TEST_F(JournalTest, ManyMetersMakeSeveralFramesInOneCommit) {
   std::vector<Reading> readings;
   for (uint16_t i = 0; i < 40'000; ++i) readings.push_back(reading(i, i, 100 + i));
   for (int round = 1; round <= 2; ++round) {
-    ASSERT_EQ(journal->record(readings, round * kSecond).value(), readings.size());
+    ASSERT_EQ(journal->record(readings, round * kSecondNs).value(), readings.size());
     for (Reading& r : readings) r.octets += 7;
   }
   journal.reset();
@@ -130,7 +130,7 @@ TEST_F(JournalTest, ManyMetersMakeSeveralFramesInOneCommit) {
   EXPECT_EQ(verified().records, 80'000u);
   // Going on, the last segment's totals tell all of them.
   journal = open();
-  EXPECT_EQ(journal->record(readings, 3 * kSecond).value(), readings.size());
+  EXPECT_EQ(journal->record(readings, 3 * kSecondNs).value(), readings.size());
   EXPECT_EQ(journal->went_backwards(), 0u);
   EXPECT_TRUE(verified().whole()) << to_text(verified());
 }
@@ -139,13 +139,13 @@ TEST_F(JournalTest, AnIdleMetersNextRecordBeginsWhenItWasLastReadUnchanged) {
   auto journal = open();
   for (int64_t second = 1; second <= 60; ++second)
     ASSERT_TRUE(
-        journal->record(std::vector{reading(1, 1, second == 60 ? 900 : 500)}, second * kSecond));
+        journal->record(std::vector{reading(1, 1, second == 60 ? 900 : 500)}, second * kSecondNs));
   UsageRecord last;
   for (const JournalFrame& frame : all_frames()) {
     if (!frame.usage().empty()) last = frame.usage().back();
   }
-  EXPECT_EQ(last.wall_from_ns, 59 * kSecond);
-  EXPECT_EQ(last.wall_to_ns, 60 * kSecond);
+  EXPECT_EQ(last.wall_from_ns, 59 * kSecondNs);
+  EXPECT_EQ(last.wall_to_ns, 60 * kSecondNs);
 }
 
 TEST_F(JournalTest, EachSegmentTellsItsNamesAndTotals) {
@@ -397,7 +397,7 @@ TEST_F(JournalTest, CompactionKeepsTotalsSlotsAndOrderOfEachMeter) {
     }
   }
   auto journal = open();
-  ASSERT_TRUE(journal->record(std::vector{reading(0, 1, 10'000'000)}, 3000 * kSecond));
+  ASSERT_TRUE(journal->record(std::vector{reading(0, 1, 10'000'000)}, 3000 * kSecondNs));
   EXPECT_TRUE(verified().whole()) << to_text(verified());
 }
 
@@ -420,7 +420,7 @@ TEST_F(JournalTest, AReaderGoesOnWhereACompactedSegmentWas) {
     }
     const auto done =
         journal->maintain({.keep_octets = 4 * 16 * kBlock, .compact_after_ns = 1},
-                          position.next_sequence - 1, static_cast<int64_t>(now_) * kSecond);
+                          position.next_sequence - 1, static_cast<int64_t>(now_) * kSecondNs);
     ASSERT_TRUE(done.has_value()) << done.error();
   }
 }
@@ -430,7 +430,7 @@ TEST_F(JournalTest, WhatIsNotChargedIsNeverRetiredOrCompacted) {
   run(*journal, 100);
   const JournalRetention retention{.keep_ns = 1, .keep_octets = 1, .compact_after_ns = 1};
   const auto before = list_segments(disk_, kFolder).value();
-  const int64_t late = 1'000'000 * kSecond;
+  const int64_t late = 1'000'000 * kSecondNs;
   EXPECT_FALSE(journal->maintain(retention, 0, late).value());
   const uint64_t half = journal->acknowledged() / 2;
   while (journal->maintain(retention, half, late).value()) {
@@ -469,7 +469,7 @@ TEST_F(JournalTest, ATimeIsFoundWithoutReadingTheRest) {
     EXPECT_LE(spans[i].wall_first_ns, spans[i].wall_last_ns);
   }
   for (int64_t from = 0; from < 200; from += 13) {
-    const WallRange range{from * kSecond, (from + 5) * kSecond};
+    const WallRange range{from * kSecondNs, (from + 5) * kSecondNs};
     const auto found = frames(range);
     ASSERT_TRUE(found.has_value()) << found.error().text();
     uint64_t seen = 0;
@@ -510,11 +510,11 @@ TEST_F(JournalTest, AFullDiskSaysWhatToDoAndTakesNothing) {
   run(*journal, 1);
   disk_.fail(Fault::disk_full, 1, 1'000'000);
   // Nothing can be written at all; what to do is said, and nothing is taken.
-  const auto refused = journal->record(std::vector{reading(1, 1, 9000)}, 5 * kSecond);
+  const auto refused = journal->record(std::vector{reading(1, 1, 9000)}, 5 * kSecondNs);
   ASSERT_FALSE(refused.has_value());
   EXPECT_NE(refused.error().find("make room"), std::string::npos) << refused.error();
   disk_.heal();
-  ASSERT_TRUE(journal->record(std::vector{reading(1, 1, 9500)}, 6 * kSecond));
+  ASSERT_TRUE(journal->record(std::vector{reading(1, 1, 9500)}, 6 * kSecondNs));
   EXPECT_EQ(total(), 9500u);
 }
 
@@ -543,7 +543,7 @@ TEST_F(OnRealDisk, SegmentsFollowEachOtherWhileAnotherReads) {
   uint64_t through = 0, octets = 0;
   for (int64_t i = 1; i <= 400; ++i) {
     octets += 1000;
-    ASSERT_TRUE(journal->record(std::vector{reading(1, 1, octets)}, i * kSecond));
+    ASSERT_TRUE(journal->record(std::vector{reading(1, 1, octets)}, i * kSecondNs));
     if (i % 7 != 0) continue;
     for (;;) {
       const auto frame = follower.next();
@@ -606,8 +606,8 @@ TEST_F(OnRealDisk, CompactionKeepsWhatItReplaces) {
     auto journal = open();
     for (int64_t i = 1; i <= 300; ++i)
       ASSERT_TRUE(journal->record(std::vector{reading(1, 1, static_cast<uint64_t>(i) * 1000)},
-                                  i * kSecond));
-    while (journal->maintain({.compact_after_ns = 1}, journal->acknowledged(), 1000 * kSecond)
+                                  i * kSecondNs));
+    while (journal->maintain({.compact_after_ns = 1}, journal->acknowledged(), 1000 * kSecondNs)
                .value()) {
     }
   }

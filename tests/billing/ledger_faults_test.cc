@@ -15,7 +15,6 @@ namespace anabranch::billing {
 namespace {
 
 using Fault = FaultyStore::Fault;
-using Kind = StoreError::Kind;
 
 class LedgerFaults : public LedgerTest {
  protected:
@@ -68,7 +67,7 @@ TEST_P(LedgerFaults, AtEachStepOfClosingAllOrNothingHappens) {
       // An error is told; what was in the way or lost is done again, and found if it had happened.
       if (fault == Fault::error && reached) {
         ASSERT_FALSE(closed.has_value());
-        EXPECT_EQ(closed.error().kind, Kind::failed);
+        EXPECT_EQ(closed.error().kind, Failure::failed);
         EXPECT_TRUE(ledger.periods("client:" + name)->empty());
         EXPECT_TRUE(ledger.statements("client:" + name)->empty());
       } else {
@@ -311,13 +310,13 @@ TEST_P(LedgerOnPostgres, ACommitWhoseAnswerIsLostIsLookedUp) {
   proxy.refuse = true;
   const auto unknown = ledger.close(month("zeta", 0));
   ASSERT_FALSE(unknown.has_value());
-  EXPECT_EQ(unknown.error().kind, Kind::unknown) << unknown.error().text;
+  EXPECT_EQ(unknown.error().kind, Failure::unknown) << unknown.error().text;
   EXPECT_NE(unknown.error().text.find("the same again finds out"), std::string::npos);
   EXPECT_EQ(proxy.lost, 2);
   // Away before anything was done: that nothing happened is known.
   const auto away = ledger.close(month("omega", 0));
   ASSERT_FALSE(away.has_value());
-  EXPECT_EQ(away.error().kind, Kind::lost) << away.error().text;
+  EXPECT_EQ(away.error().kind, Failure::lost) << away.error().text;
   proxy.refuse = false;
   EXPECT_TRUE(ledger.close(month("zeta", 0))->repeated);
   EXPECT_FALSE(ledger.close(month("omega", 0))->repeated);
@@ -341,7 +340,7 @@ TEST_P(LedgerOnSqlite, AFullDiskStopsClosingAndNothingIsHalfDone) {
       const std::string client = "full" + std::to_string(number);
       const auto closed = ledger.close(month(client, 0));
       if (!closed) {
-        EXPECT_EQ(closed.error().kind, Kind::failed);
+        EXPECT_EQ(closed.error().kind, Failure::failed);
         EXPECT_NE(closed.error().text.find("make room"), std::string::npos) << closed.error().text;
         EXPECT_TRUE(ledger.periods("client:" + client)->empty());
         ++refused;

@@ -9,8 +9,6 @@
 namespace anabranch::billing {
 namespace {
 
-using Kind = StoreError::Kind;
-
 Transaction sale(const std::string& id, const char* amount, const char* credit) {
   return {
       .id = id,
@@ -23,7 +21,7 @@ Transaction sale(const std::string& id, const char* amount, const char* credit) 
 
 TEST_P(LedgerTest, ATransactionMustAddUpToZeroInEachCurrency) {
   Ledger ledger = open();
-  EXPECT_EQ(ledger.post(sale("a", "1", "-0.999999999999999999")).error().kind, Kind::refused);
+  EXPECT_EQ(ledger.post(sale("a", "1", "-0.999999999999999999")).error().kind, Failure::refused);
   Transaction mixed = sale("b", "1", "-1");
   mixed.entries[1].currency = "USD";
   EXPECT_NE(ledger.post(mixed).error().text.find("add up to 1.00"), std::string::npos);
@@ -42,11 +40,11 @@ TEST_P(LedgerTest, ATransactionMustAddUpToZeroInEachCurrency) {
         .and_then(
             [&] { return store.run("INSERT INTO transactions VALUES(9, 'x', 0, '', '', NULL)"); });
   });
-  EXPECT_EQ(unbalanced.error().kind, Kind::refused) << unbalanced.error().text;
+  EXPECT_EQ(unbalanced.error().kind, Failure::refused) << unbalanced.error().text;
   const auto unsealed = store.transact(Store::Mode::write, [&] {
     return store.run("INSERT INTO postings VALUES(9, 1, 'client:acme', 'EUR', $1, 0)", money("5"));
   });
-  EXPECT_EQ(unsealed.error().kind, Kind::refused) << unsealed.error().text;
+  EXPECT_EQ(unsealed.error().kind, Failure::refused) << unsealed.error().text;
   EXPECT_FALSE(store.run("INSERT INTO transactions VALUES(9, 'x', 0, '', '', NULL)"));
   EXPECT_FALSE(store.transact(Store::Mode::write, [&] {
     return store.run("INSERT INTO postings VALUES(1, 3, 'client:acme', 'EUR', $1, 0)", money("5"));
@@ -62,7 +60,7 @@ TEST_P(LedgerTest, TheSameTransactionIsPostedOnce) {
   const auto again = ledger.post(sale("a", "1.50", "-1.50")).value();
   EXPECT_TRUE(again.repeated);
   EXPECT_EQ(again.number, first.number);
-  EXPECT_EQ(ledger.post(sale("a", "2", "-2")).error().kind, Kind::refused);
+  EXPECT_EQ(ledger.post(sale("a", "2", "-2")).error().kind, Failure::refused);
   EXPECT_EQ(ledger.balance("client:acme").at("EUR"), money("1.5"));
   const auto found = ledger.transaction("a").value().value();
   EXPECT_EQ(found.entries, sale("a", "1.5", "-1.5").entries);
@@ -74,7 +72,7 @@ TEST_P(LedgerTest, ACorrectionIsANewTransactionThatRefersToTheOld) {
   ASSERT_TRUE(ledger.post(sale("a", "1.5", "-1.5")));
   Transaction correction = sale("a:corrected", "-0.5", "0.5");
   correction.corrects = "nothing";
-  EXPECT_EQ(ledger.post(correction).error().kind, Kind::refused);
+  EXPECT_EQ(ledger.post(correction).error().kind, Failure::refused);
   correction.corrects = "a";
   ASSERT_TRUE(ledger.post(correction));
   EXPECT_EQ(ledger.transaction("a:corrected").value()->corrects, "a");
@@ -100,10 +98,10 @@ TEST_P(LedgerTest, TheDatabaseItselfKeepsWhatWasPostedAndIssued) {
     ASSERT_NE(store.read("SELECT count(*) FROM " + std::string(table))->front().integer(0), 0);
     const auto update = store.run("UPDATE " + std::string(table) + " SET " + change);
     ASSERT_FALSE(update.has_value()) << table;
-    EXPECT_EQ(update.error().kind, Kind::refused) << update.error().text;
+    EXPECT_EQ(update.error().kind, Failure::refused) << update.error().text;
     const auto removal = store.run("DELETE FROM " + std::string(table));
     ASSERT_FALSE(removal.has_value()) << table;
-    EXPECT_EQ(removal.error().kind, Kind::refused) << removal.error().text;
+    EXPECT_EQ(removal.error().kind, Failure::refused) << removal.error().text;
     if (!lite()) {
       EXPECT_FALSE(store.run("TRUNCATE " + std::string(table) + " CASCADE")) << table;
       continue;
@@ -132,7 +130,7 @@ TEST_P(LedgerTest, AmountsAreExactTo128Bits) {
   Transaction more = sale("more", "1", "-1");
   more.entries[0].amount = Amount::from_attos(Int128{1'000'000'000'000'000} * kAttosPerUnit);
   more.entries[1].amount = -more.entries[0].amount;
-  EXPECT_EQ(ledger.post(more).error().kind, Kind::refused);
+  EXPECT_EQ(ledger.post(more).error().kind, Failure::refused);
   expect_sound(ledger);
 }
 
@@ -209,7 +207,7 @@ TEST_P(LedgerTest, NoOctetIsChargedTwiceOrLeftOut) {
     wrong.watermarks[1].octets_from += static_cast<uint64_t>(shift);
     const auto closed = ledger.close(wrong);
     ASSERT_FALSE(closed.has_value());
-    EXPECT_EQ(closed.error().kind, Kind::refused);
+    EXPECT_EQ(closed.error().kind, Failure::refused);
     EXPECT_NE(closed.error().text.find("path 1, sent first at here is charged up to octet 1000"),
               std::string::npos)
         << closed.error().text;

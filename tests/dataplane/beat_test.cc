@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/beat.h"
+#include "tests/dataplane/units.h"
 
 #include <gtest/gtest.h>
 
@@ -10,14 +11,13 @@
 namespace anabranch::dataplane {
 namespace {
 
-constexpr uint64_t kMs = 1'000'000;
-constexpr uint64_t kStart = 1000 * kMs;
+constexpr uint64_t kStart = 1000 * kMillisecond;
 
 // Both ends of a path, each with its own clock, and what is on its way between them.
 struct TwoEnds {
   PathMeasure here, there;
-  uint64_t delay = 10 * kMs;
-  uint64_t clock_offset = 77'777 * kMs;  // there's clock is ahead
+  uint64_t delay = 10 * kMillisecond;
+  uint64_t clock_offset = 77'777 * kMillisecond;  // there's clock is ahead
   uint64_t numbers[2] = {0, 0};
   std::multimap<uint64_t, std::function<void()>> on_the_way;
 
@@ -82,11 +82,11 @@ TEST(Beat, MakesAPathAliveOnceBothEndsHearEachOther) {
   TwoEnds path;
   EXPECT_FALSE(path.here_alive(kStart));
   path.beat_there(kStart);
-  EXPECT_FALSE(path.there_alive(kStart + 10 * kMs)) << "here hears nothing yet";
-  path.beat_back(kStart + 20 * kMs);
-  EXPECT_TRUE(path.here_alive(kStart + 30 * kMs));
-  path.beat_there(kStart + 40 * kMs);
-  EXPECT_TRUE(path.there_alive(kStart + 50 * kMs));
+  EXPECT_FALSE(path.there_alive(kStart + 10 * kMillisecond)) << "here hears nothing yet";
+  path.beat_back(kStart + 20 * kMillisecond);
+  EXPECT_TRUE(path.here_alive(kStart + 30 * kMillisecond));
+  path.beat_there(kStart + 40 * kMillisecond);
+  EXPECT_TRUE(path.there_alive(kStart + 50 * kMillisecond));
 }
 
 TEST(Beat, LeavesAPathAliveWhenTwoAreLostAndDeadWhenThreeAre) {
@@ -114,25 +114,25 @@ TEST(Beat, MakesAPathDeadAtBothEndsWhenOneDirectionIs) {
 
 TEST(Beat, MeasuresTheRoundTripWhateverTheClocksSayAndHoweverLongTheEchoWaited) {
   TwoEnds path;
-  path.delay = 35 * kMs;
+  path.delay = 35 * kMillisecond;
   path.here_alive(path.run(kStart, 50) + path.delay);
   PathTelemetry telemetry;
   path.here.write(telemetry, true);
-  EXPECT_EQ(telemetry.rtt_ns.get(), 70 * kMs);
-  EXPECT_EQ(telemetry.rtt_min_ns.get(), 70 * kMs);
-  EXPECT_LT(telemetry.rtt_variation_ns.get(), kMs);
+  EXPECT_EQ(telemetry.rtt_ns.get(), 70 * kMillisecond);
+  EXPECT_EQ(telemetry.rtt_min_ns.get(), 70 * kMillisecond);
+  EXPECT_LT(telemetry.rtt_variation_ns.get(), kMillisecond);
 }
 
 TEST(Beat, ForgetsAnOldLeastRoundTrip) {
   TwoEnds path;
-  path.delay = 5 * kMs;
+  path.delay = 5 * kMillisecond;
   const uint64_t now = path.run(kStart, 10) + TwoEnds::kHalf;
-  path.delay = 50 * kMs;
+  path.delay = 50 * kMillisecond;
   path.run(now, 12'000 / 40);  // twelve seconds
   PathTelemetry telemetry;
   path.here.write(telemetry, true);
-  EXPECT_EQ(telemetry.rtt_min_ns.get(), 100 * kMs);
-  EXPECT_EQ(telemetry.rtt_ns.get() / kMs, 99u) << "smoothed, from below";
+  EXPECT_EQ(telemetry.rtt_min_ns.get(), 100 * kMillisecond);
+  EXPECT_EQ(telemetry.rtt_ns.get() / kMillisecond, 99u) << "smoothed, from below";
 }
 
 TEST(Beat, TellsBothEndsWhatWasLost) {
@@ -140,7 +140,7 @@ TEST(Beat, TellsBothEndsWhatWasLost) {
   uint64_t now = kStart;
   for (int i = 0; i < 100; ++i) {
     path.beat_there(now, i % 4 != 1);
-    path.beat_back(now + 20 * kMs);
+    path.beat_back(now + 20 * kMillisecond);
     now += kBeatInUseNs;
   }
   EXPECT_TRUE(path.here_alive(now) && path.there_alive(now));
@@ -156,13 +156,14 @@ TEST(Beat, TellsBothEndsWhatWasLost) {
 
 TEST(Beat, ComparesOneWayDelays) {
   TwoEnds slow, fast;
-  slow.delay = 60 * kMs;
-  fast.delay = 10 * kMs;
+  slow.delay = 60 * kMillisecond;
+  fast.delay = 10 * kMillisecond;
   EXPECT_FALSE(fast.there.delay_known());
   EXPECT_TRUE(slow.there_alive(slow.run(kStart, 5)));
   EXPECT_TRUE(fast.there_alive(fast.run(kStart, 5)));
   ASSERT_TRUE(fast.there.delay_known());
-  EXPECT_EQ(slow.there.delay_max_ns() - fast.there.delay_min_ns(), static_cast<int64_t>(50 * kMs));
+  EXPECT_EQ(slow.there.delay_max_ns() - fast.there.delay_min_ns(),
+            static_cast<int64_t>(50 * kMillisecond));
 }
 
 TEST(Beat, FromAPeerThatNamesNoSensibleIntervalDoesNotKeepADeadPathAlive) {
@@ -179,9 +180,9 @@ TEST(Beat, WithAnImpossibleEchoMeasuresNoRoundTrip) {
   PathMeasure measure;
   measure.heard(kStart, 0, 0);
   for (const auto& [echo, hold] : std::initializer_list<std::pair<uint64_t, uint64_t>>{
-           {kStart + kMs, 0}, {kStart - kMs, 2 * kMs}, {1, 0}}) {
+           {kStart + kMillisecond, 0}, {kStart - kMillisecond, 2 * kMillisecond}, {1, 0}}) {
     measure.beat_received({.sent_ns = 1, .echo_ns = echo, .echo_hold_ns = hold},
-                          kStart + 70'000 * kMs);
+                          kStart + 70'000 * kMillisecond);
     measure.beat_received({.sent_ns = 1, .echo_ns = echo, .echo_hold_ns = hold}, kStart);
   }
   PathTelemetry telemetry;

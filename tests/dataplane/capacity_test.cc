@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a link carries is found out by what is sent on it: soon, closely, and again when it changes.
 #include "dataplane/capacity.h"
+#include "tests/dataplane/units.h"
 
 #include <gtest/gtest.h>
 
@@ -10,20 +11,19 @@
 namespace anabranch::dataplane {
 namespace {
 
-constexpr uint64_t kMs = 1'000'000, kSecond = 1000 * kMs;
 constexpr uint32_t kOctets = 1538;
 
 // A sender of full packets, a link and a receiver that acknowledges every 5 ms.
 class ALink : public ::testing::Test {
  protected:
   double rate = 50e6;
-  uint64_t delay = 20 * kMs, jitter = 0, queue = 80 * kMs;
+  uint64_t delay = 20 * kMillisecond, jitter = 0, queue = 80 * kMillisecond;
   double loss = 0;
   double offered = 1e12;          // bits a second
   uint64_t every = 1, burst = 0;  // it comes in bursts of so long, so often; 0: steadily
 
   void run_for(uint64_t ns) {
-    for (const uint64_t end = now_ + ns; now_ < end; now_ += kMs / 4) {
+    for (const uint64_t end = now_ + ns; now_ < end; now_ += kMillisecond / 4) {
       send();
       acknowledge();
     }
@@ -49,7 +49,7 @@ class ALink : public ::testing::Test {
     while (pace_.is_free(now_) && offered_at_ <= now_) {
       pace_.take(kOctets, capacity_.pace(), now_);
       capacity_.sent(kOctets);
-      offered_at_ = std::max(offered_at_, now_ - std::min(now_, kMs)) + bits_ns(offered);
+      offered_at_ = std::max(offered_at_, now_ - std::min(now_, kMillisecond)) + bits_ns(offered);
       const Packet packet{next_++, now_, 0};
       free_at_ = std::max(free_at_, now_);
       if (free_at_ - now_ > queue || chance_(random_) < loss) {
@@ -63,7 +63,7 @@ class ALink : public ::testing::Test {
     }
   }
   void acknowledge() {
-    if (now_ % (5 * kMs) != 0) return;
+    if (now_ % (5 * kMillisecond) != 0) return;
     Packet largest{};
     for (; !under_way_.empty() && under_way_.front().arrives_ns + delay <= now_;
          under_way_.pop_front()) {
@@ -94,7 +94,7 @@ class LinkOf : public ALink, public ::testing::WithParamInterface<std::tuple<dou
 
 TEST_P(LinkOf, IsFoundWithinThreeSecondsAndKeptUsed) {
   rate = std::get<0>(GetParam()) * 1e6;
-  delay = std::get<1>(GetParam()) * kMs;
+  delay = std::get<1>(GetParam()) * kMillisecond;
   run_for(3 * kSecond);
   expect_found(0.93, 1.01);
   run_for(kSecond);  // what the search left in the queue goes
@@ -123,14 +123,14 @@ TEST_F(ALink, ThatBecomesFasterIsFollowed) {
 
 TEST_F(ALink, ThatBecomesLongerCarriesWhatItDid) {
   run_for(5 * kSecond);
-  delay = 60 * kMs;
+  delay = 60 * kMillisecond;
   run_for(2 * kSecond);
   EXPECT_GE(sent_bps(3 * kSecond), 0.9 * rate);
   expect_found(0.9, 1.01);
 }
 
 TEST_F(ALink, ThatKeepsNoQueueIsFoundByWhatItDrops) {
-  queue = kMs;
+  queue = kMillisecond;
   run_for(3 * kSecond);
   expect_found(0.93, 1.02);
 }
@@ -144,22 +144,22 @@ TEST_F(ALink, ThatLosesByChanceIsNotTakenForFull) {
 
 // What a slow path gets when the fast ones are busy comes in bursts, which use up no round's pace.
 TEST_F(ALink, ThatBurstsOverflowIsFoundByWhatItDrops) {
-  every = 60 * kMs, burst = 36 * kMs;
-  queue = 5 * kMs;
+  every = 60 * kMillisecond, burst = 36 * kMillisecond;
+  queue = 5 * kMillisecond;
   run_for(3 * kSecond);
   expect_found(0.93, 1.01);
 }
 
 // A burst's queue stands at the end of a round that was idle before it.
 TEST_F(ALink, ThatBurstsFillIsFoundByWhatItCarriesFromItsQueue) {
-  every = 60 * kMs, burst = 36 * kMs;
-  queue = 20 * kMs;
+  every = 60 * kMillisecond, burst = 36 * kMillisecond;
+  queue = 20 * kMillisecond;
   run_for(3 * kSecond);
   expect_found(0.93, 1.01);
 }
 
 TEST_F(ALink, ThatVariesInDelayIsFound) {
-  jitter = 10 * kMs;
+  jitter = 10 * kMillisecond;
   run_for(3 * kSecond);
   expect_found(0.93, 1.02);
   EXPECT_GE(sent_bps(10 * kSecond), 0.9 * rate);

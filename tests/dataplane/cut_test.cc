@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "dataplane/pace.h"
+#include "tests/dataplane/units.h"
 
 namespace anabranch::dataplane {
 namespace {
 
 constexpr uint32_t kExtra = 104;
-constexpr int64_t kMs = 1'000'000;
 
 uint32_t sum_of(const Cuts& cuts) {
   uint32_t sum = 0;
@@ -24,7 +24,7 @@ uint32_t sum_of(const Cuts& cuts) {
 Offer offer(uint8_t path, double mbits, int64_t delay_ms) {
   return {.path = path,
           .room = 1500,
-          .delay_ns = delay_ms * kMs,
+          .delay_ns = static_cast<int64_t>(delay_ms * kMillisecond),
           .pace = pace_of(static_cast<uint64_t>(mbits * 1e6)),
           .extra_octets = kExtra};
 }

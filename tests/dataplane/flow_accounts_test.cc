@@ -10,11 +10,11 @@
 #include <thread>
 
 #include "tests/dataplane/packet_builder.h"
+#include "tests/dataplane/units.h"
 
 namespace anabranch::dataplane {
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000'000;
 constexpr uint16_t kSlot = 5;
 constexpr uint64_t kService = 77;
 

@@ -14,12 +14,11 @@
 #include "dataplane/workers.h"
 #include "tests/dataplane/packet_builder.h"
 #include "tests/dataplane/temporary_folder.h"
+#include "tests/dataplane/units.h"
 
 namespace anabranch::dataplane {
 
 inline constexpr uint8_t kPaths = 3;
-inline constexpr uint64_t kSecond = 1'000'000'000;  // the test's clock ticks in nanoseconds
-inline constexpr uint64_t kMillisecond = kSecond / 1000;
 inline constexpr uint16_t kService = 1, kOtherService = 2;
 inline constexpr uint16_t kInnerMtu = 1500 - kSegmentOverhead;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What several workers give one path: together no more than its pace, and each its share.
 #include "dataplane/pace.h"
+#include "tests/dataplane/units.h"
 
 #include <gtest/gtest.h>
 
@@ -11,15 +12,15 @@
 namespace anabranch::dataplane {
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000'000, kStep = 100'000;
+constexpr uint64_t kStep = 100'000;
 constexpr uint64_t kRate = 100'000'000;
-constexpr uint32_t kOctets = 1500;
+constexpr uint32_t kFull = 1500;
 
 // One poll of a worker that always has packets. Octets it gave.
 uint64_t poll(Pace& pace, SharedPace& shared, uint64_t share, uint64_t now) {
   uint64_t octets = 0;
   pace.take_over(shared);
-  for (; pace.is_free(now); octets += kOctets) pace.take(kOctets, pace_of(kRate), now);
+  for (; pace.is_free(now); octets += kFull) pace.take(kFull, pace_of(kRate), now);
   pace.add_to(shared, share, now);
   return octets;
 }

@@ -7,11 +7,12 @@
 #include <string>
 
 #include "dataplane/bytes.h"
+#include "dataplane/ip_protocol.h"
 
 namespace anabranch::dataplane {
 namespace {
 
-constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kFragment = 44, kIcmpv6 = 58;
+constexpr uint8_t kFragment = 44;
 
 uint16_t ones_complement_sum(std::span<const uint8_t> octets) {
   uint64_t sum = 0;
@@ -145,7 +146,7 @@ PacketBuilder& PacketBuilder::payload(size_t size, uint32_t seed) {
 }
 
 uint8_t PacketBuilder::protocol() const {
-  return is_ipv6_ && protocol_ == kIcmp ? kIcmpv6 : protocol_;
+  return is_ipv6_ && protocol_ == kIcmp ? kIcmp6 : protocol_;
 }
 
 Bytes PacketBuilder::transport() const {

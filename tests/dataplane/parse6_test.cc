@@ -10,9 +10,9 @@
 namespace anabranch::dataplane {
 namespace {
 
-constexpr Mac kTo{2, 0, 0, 0, 0, 1}, kFrom{2, 0, 0, 0, 0, 2};
-constexpr uint8_t kHopByHop = 0, kRouting = 43, kFragment = 44, kAuthentication = 51, kNothing = 59,
-                  kOptions = 60;
+constexpr Mac kMacTo{2, 0, 0, 0, 0, 1}, kMacFrom{2, 0, 0, 0, 0, 2};
+constexpr uint8_t kHopByHop = 0, kRouting = 43, kFragmentation = 44, kAuthentication = 51,
+                  kNothing = 59, kOptions = 60;
 const Bytes kPadding(7, 0);  // of a header of eight octets, but for its first
 
 FlowKey6 flow_of(const Bytes& ip) {
@@ -29,7 +29,7 @@ Drop refused_as(const Bytes& ip) {
 
 TEST(Parse6, FindsTheFlowOfATcpPacket) {
   const Bytes frame =
-      packet6().tcp(1234, 80).dscp(46).ecn(2).ttl(17).payload(100).frame(kTo, kFrom);
+      packet6().tcp(1234, 80).dscp(46).ecn(2).ttl(17).payload(100).frame(kMacTo, kMacFrom);
   const auto view = parse_frame(frame);
   ASSERT_EQ(view.result, Parsed::ipv6);
   EXPECT_EQ(view.ttl, 17);
@@ -173,7 +173,8 @@ TEST(Parse6, StatesNoLengthBeyondTheOctetsWhateverTheyAre) {
   for (int round = 0; round < 50000; ++round) {
     auto whole = packet6().icmp_error(static_cast<uint8_t>(random() % 130), 0, quoted);
     for (uint32_t n = random() % 4; n != 0; --n)
-      whole.extension(std::array{kHopByHop, kRouting, kOptions, kFragment}[random() % 4], kPadding);
+      whole.extension(std::array{kHopByHop, kRouting, kOptions, kFragmentation}[random() % 4],
+                      kPadding);
     Bytes octets = whole.ip();
     octets.resize(40 + random() % (octets.size() - 39));
     store_be16(&octets[4], static_cast<uint16_t>(octets.size() - 40));

@@ -16,11 +16,10 @@
 #include "dataplane/pace.h"
 #include "dataplane/parse.h"
 #include "tests/dataplane/packet_builder.h"
+#include "tests/dataplane/units.h"
 
 namespace anabranch::dataplane {
 namespace {
-
-constexpr uint64_t kMs = 1'000'000;
 
 class Waiters : public ::testing::Test {
  protected:
@@ -315,8 +314,8 @@ TEST_F(Waiters, ComeOutOnceAndInTheOrderOfTheirFlow) {
 TEST(Codel, LeavesAQueueAloneThatGetsShorter) {
   Codel codel;
   const CodelLimits limits;
-  for (uint64_t now = 0; now < 1000 * kMs; now += kMs) {
-    const uint64_t waited = now / kMs % 90 == 0 ? 0 : 20 * kMs;
+  for (uint64_t now = 0; now < 1000 * kMillisecond; now += kMillisecond) {
+    const uint64_t waited = now / kMillisecond % 90 == 0 ? 0 : 20 * kMillisecond;
     EXPECT_FALSE(codel.drops(waited, false, now, limits)) << now;
   }
 }
@@ -325,8 +324,8 @@ TEST(Codel, DropsSoonerAndSoonerWhileAQueueStands) {
   Codel codel;
   const CodelLimits limits;
   std::vector<uint64_t> drops;
-  for (uint64_t now = kMs; now < 2000 * kMs; now += kMs)
-    if (codel.drops(20 * kMs, false, now, limits)) drops.push_back(now);
+  for (uint64_t now = kMillisecond; now < 2000 * kMillisecond; now += kMillisecond)
+    if (codel.drops(20 * kMillisecond, false, now, limits)) drops.push_back(now);
   ASSERT_GT(drops.size(), 20u);
   EXPECT_NEAR(static_cast<double>(drops[0]), 100e6, 2e6) << "an interval after it began to stand";
   EXPECT_NEAR(static_cast<double>(drops[1] - drops[0]), 100e6, 2e6);
@@ -336,23 +335,23 @@ TEST(Codel, DropsSoonerAndSoonerWhileAQueueStands) {
 
 TEST(Codel, NeverDropsTheLastOfAQueue) {
   Codel codel;
-  for (uint64_t now = kMs; now < 2000 * kMs; now += kMs)
-    EXPECT_FALSE(codel.drops(50 * kMs, true, now, {}));
+  for (uint64_t now = kMillisecond; now < 2000 * kMillisecond; now += kMillisecond)
+    EXPECT_FALSE(codel.drops(50 * kMillisecond, true, now, {}));
 }
 
 TEST(Codel, LetsOneFlowQueueForWhatItNeedsAndManyForLess) {
-  const uint64_t rtt = 100 * kMs;
-  EXPECT_EQ(codel_limits(rtt, 1).target_ns, 43 * kMs);
+  const uint64_t rtt = 100 * kMillisecond;
+  EXPECT_EQ(codel_limits(rtt, 1).target_ns, 43 * kMillisecond);
   EXPECT_EQ(codel_limits(rtt, 4).target_ns, 21'500'000u);
-  EXPECT_EQ(codel_limits(rtt, 100).target_ns, 15 * kMs);
-  EXPECT_EQ(codel_limits(kMs, 100).target_ns, 5 * kMs);
+  EXPECT_EQ(codel_limits(rtt, 100).target_ns, 15 * kMillisecond);
+  EXPECT_EQ(codel_limits(kMillisecond, 100).target_ns, 5 * kMillisecond);
 }
 
 TEST(Pace, GivesALinkWhatItCarriesWheneverItIsAsked) {
   for (const uint64_t every_ns : {uint64_t{1000}, uint64_t{70'000}, uint64_t{3'000'000}}) {
     Pace pace;
     uint64_t octets = 0;
-    for (uint64_t now = kMs; now < 2000 * kMs; now += every_ns) {
+    for (uint64_t now = kMillisecond; now < 2000 * kMillisecond; now += every_ns) {
       while (pace.is_free(now)) {
         pace.take(1538, pace_of(100'000'000), now);
         octets += 1538;
@@ -364,17 +363,17 @@ TEST(Pace, GivesALinkWhatItCarriesWheneverItIsAsked) {
 
 TEST(Pace, DoesNotMakeUpForALongTimeInWhichNothingWasSent) {
   Pace pace;
-  pace.take(1538, pace_of(100'000'000), kMs);
+  pace.take(1538, pace_of(100'000'000), kMillisecond);
   uint64_t octets = 0;
-  for (; pace.is_free(1000 * kMs); octets += 1538)
-    pace.take(1538, pace_of(100'000'000), 1000 * kMs);
+  for (; pace.is_free(1000 * kMillisecond); octets += 1538)
+    pace.take(1538, pace_of(100'000'000), 1000 * kMillisecond);
   EXPECT_LE(octets, 4 * 100'000 / 8 + 1538) << "4 ms";
 }
 
 TEST(Pace, OfAnUnknownRateIsNone) {
   Pace pace;
-  for (int i = 0; i < 1000; ++i) pace.take(1538, pace_of(0), kMs);
-  EXPECT_TRUE(pace.is_free(kMs));
+  for (int i = 0; i < 1000; ++i) pace.take(1538, pace_of(0), kMillisecond);
+  EXPECT_TRUE(pace.is_free(kMillisecond));
 }
 
 TEST(Congestion, IsMarkedOnlyWhereTheHostsCanReadIt) {

@@ -14,7 +14,7 @@
 namespace anabranch::dataplane {
 namespace {
 
-constexpr uint64_t kWait = 60;
+constexpr uint64_t kPatience = 60;
 
 struct LaneModel {
   uint64_t next = 0;
@@ -32,7 +32,7 @@ struct LaneModel {
       return Arrival::late;
     }
     if (waiting.contains(n)) return Arrival::duplicate;
-    if (waiting.empty()) deadline = now + kWait;
+    if (waiting.empty()) deadline = now + kPatience;
     waiting[n] = now;
     if (n != next) return Arrival::held;
     pass();
@@ -51,7 +51,7 @@ struct LaneModel {
       out.push_back(next++);
       waiting.erase(waiting.begin());
     }
-    if (!waiting.empty()) deadline = waiting.begin()->second + kWait;
+    if (!waiting.empty()) deadline = waiting.begin()->second + kPatience;
   }
 };
 
@@ -111,7 +111,7 @@ TEST_P(Troubles, AreDealtWithAsTheModelSaysAndEverySegmentIsAccountedFor) {
       for (LaneModel& model : models) model.expire(at);
       const Arrival arrival =
           resequencer.receive(lanes[lane], static_cast<uint32_t>(start + number),
-                              number * kLanesUsed + lane, at, kWait, take);
+                              number * kLanesUsed + lane, at, kPatience, take);
       ASSERT_EQ(arrival, models[lane].receive(number, at)) << "number " << number << " at " << at;
       ++received;
       ++arrivals[arrival];

@@ -9,10 +9,11 @@ namespace {
 
 using dataplane::kMillisecond;
 using dataplane::kSecond;
+using dataplane::kTcp;
+using dataplane::kUdp;
 
 constexpr uint16_t kBulkSize = 1380, kShortSize = 1000;
 constexpr uint16_t kBulkPort = 5000, kConstantPort = 6000, kShortPort = 10000, kAckOffset = 20000;
-constexpr uint8_t kTcp = 6, kUdp = 17;
 constexpr double kWindowMax = 400;
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the commands of `anabranch bill` share.
+// What the commands over journals and ledgers share: how they end, and what they read.
 #pragma once
 
 #include <CLI/CLI.hpp>
