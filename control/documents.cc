@@ -45,12 +45,6 @@ bool is_id(const std::string& text) {
   });
 }
 
-std::string read_id(JsonReader& r, const char* key) {
-  const std::string id = r.text(key, kId);
-  if (!id.empty() && !is_id(id)) r.wrong(key, "\"" + id + "\"", kId);
-  return id;
-}
-
 template <typename Names>
 auto by_name(const Names& names, const std::string& text)
     -> std::optional<decltype(names[0].second)> {
@@ -109,6 +103,12 @@ Parsed<T> result_of(T&& value, FieldErrors&& errors) {
 }
 
 }  // namespace
+
+std::string read_id(JsonReader& r, const char* key) {
+  const std::string id = r.text(key, kId);
+  if (!id.empty() && !is_id(id)) r.wrong(key, "\"" + id + "\"", kId);
+  return id;
+}
 
 Standing Profile::standing(const std::string& provider, const std::string& network) const {
   const auto find = [](const auto& all, const std::string& name) {

@@ -36,6 +36,10 @@ void expand_destinations(std::vector<TrafficRule>& rules, const std::vector<Pref
   rules = std::move(expanded);
 }
 
+Answer unknown_service(uint64_t id) {
+  return refuse(404, "Unknown service", "there is no open service " + std::to_string(id));
+}
+
 }  // namespace
 
 Services::Services(const Config& config, DocumentStore& documents, Books& books, Carrier& carrier,
@@ -315,16 +319,18 @@ void Services::tick_starting(uint64_t id, Service& service) {
 
 void Services::give_up(uint64_t id, Service& service, Answer answer) {
   if (const Reply reply = std::exchange(service.reply, nullptr)) {
-    end(id, [reply, answer](const Answer&) { reply(answer); });
+    end(id, service, [reply, answer](const Answer&) { reply(answer); });
   }
 }
 
-void Services::end(uint64_t id, Reply reply) {
+void Services::end(uint64_t id, const Caller& caller, Reply reply) {
   const auto found = services_.find(id);
-  if (found == services_.end()) {
-    return reply(refuse(404, "Unknown service", "there is no open service " + std::to_string(id)));
-  }
-  Service& service = found->second;
+  if (found == services_.end() || !caller.is(found->second.request.client))
+    return reply(unknown_service(id));
+  end(id, found->second, std::move(reply));
+}
+
+void Services::end(uint64_t id, Service& service, Reply reply) {
   if (service.state > State::active) {
     return reply(
         refuse(409, "Ending already", "service " + std::to_string(id) + " is being ended"));
@@ -386,19 +392,21 @@ json Services::to_json(uint64_t id, const Service& service) const {
   return result;
 }
 
-Answer Services::show(uint64_t id) const {
+Answer Services::show(uint64_t id, const Caller& caller) const {
   const auto found = services_.find(id);
-  if (found == services_.end()) {
-    return refuse(404, "Unknown service", "there is no open service " + std::to_string(id));
-  }
+  if (found == services_.end() || !caller.is(found->second.request.client))
+    return unknown_service(id);
   return {200, to_json(id, found->second)};
 }
 
-Answer Services::list() const {
+Answer Services::list(const Caller& caller) const {
   json result = json::array();
-  for (const auto& [id, service] : services_) result.push_back(to_json(id, service));
+  for (const auto& [id, service] : services_) {
+    if (caller.is(service.request.client)) result.push_back(to_json(id, service));
+  }
   for (const auto& [id, carried] : carrier_.all()) {
-    if (!carried.visiting()) continue;
+    // Whoever is a client there is nobody's client here.
+    if (!carried.visiting() || caller.role == Role::client) continue;
     result.push_back({{"id", id & ~Carried::kVisitor},
                       {"client", carried.client},
                       {"state", "visiting"},

@@ -36,9 +36,10 @@ class Services {
   void request(const nlohmann::json& document, Reply reply);
   // No new traffic; what is under way arrives; the last usage is journaled. Replies when all is
   // done.
-  void end(uint64_t id, Reply reply);
-  Answer show(uint64_t id) const;
-  Answer list() const;
+  // Another client's service is unknown to `caller`.
+  void end(uint64_t id, const Caller& caller, Reply reply);
+  Answer show(uint64_t id, const Caller& caller) const;
+  Answer list(const Caller& caller) const;
   Answer paths() const;
 
   // Peering's events.
@@ -83,6 +84,7 @@ class Services {
   const tl::expected<Scenario, Answer>& choose(const ServiceRequest& request,
                                                const Scenario& in_force, Chosen& chosen) const;
   void recompute(uint64_t id, Service& service, Chosen& chosen);
+  void end(uint64_t id, Service& service, Reply reply);
   void put_in_force(uint64_t id, Service& service, const Scenario& scenario);
   void tick_starting(uint64_t id, Service& service);
   void tick_ending(uint64_t id, Service& service);
