@@ -51,6 +51,15 @@ constexpr const char* kSchemas = R"json({
     "additionalProperties": false,
     "properties": {
       "client": {"$ref": "#/components/schemas/Id"},
+      "key": {
+        "$ref": "#/components/schemas/Id",
+        "description": "asked for twice with the same key, it is one service"
+      },
+      "until": {
+        "type": "string",
+        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+        "description": "when it ends by itself"
+      },
       "traffic": {
         "type": "array",
         "minItems": 1,

@@ -36,6 +36,12 @@ void expand_destinations(std::vector<TrafficRule>& rules, const std::vector<Pref
   rules = std::move(expanded);
 }
 
+int64_t unix_now_s() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
 Answer unknown_service(uint64_t id) {
   return refuse(404, "Unknown service", "there is no open service " + std::to_string(id));
 }
@@ -104,6 +110,10 @@ tl::expected<ServiceRequest, Answer> Services::check(const json& document) const
                         to_string(rule.destination) + " is not behind " + config_.peer.name});
     }
   }
+  if (request->until_s && *request->until_s <= unix_now_s()) {
+    return tl::unexpected(refuse(422, "Over already", "the service would end before it begins",
+                                 {{"/until", instant_text(*request->until_s) + " is past"}}));
+  }
   if (!errors.empty()) {
     return tl::unexpected(refuse(422, "Traffic cannot be carried",
                                  "some of the traffic is not the client's or leads elsewhere",
@@ -133,6 +143,7 @@ tl::expected<Scenario, Answer> Services::choose(const ServiceRequest& request,
 void Services::request(const json& document, Reply reply) {
   const auto request = check(document);
   if (!request) return reply(request.error());
+  if (const auto known = known_by_key(*request)) return reply(*known);
   if (!peering_.is_up()) {
     return reply(refuse(
         503, "Peer not connected",
@@ -155,6 +166,20 @@ void Services::request(const json& document, Reply reply) {
   service.reply = std::move(reply);
   service.since = Clock::now();
   put_in_force(*id, service, *scenario);
+}
+
+std::optional<Answer> Services::known_by_key(const ServiceRequest& request) const {
+  if (request.key.empty()) return std::nullopt;
+  for (const auto& [id, service] : services_) {
+    if (service.request.client != request.client || service.request.key != request.key) continue;
+    if (control::to_json(service.request) == control::to_json(request))
+      return Answer{200, to_json(id, service)};
+    return refuse(409, "Key is in use",
+                  "service " + std::to_string(id) + " was asked for with the key \"" + request.key +
+                      "\" and is another; use a key of its own, or end it",
+                  {{"/key", "expected one that is new"}});
+  }
+  return std::nullopt;
 }
 
 tl::expected<void, std::string> Services::reopen() {
@@ -196,7 +221,19 @@ void Services::put_in_force(uint64_t id, Service& service, const Scenario& scena
   peering_.announce(carried, service.down);
 }
 
+void Services::end_what_is_over() {
+  const int64_t now_s = unix_now_s();
+  for (auto& [id, service] : services_) {
+    if (service.state != State::active || !service.request.until_s) continue;
+    if (*service.request.until_s > now_s) continue;
+    spdlog::info("service {} ends: it was asked for until {}", id,
+                 instant_text(*service.request.until_s));
+    end(id, service, nullptr);
+  }
+}
+
 void Services::recompute() {
+  end_what_is_over();
   Chosen chosen;
   for (auto& [id, service] : services_) recompute(id, service, chosen);
 }

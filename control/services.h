@@ -32,7 +32,8 @@ class Services {
   tl::expected<void, std::string> reopen();
 
   // A client's request. Replies when the service is in force (201), or could not be brought into
-  // force (then it is as if it had not been asked for), or is refused.
+  // force (then it is as if it had not been asked for), or is refused. Asked for again with the
+  // same key it is answered as it is (200).
   void request(const nlohmann::json& document, Reply reply);
   // No new traffic; what is under way arrives; the last usage is journaled. Replies when all is
   // done.
@@ -85,6 +86,8 @@ class Services {
                                                const Scenario& in_force, Chosen& chosen) const;
   void recompute(uint64_t id, Service& service, Chosen& chosen);
   void end(uint64_t id, Service& service, Reply reply);
+  std::optional<Answer> known_by_key(const ServiceRequest& request) const;
+  void end_what_is_over();
   void put_in_force(uint64_t id, Service& service, const Scenario& scenario);
   void tick_starting(uint64_t id, Service& service);
   void tick_ending(uint64_t id, Service& service);

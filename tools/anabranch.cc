@@ -141,7 +141,8 @@ json read_json_file(const std::string& file) {
 }
 
 struct RequestOptions {
-  std::string file, client, source, destination, protocol, ports, rate_up, rate_down, price;
+  std::string file, client, source, destination, protocol, ports, rate_up, rate_down, price, key,
+      until;
   std::optional<int> dscp;
   std::optional<double> latency, loss;
 };
@@ -159,6 +160,8 @@ json request_document(const RequestOptions& r) {
   if (r.latency) document["latency_ms_max"] = *r.latency;
   if (r.loss) document["loss_percent_max"] = *r.loss;
   if (!r.price.empty()) document["price_per_gb_max"] = r.price;
+  if (!r.key.empty()) document["key"] = r.key;
+  if (!r.until.empty()) document["until"] = r.until;
   return document;
 }
 
@@ -179,6 +182,8 @@ void add_request(CLI::App& app, Options& options) {
   sub->add_option("--latency-ms", r->latency, "at most, one way");
   sub->add_option("--loss-percent", r->loss, "at most");
   sub->add_option("--price-per-gb", r->price, "at most");
+  sub->add_option("--until", r->until, "when it ends by itself, such as 2026-12-31T18:00:00Z");
+  sub->add_option("--key", r->key, "asked for twice with the same key, it is one service");
   file->excludes(client);
   sub->callback([r, sub, &options] {
     if (r->file.empty() && (r->client.empty() || r->source.empty())) {

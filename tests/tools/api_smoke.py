@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import unittest
 
 import jsonschema
@@ -103,6 +104,31 @@ class Api(unittest.TestCase):
                 status, _, answer = self.ask("POST", "/v1/services", wrong)
                 self.assertEqual(status, 400)
                 self.assertEqual([e["pointer"].split("/")[1] for e in answer["errors"]], [field])
+
+    def test_asked_for_twice_with_a_key_it_is_one_service(self):
+        wanted = {**self.request(), "key": "order-77", "until": "2099-12-31T23:59:59Z"}
+        first = self.ask("POST", "/v1/services", wanted)
+        again = self.ask("POST", "/v1/services", wanted)
+        self.assertEqual((first[0], again[0]), (201, 200))
+        self.assertEqual(first[2]["id"], again[2]["id"])
+        self.assertEqual(again[2]["request"]["until"], wanted["until"])
+        other = self.ask("POST", "/v1/services", {**wanted, "rate_up": "1 Mbit/s"})
+        self.assertEqual((other[0], other[2]["title"]), (409, "Key is in use"))
+        self.sites.stop("site-a")
+        self.sites.start_gateway("a")
+        self.sites.wait_for(lambda: self.cli("paths").returncode == 0, 20, "does not start again", "site-a")
+        self.assertEqual(self.ask("POST", "/v1/services", wanted)[2]["id"], first[2]["id"])
+        self.assertEqual([s["id"] for s in self.ask("GET", "/v1/services")[2]], [first[2]["id"]])
+
+    def test_a_service_ends_when_it_was_asked_for_until(self):
+        past = self.ask("POST", "/v1/services", {**self.request(), "until": "2001-01-01T00:00:00Z"})
+        self.assertEqual((past[0], past[2]["errors"][0]["pointer"]), (422, "/until"))
+        until = time.time() + 4
+        service = self.ask("POST", "/v1/services", {
+            **self.request(), "until": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until))})
+        self.assertEqual(service[0], 201)
+        self.sites.wait_for(lambda: self.ask("GET", "/v1/services")[2] == [], 20, "the service does not end", "site-a")
+        self.assertGreaterEqual(time.time(), int(until))
 
     def test_a_token_opens_what_its_role_may_do(self):
         acme = self.ask("GET", "/v1/clients/acme")[2]
