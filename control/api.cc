@@ -88,57 +88,116 @@ Api::Api(Loop& loop, ApiTarget target)
         spdlog::error("api: {} {}: {}", request.method, request.path, what);
         write(response, refuse(500, "Internal error", "this is a fault of the gateway: " + what));
       });
-  route_services();
-  route_statements();
-  route_documents();
-  route_state();
+  serve_services();
+  serve_statements();
+  serve_documents();
+  serve_state();
 }
 
 Api::~Api() {
   stop();
 }
 
-void Api::route_services() {
-  server_->Post("/v1/services", [this](const Request& request, Response& response) {
-    const auto body = parse_body(request, response);
+struct Api::Call {
+  const Request& request;
+  Response& response;
+  Caller caller;
+  std::string word(size_t n) const { return request.matches[n]; }
+};
+
+// Whoever reaches the address, until the first token is stored.
+tl::expected<Caller, Answer> Api::caller_of(const Request& request) {
+  const auto secret = secret_in(request.get_header_value("Authorization"));
+  const std::string hash = secret ? hash_of_secret(*secret) : std::string();
+  return loop_
+      .call([this, hash]() -> tl::expected<Caller, Answer> {
+        if (!target_.documents.has_tokens()) return Caller{};
+        const Token* token = target_.documents.token(hash);
+        if (token != nullptr) return Caller{token->role, token->client};
+        return tl::unexpected(
+            refuse(401, "Who is asking?",
+                   hash.empty() ? "this gateway wants a token: Authorization: Bearer …"
+                                : "the token is not one of this gateway's, or was revoked"));
+      })
+      .get();
+}
+
+void Api::serve(const std::string& operation, Handler handler) {
+  const Operation& o = *find_operation(operation);
+  const auto handle = [this, &o, handler](const Request& request, Response& response) {
+    const auto caller = caller_of(request);
+    if (!caller) {
+      response.set_header("WWW-Authenticate", "Bearer");
+      return write(response, caller.error());
+    }
+    if (!may_use(o, caller->role)) {
+      return write(response, refuse(403, "Not for you",
+                                    std::string("this is for ") + to_string(o.audience) +
+                                        "; the token's role is " + to_string(caller->role)));
+    }
+    handler({request, response, *caller});
+  };
+  const std::string method = o.method, pattern = pattern_of(o);
+  if (method == "GET") server_->Get(pattern, handle);
+  if (method == "POST") server_->Post(pattern, handle);
+  if (method == "PUT") server_->Put(pattern, handle);
+  if (method == "DELETE") server_->Delete(pattern, handle);
+}
+
+// What is another's looks to a client as if it did not exist.
+void Api::serve_services() {
+  serve("requestService", [this](const Call& call) {
+    const auto body = parse_body(call.request, call.response);
     if (!body) return;
-    wait_for_reply(loop_, response, [this, body](Services::Reply reply) {
+    if (const json client = body->is_object() ? body->value("client", json()) : json();
+        client.is_string() && !call.caller.is(client.get<std::string>())) {
+      return write(call.response,
+                   refuse(403, "Not for you", "the token is " + call.caller.client + "'s",
+                          {{"/client", "expected \"" + call.caller.client + "\""}}));
+    }
+    wait_for_reply(loop_, call.response, [this, body](Services::Reply reply) {
       target_.services.request(*body, std::move(reply));
     });
   });
-  server_->Get("/v1/services", [this](const Request&, Response& response) {
-    write(response, loop_.call([this] { return target_.services.list(); }).get());
+  serve("listServices", [this](const Call& call) {
+    write(call.response,
+          loop_.call([this, caller = call.caller] { return target_.services.list(caller); }).get());
   });
-  server_->Get(R"(/v1/services/(\d{1,19}))", [this](const Request& request, Response& response) {
-    const uint64_t id = id_of(request);
-    write(response, loop_.call([this, id] { return target_.services.show(id); }).get());
+  serve("showService", [this](const Call& call) {
+    const uint64_t id = id_of(call.request);
+    write(call.response,
+          loop_.call([this, id, caller = call.caller] { return target_.services.show(id, caller); })
+              .get());
   });
-  server_->Delete(R"(/v1/services/(\d{1,19}))", [this](const Request& request, Response& response) {
-    const uint64_t id = id_of(request);
-    wait_for_reply(loop_, response, [this, id](Services::Reply reply) {
-      target_.services.end(id, std::move(reply));
+  serve("endService", [this](const Call& call) {
+    const uint64_t id = id_of(call.request);
+    wait_for_reply(loop_, call.response, [this, id, caller = call.caller](Services::Reply reply) {
+      target_.services.end(id, caller, std::move(reply));
     });
   });
 }
 
-void Api::route_statements() {
-  server_->Get(R"(/v1/statements/clients/([a-z0-9-]+))", [this](const Request& request,
-                                                                Response& response) {
-    const std::string id = request.matches[1];
-    if (!loop_.call([this, id] { return target_.documents.client(id) != nullptr; }).get()) {
-      return write(response, refuse(404, "Unknown client", "there is no client \"" + id + "\""));
+void Api::serve_statements() {
+  serve("clientStatement", [this](const Call& call) {
+    const std::string id = call.word(1);
+    const bool known =
+        call.caller.is(id) &&
+        loop_.call([this, id] { return target_.documents.client(id) != nullptr; }).get();
+    if (!known) {
+      return write(call.response,
+                   refuse(404, "Unknown client", "there is no client \"" + id + "\""));
     }
-    const bool text = wants_text(request);
-    write_statement(response, target_.books.open_statements(target_.books.client_account(id), text),
-                    text);
+    const bool text = wants_text(call.request);
+    write_statement(call.response,
+                    target_.books.open_statements(target_.books.client_account(id), text), text);
   });
-  server_->Get("/v1/statements/house", [this](const Request& request, Response& response) {
-    const bool text = wants_text(request);
-    write_statement(response, target_.books.open_statements(target_.books.house_account(), text),
-                    text);
+  serve("houseStatement", [this](const Call& call) {
+    const bool text = wants_text(call.request);
+    write_statement(call.response,
+                    target_.books.open_statements(target_.books.house_account(), text), text);
   });
-  server_->Post("/v1/usage/flush", [this](const Request&, Response& response) {
-    wait_for_reply(loop_, response, [this](Services::Reply reply) {
+  serve("flushUsage", [this](const Call& call) {
+    wait_for_reply(loop_, call.response, [this](Services::Reply reply) {
       target_.flush([reply](const Books::Status& status) {
         reply(status ? Answer{200, {{"flushed", true}}}
                      : refuse(500, "Not flushed", status.error()));
@@ -147,37 +206,55 @@ void Api::route_statements() {
   });
 }
 
-void Api::route_documents() {
-  const std::string kinds = "/v1/(clients|profiles|slas|tariffs|providers|rates|issuers)";
-  server_->Get(kinds, [this](const Request& request, Response& response) {
-    const std::string kind = request.matches[1];
-    write(response, loop_.call([this, kind] { return target_.documents.list(kind); }).get());
+// A client's own: itself, and the profile, agreement and tariff that it has.
+Answer Api::own_document(const Caller& caller, const std::string& kind, const std::string& id) {
+  const Client* client = target_.documents.client(caller.client);
+  const bool own = client != nullptr && ((kind == "clients" && id == client->id) ||
+                                         (kind == "profiles" && id == client->profile) ||
+                                         (kind == "slas" && id == client->sla && !id.empty()) ||
+                                         (kind == "tariffs" && id == client->tariff));
+  if (own) return target_.documents.get(kind, id);
+  return refuse(404, "Not found", "there is no " + kind + "/" + id);
+}
+
+void Api::serve_documents() {
+  serve("listDocuments", [this](const Call& call) {
+    const std::string kind = call.word(1);
+    write(call.response, loop_.call([this, kind] { return target_.documents.list(kind); }).get());
   });
-  server_->Get(kinds + "/([a-z0-9-]+)", [this](const Request& request, Response& response) {
-    const std::string kind = request.matches[1], id = request.matches[2];
-    write(response, loop_.call([this, kind, id] { return target_.documents.get(kind, id); }).get());
+  serve("showDocument", [this](const Call& call) {
+    const std::string kind = call.word(1), id = call.word(2);
+    write(call.response, loop_
+                             .call([this, kind, id, caller = call.caller] {
+                               return caller.role == Role::client ? own_document(caller, kind, id)
+                                                                  : target_.documents.get(kind, id);
+                             })
+                             .get());
   });
-  server_->Put(kinds + "/([a-z0-9-]+)", [this](const Request& request, Response& response) {
-    const auto body = parse_body(request, response);
+  serve("putDocument", [this](const Call& call) {
+    const auto body = parse_body(call.request, call.response);
     if (!body) return;
-    const std::string kind = request.matches[1], id = request.matches[2];
-    write(response, loop_
-                        .call([this, kind, id, body] {
-                          return target_.documents.put(target_.books, kind, id, *body);
-                        })
-                        .get());
+    const std::string kind = call.word(1), id = call.word(2);
+    write(call.response, loop_
+                             .call([this, kind, id, body] {
+                               return target_.documents.put(target_.books, kind, id, *body);
+                             })
+                             .get());
   });
 }
 
-void Api::route_state() {
-  server_->Get("/v1/paths", [this](const Request&, Response& response) {
-    write(response, loop_.call([this] { return target_.services.paths(); }).get());
+void Api::serve_state() {
+  serve("showPaths", [this](const Call& call) {
+    write(call.response, loop_.call([this] { return target_.services.paths(); }).get());
   });
-  server_->Get("/v1/counters", [this](const Request&, Response& response) {
-    write(response, {200, loop_.call(target_.counters).get()});
+  serve("showCounters", [this](const Call& call) {
+    write(call.response, {200, loop_.call(target_.counters).get()});
   });
-  server_->Get("/v1/status", [this](const Request&, Response& response) {
-    write(response, {200, loop_.call(target_.status).get()});
+  serve("showStatus", [this](const Call& call) {
+    write(call.response, {200, loop_.call(target_.status).get()});
+  });
+  serve("describe", [](const Call& call) {
+    write(call.response, {200, openapi(ANABRANCH_VERSION)});
   });
 }
 

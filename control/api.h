@@ -1,17 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The HTTP API, version 1. JSON in and out; errors are problem documents (RFC 9457).
-//
-//   POST   /v1/services                 a service request; 201 when it is in force
-//   GET    /v1/services[/ID]            services in force
-//   DELETE /v1/services/ID              ends it; 200 when the last octet is journaled
-//   GET    /v1/paths                    paths, measurements, ratings
-//   GET    /v1/counters                 packets by where they ended, drops by name
-//   GET    /v1/status                   gateway, session with the peer, meters
-//   POST   /v1/usage/flush              meters → journal → ledger; 200 when committed
-//   GET    /v1/statements/clients/ID    statement; ?format=text
-//   GET    /v1/statements/house         the house account; ?format=text
-//   GET    /v1/{clients,profiles,tariffs}[/ID]
-//   PUT    /v1/{clients,profiles,tariffs}/ID
+// The HTTP API, version 1: the operations of control/routes.h. JSON in and out; errors are problem
+// documents (RFC 9457).
 #pragma once
 
 #include <memory>
@@ -22,11 +11,14 @@
 
 #include "control/document_store.h"
 #include "control/loop.h"
+#include "control/routes.h"
 #include "control/services.h"
 
 namespace httplib {
 class Server;
-}
+struct Request;
+struct Response;
+}  // namespace httplib
 
 namespace anabranch::control {
 
@@ -50,10 +42,15 @@ class Api {
   void stop();
 
  private:
-  void route_services();
-  void route_statements();
-  void route_documents();
-  void route_state();
+  struct Call;  // a request whose caller is known and may make it
+  using Handler = std::function<void(const Call&)>;
+  void serve(const std::string& operation, Handler handler);
+  tl::expected<Caller, Answer> caller_of(const httplib::Request& request);
+  void serve_services();
+  void serve_statements();
+  void serve_documents();
+  void serve_state();
+  Answer own_document(const Caller& caller, const std::string& kind, const std::string& id);
 
   Loop& loop_;
   ApiTarget target_;

@@ -56,6 +56,7 @@ FieldErrors DocumentStore::take(const std::string& kind, const json& document, s
   if (kind == "profiles") return store(parse_profile(document), profiles_);
   if (kind == "slas") return store(billing::parse_agreement(document), slas_);
   if (kind == "providers") return store(billing::parse_provider(document), providers_);
+  if (kind == "tokens") return store(parse_token(document), tokens_);
   if (kind == "rates") return check(billing::parse_rates(document));
   if (kind == "issuers") return check(billing::parse_issuer(document));
   return store(billing::parse_tariff(document), tariffs_);
@@ -120,6 +121,13 @@ std::vector<billing::DocumentDraft> DocumentStore::drafts() const {
 const billing::Tariff* DocumentStore::tariff_of_provider(const std::string& provider) const {
   const billing::ProviderTerms* terms = find(providers_, provider);
   return terms == nullptr ? nullptr : tariff(terms->tariff);
+}
+
+const Token* DocumentStore::token(const std::string& sha256) const {
+  for (const auto& [id, token] : tokens_) {
+    if (token.sha256 == sha256 && !token.revoked) return &token;
+  }
+  return nullptr;
 }
 
 Answer DocumentStore::put(Books& books, const std::string& kind, const std::string& id,

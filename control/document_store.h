@@ -14,6 +14,7 @@
 
 #include "billing/billing_documents.h"
 #include "billing/tariff.h"
+#include "control/access.h"
 #include "control/books.h"
 #include "control/documents.h"
 
@@ -41,13 +42,16 @@ class DocumentStore {
   const billing::Tariff* tariff(const std::string& id) const { return find(tariffs_, id); }
   // By which we owe a provider; null: none is known.
   const billing::Tariff* tariff_of_provider(const std::string& provider) const;
+  // By the hash of its secret; nullptr: none that is in force.
+  const Token* token(const std::string& sha256) const;
+  bool has_tokens() const { return !tokens_.empty(); }
   const billing::Agreement* agreement(const std::string& id) const { return find(slas_, id); }
   // The tariff for what belongs to no client.
   static constexpr const char* kHouseTariff = "house";
 
   // PUT and GET /v1/<kind>/<id>; kind is one of kKinds.
-  static constexpr std::array<const char*, 7> kKinds{"clients",   "profiles", "slas",   "tariffs",
-                                                     "providers", "rates",    "issuers"};
+  static constexpr std::array kKinds{"clients",   "profiles", "slas",    "tariffs",
+                                     "providers", "rates",    "issuers", "tokens"};
   Answer put(Books& books, const std::string& kind, const std::string& id,
              const nlohmann::json& document);
   Answer get(const std::string& kind, const std::string& id) const;
@@ -67,6 +71,7 @@ class DocumentStore {
   std::map<std::string, billing::Agreement> slas_;
   std::map<std::string, billing::Tariff> tariffs_;
   std::map<std::string, billing::ProviderTerms> providers_;
+  std::map<std::string, Token> tokens_;
   std::map<std::string, std::map<std::string, nlohmann::json>> raw_;  // by kind and id
   std::set<std::pair<std::string, std::string>> from_file_;
 };

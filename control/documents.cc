@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <ctime>
 
 #include "control/json_reader.h"
 #include "dataplane/plan.h"
@@ -25,6 +26,8 @@ constexpr const char* kStandings = "\"prefer\", \"allow\", \"avoid\" or \"never\
 constexpr const char* kLeastRate = "a rate of 64 kbit/s or more, such as \"50 Mbit/s\"";
 constexpr const char* kDscp = "a DSCP such as \"EF\", \"AF41\", \"CS1\" or \"10\", once";
 constexpr const char* kClasses = "\"urgent\", \"normal\" or \"background\" by DSCP";
+constexpr const char* kInstant = "a time such as \"2026-12-31T18:00:00Z\"";
+constexpr const char* kInstantFormat = "%Y-%m-%dT%H:%M:%SZ";
 constexpr size_t kRulesMax = 16;
 
 constexpr std::array<std::pair<const char*, Standing>, 4> kStandingNames{
@@ -43,12 +46,6 @@ bool is_id(const std::string& text) {
   return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
   });
-}
-
-std::string read_id(JsonReader& r, const char* key) {
-  const std::string id = r.text(key, kId);
-  if (!id.empty() && !is_id(id)) r.wrong(key, "\"" + id + "\"", kId);
-  return id;
 }
 
 template <typename Names>
@@ -109,6 +106,12 @@ Parsed<T> result_of(T&& value, FieldErrors&& errors) {
 }
 
 }  // namespace
+
+std::string read_id(JsonReader& r, const char* key) {
+  const std::string id = r.text(key, kId);
+  if (!id.empty() && !is_id(id)) r.wrong(key, "\"" + id + "\"", kId);
+  return id;
+}
 
 Standing Profile::standing(const std::string& provider, const std::string& network) const {
   const auto find = [](const auto& all, const std::string& name) {
@@ -270,6 +273,7 @@ Parsed<ServiceRequest> parse_request(const json& document) {
   JsonReader r(document, "", errors);
   ServiceRequest q;
   q.client = read_id(r, "client");
+  if (r.has("key")) q.key = read_id(r, "key");
   for (JsonReader& rule : r.objects("traffic", kRulesMax)) q.traffic.push_back(read_rule(rule));
   q.rate_up_bps = r.parsed("rate_up", kServiceRate, parse_rate, false);
   q.rate_down_bps = r.parsed("rate_down", kServiceRate, parse_rate, false);
@@ -279,6 +283,7 @@ Parsed<ServiceRequest> parse_request(const json& document) {
   if (!price.empty() && !is_price(price))
     r.wrong("price_per_gb_max", "\"" + price + "\"", "a price such as \"0.80\"");
   if (!price.empty()) q.price_per_gb_max = price;
+  q.until_s = r.parsed("until", kInstant, parse_instant, false);
   r.finish();
   return result_of(std::move(q), std::move(errors));
 }
@@ -292,6 +297,8 @@ json to_json(const ServiceRequest& q) {
   if (q.latency_ms_max) result["latency_ms_max"] = *q.latency_ms_max;
   if (q.loss_percent_max) result["loss_percent_max"] = *q.loss_percent_max;
   if (q.price_per_gb_max) result["price_per_gb_max"] = *q.price_per_gb_max;
+  if (!q.key.empty()) result["key"] = q.key;
+  if (q.until_s) result["until"] = instant_text(*q.until_s);
   return result;
 }
 
@@ -322,6 +329,23 @@ std::string rate_text(uint64_t bps) {
     return std::to_string(bps / size) + (decimals.empty() ? "" : "." + decimals) + unit;
   }
   return std::to_string(bps) + " bit/s";
+}
+
+std::optional<int64_t> parse_instant(const std::string& text) {
+  std::tm parts{};
+  const char* end = strptime(text.c_str(), kInstantFormat, &parts);
+  if (end == nullptr || *end != '\0') return std::nullopt;
+  const int64_t seconds = timegm(&parts);
+  // strptime takes the 31st of any month, and timegm makes the next one's first of it.
+  return instant_text(seconds) == text ? std::optional(seconds) : std::nullopt;
+}
+
+std::string instant_text(int64_t unix_s) {
+  const std::time_t time = unix_s;
+  std::tm parts{};
+  gmtime_r(&time, &parts);
+  char text[32];
+  return std::string(text, std::strftime(text, sizeof text, kInstantFormat, &parts));
 }
 
 json problem(int status, const std::string& title, const std::string& detail,

@@ -75,12 +75,15 @@ struct TrafficRule {
 
 struct ServiceRequest {
   std::string client;
+  // Chosen by the client: asked for twice with the same key, it is one service; empty: none.
+  std::string key;
   std::vector<TrafficRule> traffic;     // at least one, at most 16
   std::optional<uint64_t> rate_up_bps;  // wanted at least
   std::optional<uint64_t> rate_down_bps;
   std::optional<double> latency_ms_max;  // one way
   std::optional<double> loss_percent_max;
   std::optional<std::string> price_per_gb_max;  // decimal text, in the tariff's currency
+  std::optional<int64_t> until_s;               // Unix time when it ends by itself
 };
 
 // Mistakes as billing says them.
@@ -94,6 +97,10 @@ nlohmann::json to_json(const ServiceRequest& request);
 // "100 Mbit/s", "2.5 Gbit/s", "800 kbit/s", "64000 bit/s" → bits a second.
 std::optional<uint64_t> parse_rate(std::string_view text);
 std::string rate_text(uint64_t bits_per_second);
+
+// "2026-12-31T18:00:00Z" (RFC 3339, UTC) ↔ Unix time.
+std::optional<int64_t> parse_instant(const std::string& text);
+std::string instant_text(int64_t unix_s);
 
 // RFC 9457 problem document (application/problem+json), with member "errors" when fields were
 // wrong.

@@ -63,6 +63,8 @@ class JsonReader {
   std::vector<std::string> asked_;
 };
 
+// A name: 1 to 64 of a-z, 0-9 and -.
+std::string read_id(JsonReader& reader, const char* key);
 // The fields of one traffic rule.
 TrafficRule read_rule(JsonReader& reader);
 nlohmann::json to_json(const TrafficRule& rule);

@@ -36,6 +36,16 @@ void expand_destinations(std::vector<TrafficRule>& rules, const std::vector<Pref
   rules = std::move(expanded);
 }
 
+int64_t unix_now_s() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+Answer unknown_service(uint64_t id) {
+  return refuse(404, "Unknown service", "there is no open service " + std::to_string(id));
+}
+
 }  // namespace
 
 Services::Services(const Config& config, DocumentStore& documents, Books& books, Carrier& carrier,
@@ -100,6 +110,10 @@ tl::expected<ServiceRequest, Answer> Services::check(const json& document) const
                         to_string(rule.destination) + " is not behind " + config_.peer.name});
     }
   }
+  if (request->until_s && *request->until_s <= unix_now_s()) {
+    return tl::unexpected(refuse(422, "Over already", "the service would end before it begins",
+                                 {{"/until", instant_text(*request->until_s) + " is past"}}));
+  }
   if (!errors.empty()) {
     return tl::unexpected(refuse(422, "Traffic cannot be carried",
                                  "some of the traffic is not the client's or leads elsewhere",
@@ -129,6 +143,7 @@ tl::expected<Scenario, Answer> Services::choose(const ServiceRequest& request,
 void Services::request(const json& document, Reply reply) {
   const auto request = check(document);
   if (!request) return reply(request.error());
+  if (const auto known = known_by_key(*request)) return reply(*known);
   if (!peering_.is_up()) {
     return reply(refuse(
         503, "Peer not connected",
@@ -151,6 +166,20 @@ void Services::request(const json& document, Reply reply) {
   service.reply = std::move(reply);
   service.since = Clock::now();
   put_in_force(*id, service, *scenario);
+}
+
+std::optional<Answer> Services::known_by_key(const ServiceRequest& request) const {
+  if (request.key.empty()) return std::nullopt;
+  for (const auto& [id, service] : services_) {
+    if (service.request.client != request.client || service.request.key != request.key) continue;
+    if (control::to_json(service.request) == control::to_json(request))
+      return Answer{200, to_json(id, service)};
+    return refuse(409, "Key is in use",
+                  "service " + std::to_string(id) + " was asked for with the key \"" + request.key +
+                      "\" and is another; use a key of its own, or end it",
+                  {{"/key", "expected one that is new"}});
+  }
+  return std::nullopt;
 }
 
 tl::expected<void, std::string> Services::reopen() {
@@ -192,7 +221,19 @@ void Services::put_in_force(uint64_t id, Service& service, const Scenario& scena
   peering_.announce(carried, service.down);
 }
 
+void Services::end_what_is_over() {
+  const int64_t now_s = unix_now_s();
+  for (auto& [id, service] : services_) {
+    if (service.state != State::active || !service.request.until_s) continue;
+    if (*service.request.until_s > now_s) continue;
+    spdlog::info("service {} ends: it was asked for until {}", id,
+                 instant_text(*service.request.until_s));
+    end(id, service, nullptr);
+  }
+}
+
 void Services::recompute() {
+  end_what_is_over();
   Chosen chosen;
   for (auto& [id, service] : services_) recompute(id, service, chosen);
 }
@@ -315,16 +356,18 @@ void Services::tick_starting(uint64_t id, Service& service) {
 
 void Services::give_up(uint64_t id, Service& service, Answer answer) {
   if (const Reply reply = std::exchange(service.reply, nullptr)) {
-    end(id, [reply, answer](const Answer&) { reply(answer); });
+    end(id, service, [reply, answer](const Answer&) { reply(answer); });
   }
 }
 
-void Services::end(uint64_t id, Reply reply) {
+void Services::end(uint64_t id, const Caller& caller, Reply reply) {
   const auto found = services_.find(id);
-  if (found == services_.end()) {
-    return reply(refuse(404, "Unknown service", "there is no open service " + std::to_string(id)));
-  }
-  Service& service = found->second;
+  if (found == services_.end() || !caller.is(found->second.request.client))
+    return reply(unknown_service(id));
+  end(id, found->second, std::move(reply));
+}
+
+void Services::end(uint64_t id, Service& service, Reply reply) {
   if (service.state > State::active) {
     return reply(
         refuse(409, "Ending already", "service " + std::to_string(id) + " is being ended"));
@@ -386,19 +429,21 @@ json Services::to_json(uint64_t id, const Service& service) const {
   return result;
 }
 
-Answer Services::show(uint64_t id) const {
+Answer Services::show(uint64_t id, const Caller& caller) const {
   const auto found = services_.find(id);
-  if (found == services_.end()) {
-    return refuse(404, "Unknown service", "there is no open service " + std::to_string(id));
-  }
+  if (found == services_.end() || !caller.is(found->second.request.client))
+    return unknown_service(id);
   return {200, to_json(id, found->second)};
 }
 
-Answer Services::list() const {
+Answer Services::list(const Caller& caller) const {
   json result = json::array();
-  for (const auto& [id, service] : services_) result.push_back(to_json(id, service));
+  for (const auto& [id, service] : services_) {
+    if (caller.is(service.request.client)) result.push_back(to_json(id, service));
+  }
   for (const auto& [id, carried] : carrier_.all()) {
-    if (!carried.visiting()) continue;
+    // Whoever is a client there is nobody's client here.
+    if (!carried.visiting() || caller.role == Role::client) continue;
     result.push_back({{"id", id & ~Carried::kVisitor},
                       {"client", carried.client},
                       {"state", "visiting"},

@@ -32,13 +32,15 @@ class Services {
   tl::expected<void, std::string> reopen();
 
   // A client's request. Replies when the service is in force (201), or could not be brought into
-  // force (then it is as if it had not been asked for), or is refused.
+  // force (then it is as if it had not been asked for), or is refused. Asked for again with the
+  // same key it is answered as it is (200).
   void request(const nlohmann::json& document, Reply reply);
   // No new traffic; what is under way arrives; the last usage is journaled. Replies when all is
   // done.
-  void end(uint64_t id, Reply reply);
-  Answer show(uint64_t id) const;
-  Answer list() const;
+  // Another client's service is unknown to `caller`.
+  void end(uint64_t id, const Caller& caller, Reply reply);
+  Answer show(uint64_t id, const Caller& caller) const;
+  Answer list(const Caller& caller) const;
   Answer paths() const;
 
   // Peering's events.
@@ -83,6 +85,9 @@ class Services {
   const tl::expected<Scenario, Answer>& choose(const ServiceRequest& request,
                                                const Scenario& in_force, Chosen& chosen) const;
   void recompute(uint64_t id, Service& service, Chosen& chosen);
+  void end(uint64_t id, Service& service, Reply reply);
+  std::optional<Answer> known_by_key(const ServiceRequest& request) const;
+  void end_what_is_over();
   void put_in_force(uint64_t id, Service& service, const Scenario& scenario);
   void tick_starting(uint64_t id, Service& service);
   void tick_ending(uint64_t id, Service& service);

@@ -13,6 +13,7 @@
 #include <optional>
 #include <sstream>
 
+#include "control/access.h"
 #include "control/tls/identity.h"
 #include "tools/bill.h"
 #include "tools/journal.h"
@@ -26,6 +27,7 @@ constexpr int kRefused = 1, kUsage = 2, kUnreachable = 3;
 
 struct Options {
   std::string api = "http://127.0.0.1:8080";
+  std::string token;  // the secret; empty: none
   bool as_json = false;
 };
 
@@ -35,6 +37,7 @@ class Client {
   explicit Client(const Options& options) : options_(options), http_(options.api) {
     http_.set_connection_timeout(5);
     http_.set_read_timeout(40);
+    if (!options.token.empty()) http_.set_bearer_token_auth(options.token);
   }
   json get(const std::string& path) { return parsed(http_.Get(path), path); }
   std::string get_text(const std::string& path) { return checked(http_.Get(path), path); }
@@ -138,7 +141,8 @@ json read_json_file(const std::string& file) {
 }
 
 struct RequestOptions {
-  std::string file, client, source, destination, protocol, ports, rate_up, rate_down, price;
+  std::string file, client, source, destination, protocol, ports, rate_up, rate_down, price, key,
+      until;
   std::optional<int> dscp;
   std::optional<double> latency, loss;
 };
@@ -156,6 +160,8 @@ json request_document(const RequestOptions& r) {
   if (r.latency) document["latency_ms_max"] = *r.latency;
   if (r.loss) document["loss_percent_max"] = *r.loss;
   if (!r.price.empty()) document["price_per_gb_max"] = r.price;
+  if (!r.key.empty()) document["key"] = r.key;
+  if (!r.until.empty()) document["until"] = r.until;
   return document;
 }
 
@@ -176,6 +182,8 @@ void add_request(CLI::App& app, Options& options) {
   sub->add_option("--latency-ms", r->latency, "at most, one way");
   sub->add_option("--loss-percent", r->loss, "at most");
   sub->add_option("--price-per-gb", r->price, "at most");
+  sub->add_option("--until", r->until, "when it ends by itself, such as 2026-12-31T18:00:00Z");
+  sub->add_option("--key", r->key, "asked for twice with the same key, it is one service");
   file->excludes(client);
   sub->callback([r, sub, &options] {
     if (r->file.empty() && (r->client.empty() || r->source.empty())) {
@@ -241,10 +249,11 @@ void add_state(CLI::App& app, Options& options) {
   auto* put = app.add_subcommand("put", "store a document");
   auto kind = std::make_shared<std::string>();
   auto file = std::make_shared<std::string>();
-  put->add_option("kind", *kind, "clients, profiles, slas, tariffs, providers, rates or issuers")
+  put->add_option("kind", *kind,
+                  "clients, profiles, slas, tariffs, providers, rates, issuers or tokens")
       ->required()
       ->check(CLI::IsMember(
-          {"clients", "profiles", "slas", "tariffs", "providers", "rates", "issuers"}));
+          {"clients", "profiles", "slas", "tariffs", "providers", "rates", "issuers", "tokens"}));
   put->add_option("file", *file, "the document (JSON)")->required();
   put->callback([kind, file, &options] {
     const json document = read_json_file(*file);
@@ -252,6 +261,43 @@ void add_state(CLI::App& app, Options& options) {
       throw CLI::ValidationError(*file, "the document has no id");
     }
     Client(options).put("/v1/" + *kind + "/" + document["id"].get<std::string>(), document);
+  });
+}
+
+// The secret is made here and printed once; the gateway gets its hash alone.
+void add_token(CLI::App& app, Options& options) {
+  struct Wanted {
+    std::string id, role, client;
+    bool revoke = false;
+  };
+  auto* sub = app.add_subcommand("token", "make a token for the API, or revoke one");
+  auto wanted = std::make_shared<Wanted>();
+  sub->add_option("id", wanted->id, "its name, by which it is revoked")->required();
+  auto* role = sub->add_option("--role", wanted->role, "operator, auditor or client")
+                   ->check(CLI::IsMember({"operator", "auditor", "client"}));
+  sub->add_option("--client", wanted->client, "whose, for the role client");
+  auto* revoke = sub->add_flag("--revoke", wanted->revoke, "nobody gets in with it any more");
+  role->excludes(revoke);
+  sub->callback([wanted, &options] {
+    const std::string path = "/v1/tokens/" + wanted->id;
+    Client gateway(options);
+    if (wanted->revoke) {
+      json document = gateway.get(path);
+      document["revoked"] = true;
+      gateway.put(path, document);
+      return;
+    }
+    if (wanted->role.empty()) throw CLI::ValidationError("token", "expected --role or --revoke");
+    const std::string secret = anabranch::control::make_secret();
+    json document{{"id", wanted->id},
+                  {"role", wanted->role},
+                  {"sha256", anabranch::control::hash_of_secret(secret)}};
+    if (!wanted->client.empty()) document["client"] = wanted->client;
+    gateway.put(path, document);
+    if (options.as_json)
+      fmt::print("{}\n", json{{"id", wanted->id}, {"secret", secret}}.dump(2));
+    else
+      fmt::print("{}\n", secret);
   });
 }
 
@@ -289,6 +335,10 @@ int main(int argc, char** argv) {
   app.add_option("--api", options.api, "the gateway's API")
       ->envname("ANABRANCH_API")
       ->capture_default_str();
+  app.add_option("--token", options.token,
+                 "the secret that `anabranch token` printed; better in the environment, where "
+                 "others do not see it")
+      ->envname("ANABRANCH_TOKEN");
   app.add_flag("--json", options.as_json, "print what the API answers");
   app.set_version_flag("--version", ANABRANCH_VERSION);
   app.require_subcommand(1);
@@ -297,6 +347,7 @@ int main(int argc, char** argv) {
   add_services(app, options);
   add_statements(app, options);
   add_state(app, options);
+  add_token(app, options);
   add_keygen(app);
   anabranch::tools::add_journal(app, options.as_json);
   anabranch::tools::add_ledger(app, options.as_json);

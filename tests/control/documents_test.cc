@@ -34,7 +34,9 @@ json request() {
           {"rate_down", "50 Mbit/s"},
           {"latency_ms_max", 80},
           {"loss_percent_max", 0.5},
-          {"price_per_gb_max", "0.80"}};
+          {"price_per_gb_max", "0.80"},
+          {"key", "order-77"},
+          {"until", "2028-02-29T18:00:00Z"}};
 }
 
 json treated() {
@@ -202,6 +204,9 @@ TEST(Documents, MistakesInARequestAreNamedByTheirField) {
     EXPECT_EQ(of("/price_per_gb_max", wrong), "/price_per_gb_max: \"" + std::string(wrong) +
                                                   "\"; expected a price such as \"0.80\"");
   }
+  for (const char* wrong : {"2027-02-29T18:00:00Z", "2028-01-01", "2028-01-01T24:00:00Z", "soon"})
+    EXPECT_EQ(of("/until", wrong), "/until: \"" + std::string(wrong) +
+                                       "\"; expected a time such as \"2026-12-31T18:00:00Z\"");
 }
 
 TEST(Documents, AProfileHoldsPreferencesForBilling) {

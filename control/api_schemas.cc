@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/api_schemas.h"
+
+namespace anabranch::control {
+namespace {
+
+constexpr const char* kSchemas = R"json({
+  "Object": {"type": "object"},
+  "Id": {"type": "string", "pattern": "^[a-z0-9-]{1,64}$"},
+  "Rate": {"type": "string", "pattern": "^[0-9.]+ ?[kMG]?bit/s$", "examples": ["50 Mbit/s"]},
+  "Prefix": {"type": "string", "examples": ["10.10.0.0/24", "2001:db8:1::/48"]},
+  "Ports": {"type": "string", "pattern": "^[0-9]{1,5}(-[0-9]{1,5})?$"},
+  "Count": {"type": "integer", "minimum": 0},
+  "Measure": {"type": "number", "minimum": 0},
+  "Price": {"type": "string", "pattern": "^-?[0-9]+([.][0-9]+)?$"},
+  "Problem": {
+    "type": "object",
+    "description": "RFC 9457",
+    "required": ["type", "status", "title", "detail"],
+    "properties": {
+      "type": {"type": "string"},
+      "status": {"type": "integer"},
+      "title": {"type": "string"},
+      "detail": {"type": "string"},
+      "errors": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "required": ["pointer", "detail"],
+          "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}}
+        }
+      }
+    }
+  },
+  "Traffic": {
+    "type": "object",
+    "required": ["source"],
+    "additionalProperties": false,
+    "properties": {
+      "source": {"$ref": "#/components/schemas/Prefix"},
+      "destination": {"$ref": "#/components/schemas/Prefix"},
+      "protocol": {"enum": ["tcp", "udp", "icmp"]},
+      "source_ports": {"$ref": "#/components/schemas/Ports"},
+      "destination_ports": {"$ref": "#/components/schemas/Ports"},
+      "dscp": {"type": "integer", "minimum": 0, "maximum": 63}
+    }
+  },
+  "ServiceRequest": {
+    "type": "object",
+    "required": ["client", "traffic"],
+    "additionalProperties": false,
+    "properties": {
+      "client": {"$ref": "#/components/schemas/Id"},
+      "key": {
+        "$ref": "#/components/schemas/Id",
+        "description": "asked for twice with the same key, it is one service"
+      },
+      "until": {
+        "type": "string",
+        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+        "description": "when it ends by itself"
+      },
+      "traffic": {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 16,
+        "items": {"$ref": "#/components/schemas/Traffic"}
+      },
+      "rate_up": {"$ref": "#/components/schemas/Rate"},
+      "rate_down": {"$ref": "#/components/schemas/Rate"},
+      "latency_ms_max": {"type": "number", "minimum": 0, "maximum": 60000},
+      "loss_percent_max": {"type": "number", "minimum": 0, "maximum": 100},
+      "price_per_gb_max": {"$ref": "#/components/schemas/Price"}
+    }
+  },
+  "Share": {
+    "type": "object",
+    "required": ["path", "provider", "weight_up", "weight_down"],
+    "properties": {
+      "path": {"type": "string"},
+      "provider": {"type": "string"},
+      "weight_up": {"type": "integer", "minimum": 0, "maximum": 65535},
+      "weight_down": {"type": "integer", "minimum": 0, "maximum": 65535}
+    }
+  },
+  "Scenario": {
+    "type": "object",
+    "required": ["segmentation", "dispersion", "assemblage", "shares", "expected", "reasons"],
+    "properties": {
+      "segmentation": {"enum": ["flow", "packet"]},
+      "dispersion": {
+        "enum": ["weighted", "earliest-delivery", "flow", "flowlet", "redundant", "priority",
+                 "standby"]
+      },
+      "assemblage": {"enum": ["resequence", "pass-through"]},
+      "shares": {"type": "array", "items": {"$ref": "#/components/schemas/Share"}},
+      "expected": {
+        "type": "object",
+        "required": ["goodput_up_bps", "goodput_down_bps", "latency_ms", "loss_percent",
+                     "price_per_gb", "currency"],
+        "properties": {
+          "goodput_up_bps": {"$ref": "#/components/schemas/Measure"},
+          "goodput_down_bps": {"$ref": "#/components/schemas/Measure"},
+          "latency_ms": {"$ref": "#/components/schemas/Measure"},
+          "loss_percent": {"$ref": "#/components/schemas/Measure"},
+          "price_per_gb": {"$ref": "#/components/schemas/Price"},
+          "currency": {"type": "string"}
+        }
+      },
+      "reasons": {"type": "array", "items": {"type": "string"}}
+    }
+  },
+  "Service": {
+    "type": "object",
+    "required": ["id", "client", "state", "octets"],
+    "properties": {
+      "id": {"type": "integer", "minimum": 1},
+      "client": {"type": "string"},
+      "state": {"enum": ["starting", "active", "ending", "ended", "visiting"]},
+      "home": {"type": "string", "description": "whose service it is, where it is visiting"},
+      "request": {"$ref": "#/components/schemas/ServiceRequest"},
+      "scenario": {"$ref": "#/components/schemas/Scenario"},
+      "note": {"type": "string", "description": "what of the request cannot be kept at present"},
+      "octets": {"$ref": "#/components/schemas/Count"}
+    }
+  },
+  "Services": {"type": "array", "items": {"$ref": "#/components/schemas/Service"}},
+  "Statements": {"type": "array", "items": {"type": "object"}},
+  "Flushed": {
+    "type": "object",
+    "required": ["flushed"],
+    "properties": {"flushed": {"const": true}}
+  },
+  "Document": {
+    "type": "object",
+    "required": ["id"],
+    "properties": {"id": {"$ref": "#/components/schemas/Id"}}
+  },
+  "Documents": {"type": "array", "items": {"$ref": "#/components/schemas/Document"}},
+  "Path": {
+    "type": "object",
+    "required": ["id", "name", "provider", "network", "alive", "state", "rating", "rate_up_bps",
+                 "rate_down_bps", "in_use"],
+    "properties": {
+      "id": {"type": "integer", "minimum": 0, "maximum": 15},
+      "name": {"type": "string"},
+      "provider": {"type": "string"},
+      "network": {"type": "string"},
+      "alive": {"type": "boolean"},
+      "state": {"enum": ["dead", "suspected", "probing", "lossy", "slow", "up"]},
+      "rtt_ms": {"$ref": "#/components/schemas/Measure"},
+      "rtt_min_ms": {"$ref": "#/components/schemas/Measure"},
+      "rtt_variation_ms": {"$ref": "#/components/schemas/Measure"},
+      "pto_ms": {"$ref": "#/components/schemas/Measure"},
+      "mtu": {"$ref": "#/components/schemas/Count"},
+      "loss_up_percent": {"type": "number", "minimum": 0, "maximum": 100},
+      "loss_down_percent": {"type": "number", "minimum": 0, "maximum": 100},
+      "availability_percent": {"type": "number", "minimum": 0, "maximum": 100},
+      "rating": {"type": "number", "minimum": 0, "maximum": 100},
+      "rate_up_bps": {"$ref": "#/components/schemas/Count"},
+      "rate_down_bps": {"$ref": "#/components/schemas/Count"},
+      "delivered_bps": {"$ref": "#/components/schemas/Count"},
+      "queue_up_ms": {"$ref": "#/components/schemas/Measure"},
+      "queue_down_ms": {"$ref": "#/components/schemas/Measure"},
+      "in_use": {"type": "boolean"}
+    }
+  },
+  "Paths": {"type": "array", "items": {"$ref": "#/components/schemas/Path"}},
+  "Counters": {
+    "type": "object",
+    "required": ["rx", "tx", "drops"],
+    "properties": {
+      "drops": {
+        "type": "object",
+        "additionalProperties": {"$ref": "#/components/schemas/Count"}
+      }
+    }
+  },
+  "Status": {
+    "type": "object",
+    "required": ["gateway", "peer", "session", "paths"],
+    "properties": {
+      "gateway": {"type": "string"},
+      "peer": {"type": "string"},
+      "session": {"enum": ["up", "down"]},
+      "paths": {"type": "array", "items": {"type": "object"}}
+    }
+  }
+})json";
+
+}  // namespace
+
+nlohmann::json api_schemas() {
+  return nlohmann::json::parse(kSchemas);
+}
+
+}  // namespace anabranch::control

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/routes.h"
+
+#include <algorithm>
+
+#include "control/api_schemas.h"
+
+namespace anabranch::control {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kKindOfDocument =
+    "clients|profiles|slas|tariffs|providers|rates|issuers|tokens";
+
+json reference(const std::string& schema) {
+  return {{"$ref", "#/components/schemas/" + schema}};
+}
+
+json content(const char* type, json schema) {
+  return {{type, {{"schema", std::move(schema)}}}};
+}
+
+// "{kind}" and "{id}" of a path.
+std::vector<std::string> names_in(const std::string& path) {
+  std::vector<std::string> names;
+  for (size_t at = path.find('{'); at != std::string::npos; at = path.find('{', at + 1))
+    names.push_back(path.substr(at + 1, path.find('}', at) - at - 1));
+  return names;
+}
+
+json parameter(const std::string& name) {
+  json schema{{"type", "string"}, {"pattern", "^[a-z0-9-]{1,64}$"}};
+  if (name == "service") schema = {{"type", "integer"}, {"minimum", 1}};
+  if (name == "kind") {
+    schema = {{"type", "string"}, {"enum", json::array()}};
+    const std::string kinds = kKindOfDocument;
+    for (size_t at = 0; at <= kinds.size();) {
+      const size_t end = std::min(kinds.find('|', at), kinds.size());
+      schema["enum"].push_back(kinds.substr(at, end - at));
+      at = end + 1;
+    }
+  }
+  return {{"name", name}, {"in", "path"}, {"required", true}, {"schema", schema}};
+}
+
+json describe(const Operation& o) {
+  json parameters = json::array();
+  for (const std::string& name : names_in(o.path)) parameters.push_back(parameter(name));
+  json gives{{"description", o.summary}};
+  if (o.gives != nullptr) gives["content"] = content("application/json", reference(o.gives));
+  const json refused{{"description", "Refused, and why"},
+                     {"content", content("application/problem+json", reference("Problem"))}};
+  json described{{"operationId", o.id},
+                 {"summary", o.summary},
+                 {"description", std::string("For ") + to_string(o.audience) + "."},
+                 {"responses", {{std::to_string(o.status), gives}, {"default", refused}}}};
+  if (!parameters.empty()) described["parameters"] = parameters;
+  if (o.takes != nullptr)
+    described["requestBody"] = {{"required", true},
+                                {"content", content("application/json", reference(o.takes))}};
+  return described;
+}
+
+}  // namespace
+
+bool may_use(const Operation& operation, Role role) {
+  if (role == Role::operating) return true;
+  if (role == Role::client) return operation.audience == Audience::all;
+  return operation.audience != Audience::operators && std::string_view(operation.method) == "GET";
+}
+
+const char* to_string(Audience audience) {
+  switch (audience) {
+    case Audience::all:
+      return "operators, auditors (who only read), and clients as far as it is their own";
+    case Audience::readers:
+      return "operators and auditors";
+    case Audience::operators:
+      return "operators";
+  }
+  return "";
+}
+
+const std::vector<Operation>& operations() {
+  static const std::vector<Operation> all{
+      {"POST", "/v1/services", "requestService", "Ask for a service; answered when it is in force",
+       Audience::all, "ServiceRequest", "Service", 201},
+      {"GET", "/v1/services", "listServices", "Services in force", Audience::all, nullptr,
+       "Services"},
+      {"GET", "/v1/services/{service}", "showService", "One service", Audience::all, nullptr,
+       "Service"},
+      {"DELETE", "/v1/services/{service}", "endService",
+       "End a service; answered when its last octet is journaled", Audience::all, nullptr,
+       "Service"},
+      {"GET", "/v1/statements/clients/{client}", "clientStatement",
+       "What of a client is not on an issued statement yet; ?format=text for people", Audience::all,
+       nullptr, "Statements"},
+      {"GET", "/v1/statements/house", "houseStatement",
+       "What belongs to no client; ?format=text for people", Audience::readers, nullptr,
+       "Statements"},
+      {"POST", "/v1/usage/flush", "flushUsage", "Journal what was used until now",
+       Audience::operators, nullptr, "Flushed"},
+      {"GET", "/v1/{kind}", "listDocuments", "All documents of a kind", Audience::readers, nullptr,
+       "Documents"},
+      {"GET", "/v1/{kind}/{id}", "showDocument", "One document", Audience::all, nullptr,
+       "Document"},
+      {"PUT", "/v1/{kind}/{id}", "putDocument", "Store a document; in force from now on",
+       Audience::operators, "Document", "Document"},
+      {"GET", "/v1/paths", "showPaths", "Paths, measurements, ratings", Audience::readers, nullptr,
+       "Paths"},
+      {"GET", "/v1/counters", "showCounters", "Packets by where they ended, drops by name",
+       Audience::readers, nullptr, "Counters"},
+      {"GET", "/v1/status", "showStatus", "The gateway and its session with the peer",
+       Audience::readers, nullptr, "Status"},
+      {"GET", "/openapi.json", "describe", "This description", Audience::all, nullptr, "Object"},
+  };
+  return all;
+}
+
+const Operation* find_operation(const std::string& id) {
+  const auto found = std::find_if(operations().begin(), operations().end(),
+                                  [&](const Operation& o) { return id == o.id; });
+  return found == operations().end() ? nullptr : &*found;
+}
+
+std::string pattern_of(const Operation& operation) {
+  std::string pattern = operation.path;
+  for (const std::string& name : names_in(operation.path)) {
+    const std::string what = name == "service" ? "\\d{1,19}"
+                             : name == "kind"  ? kKindOfDocument
+                                               : "[a-z0-9-]{1,64}";
+    const std::string braced = "{" + name + "}";
+    pattern.replace(pattern.find(braced), braced.size(), "(" + what + ")");
+  }
+  return pattern;
+}
+
+json openapi(const std::string& version) {
+  json paths = json::object();
+  for (const Operation& o : operations()) {
+    std::string method = o.method;
+    std::transform(method.begin(), method.end(), method.begin(),
+                   [](char c) { return static_cast<char>(c | 0x20); });
+    paths[o.path][method] = describe(o);
+  }
+  return {{"openapi", "3.1.0"},
+          {"info",
+           {{"title", "Anabranch gateway"},
+            {"version", version},
+            {"license", {{"name", "BSD-3-Clause"}, {"identifier", "BSD-3-Clause"}}}}},
+          {"security", json::array({{{"token", json::array()}}})},
+          {"paths", paths},
+          {"components",
+           {{"securitySchemes", {{"token", {{"type", "http"}, {"scheme", "bearer"}}}}},
+            {"schemas", api_schemas()}}}};
+}
+
+}  // namespace anabranch::control

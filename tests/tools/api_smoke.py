@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The API as others see it: what /openapi.json says is what is served, and to whom. Needs root.
+
+    api_smoke.py BUILD
+"""
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+import unittest
+
+import jsonschema
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = pathlib.Path()
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tools/quickstart.d"))
+import sites  # noqa: E402
+
+
+class Api(unittest.TestCase):
+    def setUp(self):
+        self.sites = sites.Sites(BUILD)
+        self.addCleanup(self.close)
+        self.sites.open()
+        self.sites.start_links()
+        for site in ("b", "a"):
+            self.sites.start_gateway(site)
+        self.sites.wait_for(self.sites.paths_up, 20, "not all paths came up", "site-a")
+
+    def close(self):
+        try:
+            self.sites.close(keep_logs=False)
+        finally:
+            shutil.rmtree(self.sites.state, ignore_errors=True)
+
+    def ask(self, method, path, body=None, token=None):
+        """Status, headers and document, from the client's namespace."""
+        code = ("import http.client,json,sys;c=http.client.HTTPConnection('10.10.0.1',8080,timeout=60);"
+                "c.request(sys.argv[1],sys.argv[2],sys.stdin.buffer.read() or None,json.loads(sys.argv[3]));r=c.getresponse();"
+                "print(json.dumps([r.status,{k.lower():v for k,v in r.getheaders()},r.read().decode()]))")
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        done = subprocess.run(self.sites.command("client", sys.executable, "-c", code, method, path, json.dumps(headers)),
+                              input=("" if body is None else json.dumps(body)).encode(), capture_output=True, timeout=90, check=True)
+        status, headers, text = json.loads(done.stdout)
+        return status, headers, json.loads(text)
+
+    def cli(self, *words, token=""):
+        return subprocess.run(self.sites.command("client", "env", f"ANABRANCH_TOKEN={token}", BUILD / "tools/anabranch",
+                                                 "--api", "http://10.10.0.1:8080", *words), capture_output=True, text=True, timeout=90)
+
+    def request(self, client="acme", source="10.10.0.0/25"):
+        return {"client": client, "traffic": [{"source": source}]}
+
+    def test_what_is_described_is_what_is_served(self):
+        _, headers, description = self.ask("GET", "/openapi.json")
+        self.assertEqual(headers["content-type"], "application/json")
+        self.assertEqual(description["openapi"], "3.1.0")
+        schemas = description["components"]["schemas"]
+        for schema in schemas.values():
+            jsonschema.Draft202012Validator.check_schema(schema)
+        resolver = jsonschema.RefResolver("", description)
+
+        def check(answer, schema):
+            jsonschema.Draft202012Validator(schema, resolver=resolver).validate(answer)
+
+        service = self.ask("POST", "/v1/services", self.request())[2]
+        values = {"service": service["id"], "client": "acme", "id": "acme", "kind": "clients"}
+        operations = [(path, method, o) for path, methods in description["paths"].items() for method, o in methods.items()]
+        self.assertGreater(len(operations), 12)
+        # What ends the service comes last.
+        for path, method, operation in sorted(operations, key=lambda o: o[1] == "delete"):
+            with self.subTest(operation=operation["operationId"]):
+                body = self.request(source="10.10.0.128/25") if operation["operationId"] == "requestService" else None
+                if operation["operationId"] == "putDocument":
+                    continue  # makes a token, and from then on each request needs one; below
+                expected = next(int(status) for status in operation["responses"] if status != "default")
+                where = re.sub(r"{(\w+)}", lambda m: str(values[m[1]]), path)
+                status, headers, answer = self.ask(method.upper(), where, body)
+                self.assertEqual(status, expected, answer)
+                schema = operation["responses"][str(status)]["content"]["application/json"]["schema"]
+                check(answer, schema)
+                status, headers, answer = self.ask(method.upper(), where + "/nothing")
+                self.assertEqual((status, headers["content-type"]), (404, "application/problem+json"), answer)
+                check(answer, schemas["Problem"])
+
+    def test_requests_are_refused_as_their_schema_says(self):
+        description = self.ask("GET", "/openapi.json")[2]
+        schema = {"$ref": "#/components/schemas/ServiceRequest"}
+        validator = jsonschema.Draft202012Validator(schema, resolver=jsonschema.RefResolver("", description))
+        right = {**self.request(), "rate_up": "1 Mbit/s", "latency_ms_max": 500, "loss_percent_max": 50, "price_per_gb_max": "90.5"}
+        self.assertEqual(list(validator.iter_errors(right)), [])
+        self.assertEqual(self.ask("POST", "/v1/services", right)[0], 201)
+        for field, value in {"client": "A", "traffic": [], "rate_up": "fast", "latency_ms_max": -1, "loss_percent_max": 101,
+                             "price_per_gb_max": "dear", "colour": "red"}.items():
+            with self.subTest(field=field):
+                wrong = {**right, field: value}
+                self.assertNotEqual(list(validator.iter_errors(wrong)), [])
+                status, _, answer = self.ask("POST", "/v1/services", wrong)
+                self.assertEqual(status, 400)
+                self.assertEqual([e["pointer"].split("/")[1] for e in answer["errors"]], [field])
+
+    def test_asked_for_twice_with_a_key_it_is_one_service(self):
+        wanted = {**self.request(), "key": "order-77", "until": "2099-12-31T23:59:59Z"}
+        first = self.ask("POST", "/v1/services", wanted)
+        again = self.ask("POST", "/v1/services", wanted)
+        self.assertEqual((first[0], again[0]), (201, 200))
+        self.assertEqual(first[2]["id"], again[2]["id"])
+        self.assertEqual(again[2]["request"]["until"], wanted["until"])
+        other = self.ask("POST", "/v1/services", {**wanted, "rate_up": "1 Mbit/s"})
+        self.assertEqual((other[0], other[2]["title"]), (409, "Key is in use"))
+        self.sites.stop("site-a")
+        self.sites.start_gateway("a")
+        self.sites.wait_for(lambda: self.cli("paths").returncode == 0, 20, "does not start again", "site-a")
+        self.assertEqual(self.ask("POST", "/v1/services", wanted)[2]["id"], first[2]["id"])
+        self.assertEqual([s["id"] for s in self.ask("GET", "/v1/services")[2]], [first[2]["id"]])
+
+    def test_a_service_ends_when_it_was_asked_for_until(self):
+        past = self.ask("POST", "/v1/services", {**self.request(), "until": "2001-01-01T00:00:00Z"})
+        self.assertEqual((past[0], past[2]["errors"][0]["pointer"]), (422, "/until"))
+        until = time.time() + 4
+        service = self.ask("POST", "/v1/services", {
+            **self.request(), "until": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until))})
+        self.assertEqual(service[0], 201)
+        self.sites.wait_for(lambda: self.ask("GET", "/v1/services")[2] == [], 20, "the service does not end", "site-a")
+        self.assertGreaterEqual(time.time(), int(until))
+
+    def test_a_token_opens_what_its_role_may_do(self):
+        acme = self.ask("GET", "/v1/clients/acme")[2]
+        other = {**acme, "id": "other", "name": "Other"}
+        self.assertEqual(self.ask("PUT", "/v1/clients/other", other)[0], 200)
+        made = self.cli("token", "ops", "--role", "operator")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        operator = made.stdout.strip()
+
+        status, headers, answer = self.ask("GET", "/v1/services")
+        self.assertEqual((status, headers["www-authenticate"]), (401, "Bearer"), answer)
+        self.assertEqual(self.ask("GET", "/v1/services", token="wrong")[0], 401)
+        refused = self.cli("paths")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("wants a token", refused.stderr)
+        self.assertEqual(self.cli("paths", token=operator).returncode, 0)
+
+        def token(name, *words):
+            return json.loads(self.cli("--json", "token", name, *words, token=operator).stdout)["secret"]
+
+        auditor, mine, theirs = token("audit", "--role", "auditor"), token("c1", "--role", "client", "--client", "acme"), token(
+            "c2", "--role", "client", "--client", "other")
+        service = self.ask("POST", "/v1/services", self.request(), token=mine)
+        self.assertEqual(service[0], 201, service)
+        identity = service[2]["id"]
+
+        # A client sees its own alone, and what is another's as if it were not there.
+        for path, status in {"/v1/services": 200, f"/v1/services/{identity}": 200, "/v1/clients/acme": 200, "/v1/clients/other": 404,
+                             f"/v1/profiles/{acme['profile']}": 200, "/v1/clients": 403, "/v1/tokens/ops": 404, "/v1/paths": 403,
+                             "/v1/counters": 403, "/v1/statements/clients/acme": 200, "/v1/statements/clients/other": 404,
+                             "/v1/statements/house": 403}.items():
+            self.assertEqual(self.ask("GET", path, token=mine)[0], status, path)
+        self.assertEqual(self.ask("GET", "/v1/services", token=theirs)[2], [])
+        for method in ("GET", "DELETE"):
+            self.assertEqual(self.ask(method, f"/v1/services/{identity}", token=theirs)[0], 404)
+        self.assertEqual(self.ask("POST", "/v1/services", self.request(), token=theirs)[0], 403)
+        self.assertEqual(self.ask("PUT", "/v1/clients/acme", acme, token=mine)[0], 403)
+
+        # An auditor reads all and changes nothing.
+        for path in ("/v1/services", "/v1/clients", "/v1/tokens", "/v1/paths", "/v1/statements/house"):
+            self.assertEqual(self.ask("GET", path, token=auditor)[0], 200, path)
+        for method, path in (("POST", "/v1/services"), ("DELETE", f"/v1/services/{identity}"), ("PUT", "/v1/clients/acme"),
+                             ("POST", "/v1/usage/flush")):
+            self.assertEqual(self.ask(method, path, {}, token=auditor)[0], 403, path)
+
+        # What was revoked stays so, and tokens survive the gateway; no secret is stored.
+        self.assertEqual(self.cli("token", "c2", "--revoke", token=operator).returncode, 0)
+        self.assertEqual(self.ask("GET", "/v1/services", token=theirs)[0], 401)
+        self.sites.stop("site-a")
+        self.sites.start_gateway("a")
+        self.sites.wait_for(lambda: self.cli("paths", token=operator).returncode == 0, 20, "does not start again", "site-a")
+        self.assertEqual(self.ask("GET", f"/v1/services/{identity}", token=mine)[0], 200)
+        self.assertEqual(self.ask("GET", "/v1/services", token=theirs)[0], 401)
+        for file in pathlib.Path(self.sites.state).rglob("*"):
+            if file.is_file():
+                for secret in (operator, auditor, mine, theirs):
+                    self.assertNotIn(secret.encode(), file.read_bytes(), file)
+
+
+if __name__ == "__main__":
+    BUILD = pathlib.Path(sys.argv.pop()).resolve()
+    unittest.main(verbosity=2)
