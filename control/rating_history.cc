@@ -15,7 +15,7 @@ struct WindowKind {
   double weight;
 };
 constexpr std::array<WindowKind, RatingHistory::kWindows> kKinds{
-    {{"1s", 1, 0.1}, {"1min", 60, 0.6}, {"1h", 3600, 0.2}, {"30d", 2'592'000, 0.1}}};
+    {{"1s", 1, 0.01}, {"1min", 60, 0.67}, {"1h", 3600, 0.22}, {"30d", 2'592'000, 0.1}}};
 
 double confidence_of(const LinkSummary& s, const WindowKind& kind) {
   return s.samples / (s.samples + kind.seconds / 4);
@@ -61,7 +61,7 @@ void RatingHistory::close_minute(Link& link, int64_t minute, int64_t now) {
   LinkSummary of_hour = summarise(link.minutes.between(60 * hour, 60 * hour + 59));
   of_hour.at = hour;
   if (of_hour.samples != 0) link.hours.put(of_hour);
-  link.hour = summarise(link.minutes.last(now / 60));
+  link.hour = summarise(link.minutes.last(now / 60 - 1));
   link.month = summarise(link.hours.last(now / 3600));
 }
 

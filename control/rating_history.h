@@ -16,9 +16,10 @@
 namespace anabranch::control {
 
 // Each window's rating counts by its confidence, n/(n + a quarter of the window) for n seconds
-// measured, times 0.1, 0.6, 0.2 and 0.1: the last minute dominates as soon as it is known. A rating
-// that is shown follows only when it differs by more than two of 100; a link that is dead has 0 at
-// once. A network's and a provider's is the mean of its links', weighted by capacity.
+// measured, times 0.01, 0.67, 0.22 and 0.1: the last minute dominates as soon as it is known, and
+// no single second moves what is shown. A rating that is shown follows only when it differs by more
+// than two of 100; a link that is dead has 0 at once. A network's and a provider's is the mean of
+// its links', weighted by capacity.
 //
 // A link holds 60 seconds, 60 minutes and 720 hours: 840 summaries, 34 kB; 64 links at most, those
 // not measured for longest are forgotten.

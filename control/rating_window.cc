@@ -105,7 +105,7 @@ nlohmann::json SummaryRing::to_json() const {
   nlohmann::json result = nlohmann::json::array();
   for (const LinkSummary& slot : slots_) {
     if (slot.at < 0) continue;
-    nlohmann::json row{slot.at};
+    nlohmann::json row = nlohmann::json::array({static_cast<uint64_t>(slot.at)});
     for (const auto field : kFields) row.push_back(slot.*field);
     result.push_back(std::move(row));
   }
