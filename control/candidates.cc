@@ -5,7 +5,7 @@
 #include <cmath>
 #include <tuple>
 
-#include "control/scenario.h"
+#include "control/candidates.h"
 #include "dataplane/bounds.h"
 #include "dataplane/wire.h"
 
@@ -15,9 +15,8 @@ namespace {
 constexpr uint32_t kWeightSum = 65535;
 constexpr double kLinkFraming = 38;  // Ethernet: header 14, FCS 4, preamble 8, gap 12
 constexpr double kTcpIpHeaders = 40;
-constexpr size_t kPathsMax = 8;
 
-using Used = std::vector<const PathState*>;
+using Used = UsedPaths;
 
 double room_of(const PathState& p) {
   return static_cast<double>(p.mtu) - p.overhead;
@@ -32,10 +31,6 @@ double efficiency(const PathState& p) {
 double loss_limit_bps(double room, double rtt_ms, double loss) {
   if (loss <= 0) return 1e15;
   return 1.22 * (room - kTcpIpHeaders) * 8 / (std::max(rtt_ms, 1.0) / 1000 * std::sqrt(loss));
-}
-
-double usable_bps(uint64_t rate_bps, double loss) {
-  return static_cast<double>(rate_bps) * (1 - loss);
 }
 
 // Shares of kWeightSum by the largest remainder; the earlier path of two with equal remainders.
@@ -76,8 +71,8 @@ double goodput(const Used& used, Dispersion dispersion, const Direction& d) {
       [](const PathState* a, const PathState* b) { return a->rtt_min_ms < b->rtt_min_ms; });
   double sum = 0, best = 0, most = 0;
   for (const PathState* p : used) {
-    const double link = usable_bps(p->*d.rate, p->*d.loss) * efficiency(*p);
-    best = std::max(best, std::min(link, loss_limit_bps(room_of(*p), p->rtt_ms, p->*d.loss)));
+    const double link = payload_bps(*p, p->*d.rate, p->*d.loss);
+    best = std::max(best, flow_payload_bps(*p, p->*d.rate, p->*d.loss));
     most = std::max(most, link);
     if (!too_slow_beside(*p, quickest)) sum += link;
   }
@@ -152,12 +147,9 @@ Scenario make(const Used& used, Dispersion dispersion, const Treatment& treatmen
 // All goes over the first while it can.
 Scenario make_ordered(const Used& used, Dispersion dispersion, const Profile& profile) {
   Used in_order = used;
-  const auto rank = [&](const PathState* p) {
-    const bool preferred = profile.standing(p->provider, p->network) == Standing::prefer;
-    return std::tuple(!preferred, p->price_attos_per_octet, p->rtt_min_ms, p->index);
-  };
-  std::sort(in_order.begin(), in_order.end(),
-            [&](const PathState* a, const PathState* b) { return rank(a) < rank(b); });
+  std::sort(in_order.begin(), in_order.end(), [&](const PathState* a, const PathState* b) {
+    return rank_of(*a, profile) < rank_of(*b, profile);
+  });
   const Scenario first = make({in_order.front()}, dispersion, profile.treatment);
   Scenario s = make(used, dispersion, profile.treatment);
   for (const PathState* p : in_order) s.order.push_back(p->index);
@@ -166,12 +158,44 @@ Scenario make_ordered(const Used& used, Dispersion dispersion, const Profile& pr
   return s;
 }
 
-const std::vector<Dispersion>& allowed(const Profile& profile) {
+}  // namespace
+
+double usable_bps(uint64_t rate_bps, double loss) {
+  return static_cast<double>(rate_bps) * (1 - loss);
+}
+
+double payload_bps(const PathState& p, uint64_t rate_bps, double loss) {
+  return usable_bps(rate_bps, loss) * efficiency(p);
+}
+
+double flow_payload_bps(const PathState& p, uint64_t rate_bps, double loss) {
+  return std::min(payload_bps(p, rate_bps, loss), loss_limit_bps(room_of(p), p.rtt_ms, loss));
+}
+
+std::tuple<bool, Uint128, double, uint8_t> rank_of(const PathState& p, const Profile& profile) {
+  const bool preferred = profile.standing(p.provider, p.network) == Standing::prefer;
+  return {!preferred, p.price_attos_per_octet, p.rtt_min_ms, p.index};
+}
+
+const std::vector<Dispersion>& allowed_dispersions(const Profile& profile) {
   static const std::vector<Dispersion> usual{Dispersion::earliest_delivery, Dispersion::flow};
   return profile.dispersions.empty() ? usual : profile.dispersions;
 }
 
-}  // namespace
+UsedPaths usable_paths(const std::vector<PathState>& paths, const Profile& profile) {
+  UsedPaths usable;
+  for (const PathState& p : paths) {
+    if (p.alive && profile.standing(p.provider, p.network) != Standing::never) usable.push_back(&p);
+  }
+  std::sort(usable.begin(), usable.end(),
+            [](const PathState* a, const PathState* b) { return a->index < b->index; });
+  return usable;
+}
+
+Scenario make_scenario(const UsedPaths& used, Dispersion dispersion, const Profile& profile) {
+  return is_ordered(dispersion) ? make_ordered(used, dispersion, profile)
+                                : make(used, dispersion, profile.treatment);
+}
 
 bool too_slow_beside(const PathState& path, const PathState& other) {
   return (path.rtt_min_ms - other.rtt_min_ms) / 2 >
@@ -179,23 +203,17 @@ bool too_slow_beside(const PathState& path, const PathState& other) {
 }
 
 std::vector<Scenario> candidates(const std::vector<PathState>& paths, const Profile& profile) {
-  Used usable;
-  for (const PathState& p : paths) {
-    if (p.alive && profile.standing(p.provider, p.network) != Standing::never) usable.push_back(&p);
-  }
-  std::sort(usable.begin(), usable.end(),
-            [](const PathState* a, const PathState* b) { return a->index < b->index; });
-  if (usable.size() > kPathsMax) usable.resize(kPathsMax);
+  Used usable = usable_paths(paths, profile);
+  if (usable.size() > kAllPathsMax) usable.resize(kAllPathsMax);
   std::vector<Scenario> result;
   for (uint32_t set = 1; set < 1u << usable.size(); ++set) {
     Used used;
     for (size_t i = 0; i < usable.size(); ++i) {
       if ((set >> i & 1) != 0) used.push_back(usable[i]);
     }
-    for (const Dispersion dispersion : allowed(profile)) {
+    for (const Dispersion dispersion : allowed_dispersions(profile)) {
       if (dispersion == Dispersion::redundant && used.size() < 2) continue;
-      result.push_back(is_ordered(dispersion) ? make_ordered(used, dispersion, profile)
-                                              : make(used, dispersion, profile.treatment));
+      result.push_back(make_scenario(used, dispersion, profile));
     }
   }
   return result;

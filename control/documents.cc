@@ -25,6 +25,7 @@ constexpr const char* kPorts = "a port or a range such as \"80\" or \"1000-2000\
 constexpr const char* kStandings = "\"prefer\", \"allow\", \"avoid\" or \"never\" by name";
 constexpr const char* kLeastRate = "a rate of 64 kbit/s or more, such as \"50 Mbit/s\"";
 constexpr const char* kDscp = "a DSCP such as \"EF\", \"AF41\", \"CS1\" or \"10\", once";
+constexpr const char* kHighestRated = "\"provider\" or \"network\"";
 constexpr const char* kClasses = "\"urgent\", \"normal\" or \"background\" by DSCP";
 constexpr const char* kInstant = "a time such as \"2026-12-31T18:00:00Z\"";
 constexpr const char* kInstantFormat = "%Y-%m-%dT%H:%M:%SZ";
@@ -35,6 +36,8 @@ constexpr std::array<std::pair<const char*, Standing>, 4> kStandingNames{
      {"allow", Standing::allow},
      {"avoid", Standing::avoid},
      {"never", Standing::never}}};
+constexpr std::array<std::pair<const char*, HighestRated>, 2> kHighestRatedNames{
+    {{"provider", HighestRated::provider}, {"network", HighestRated::network}}};
 constexpr std::array<std::pair<const char*, TrafficClass>, 3> kClassNames{
     {{"urgent", TrafficClass::urgent},
      {"normal", TrafficClass::normal},
@@ -203,6 +206,21 @@ Treatment read_treatment(JsonReader& r) {
   return t;
 }
 
+std::vector<std::string> read_pre_approved(JsonReader& r) {
+  std::vector<std::string> result;
+  const auto ids = r.texts("pre_approved", "a list of providers' ids", false);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const std::string key = "pre_approved/" + std::to_string(i);
+    if (!is_id(ids[i]))
+      r.wrong(key, "\"" + ids[i] + "\"", kId);
+    else if (std::find(result.begin(), result.end(), ids[i]) != result.end())
+      r.wrong(key, "\"" + ids[i] + "\" again", "each provider once");
+    else
+      result.push_back(ids[i]);
+  }
+  return result;
+}
+
 Parsed<Profile> parse_profile(const json& document) {
   FieldErrors errors;
   JsonReader r(document, "", errors);
@@ -210,6 +228,12 @@ Parsed<Profile> parse_profile(const json& document) {
   p.id = read_id(r, "id");
   p.providers = read_standings(r, "providers");
   p.networks = read_standings(r, "networks");
+  p.prefer_highest_rated =
+      r.parsed(
+           "prefer_highest_rated", kHighestRated,
+           [](const std::string& text) { return by_name(kHighestRatedNames, text); }, false)
+          .value_or(HighestRated::none);
+  p.pre_approved = read_pre_approved(r);
   p.quality_percent = static_cast<uint8_t>(r.integer("quality_percent", 0, 100, false, 100));
   p.dispersions = read_dispersions(r);
   p.treatment = read_treatment(r);

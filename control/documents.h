@@ -39,6 +39,9 @@ struct Client {
 
 enum class Standing : uint8_t { prefer, allow, avoid, never };
 
+// Whose paths count as preferred for being rated highest at the time.
+enum class HighestRated : uint8_t { none, provider, network };
+
 // What a service is given beside others, and which of its packets go first.
 struct Treatment {
   static constexpr uint8_t kWeightMax = 100;
@@ -55,7 +58,9 @@ struct Profile {
   std::string id;
   std::vector<std::pair<std::string, Standing>> providers;
   std::vector<std::pair<std::string, Standing>> networks;
-  uint8_t quality_percent = 100;  // 100: only quality counts; 0: only price
+  HighestRated prefer_highest_rated = HighestRated::none;
+  std::vector<std::string> pre_approved;  // ids of the providers that may be asked for quotes
+  uint8_t quality_percent = 100;          // 100: only quality counts; 0: only price
   // Allowed; none is named: earliest-delivery and flow.
   std::vector<Dispersion> dispersions;
   Treatment treatment;

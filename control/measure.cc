@@ -2,7 +2,6 @@
 #include "control/measure.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace anabranch::control {
@@ -82,11 +81,6 @@ Condition PathMeter::condition_of(const PathSample& sample) const {
   const bool slow = least_rtt_ms_ > 0 && sample.rtt_ms > times * least_rtt_ms_ &&
                     sample.rtt_ms > least_rtt_ms_ + kSlowMs;
   return slow ? Condition::slow : Condition::up;
-}
-
-const char* to_string(Condition condition) {
-  constexpr std::array kNames{"dead", "suspected", "probing", "lossy", "slow", "up"};
-  return kNames[static_cast<size_t>(condition)];
 }
 
 void PathMeter::write(const PathSample& now, PathState& state) const {

@@ -10,18 +10,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <set>
 
 #include "billing/money.h"
-#include "control/scenario.h"
+#include "control/candidates.h"
 
 namespace anabranch::control {
 namespace {
-
-constexpr double kLatencyHalvesMs = 500;
-constexpr double kPreferredBonus = 0.25;
-constexpr double kRatingShare = 0.15;
-constexpr double kInForceBonus = 0.03;
 
 std::string mbits(double bps) {
   return fmt::format("{:.1f} Mbit/s", bps / 1e6);
@@ -42,58 +39,84 @@ std::string price_text(Uint128 attos) {
   return billing::to_text(billing::round_to_minor(exact, 4));
 }
 
-bool is_same_combination(const Scenario& a, const Scenario& b) {
-  return a.dispersion == b.dispersion && a.order == b.order &&
-         std::equal(a.shares.begin(), a.shares.end(), b.shares.begin(), b.shares.end(),
-                    [](const auto& x, const auto& y) { return x.path_index == y.path_index; });
-}
-
 bool nearly(uint16_t a, uint16_t b) {
   return std::abs(a - b) * 20 <= std::max(a, b);
 }
 
-struct Bounds {
-  double up = 1, down = 1;  // what goodput is measured against
-  Uint128 cheapest = 0;
-};
-
 class Preference {
  public:
   Preference(const std::vector<PathState>& paths, const Profile& profile,
-             const ServiceRequest& request, const std::string& currency, const Scenario* in_force)
+             const ServiceRequest& request, const std::string& currency, const Scenario* in_force,
+             const Ratings& ratings)
       : paths_(paths),
-        profile_(profile),
+        stored_profile_(profile),
+        profile_(with_highest_rated(profile, paths, ratings)),
         request_(request),
         currency_(currency),
         in_force_(in_force),
-        ratings_(rate(paths)) {}
+        ratings_(ratings) {
+    if (request.price_per_gb_max)
+      price_max_ = static_cast<Uint128>(
+          billing::parse_amount(*request.price_per_gb_max).value_or(billing::Amount()).attos());
+    for (const PathState& p : paths) look_up(p);
+    all_ = usable_paths(paths, profile_).size() <= kAllPathsMax
+               ? candidates(paths, profile_)
+               : shortlist(paths, profile_, request, ratings, in_force);
+  }
 
-  Choice choose() {
-    all_ = candidates(paths_, profile_);
-    if (all_.empty()) return {std::nullopt, "no path may be used: " + unusable()};
+  Weighing weigh(size_t runners_up_max, const Bounds* held) {
+    Weighing w;
+    if (all_.empty()) {
+      w.choice.refusal = "no path may be used: " + unusable();
+      return w;
+    }
     // Avoided paths only when it does not work without them.
     for (const bool with_avoided : {false, true}) {
-      std::vector<const Scenario*> possible;
-      for (const Scenario& s : all_) {
-        if (objection(s).empty() && (with_avoided || !uses_avoided(s))) possible.push_back(&s);
-      }
+      const auto possible = possible_ones(with_avoided);
       if (possible.empty()) continue;
-      Scenario chosen = *best(possible);
-      chosen.reasons = reasons(chosen, with_avoided);
-      return {chosen, {}};
+      w.with_avoided = with_avoided;
+      w.bounds = held == nullptr ? bounds_of(possible) : *held;
+      const Scenario& chosen = *best(possible, w.bounds);
+      w.choice.preferred = chosen;
+      w.choice.preferred->reasons = reasons(chosen, with_avoided);
+      if (runners_up_max > 0) compare(w, possible, chosen, runners_up_max);
+      return w;
     }
-    return {std::nullopt, refusal()};
+    w.choice.refusal = refusal();
+    return w;
   }
 
  private:
-  const PathState& path(const Scenario::Share& share) const {
-    return *std::find_if(paths_.begin(), paths_.end(),
-                         [&](const PathState& p) { return p.index == share.path_index; });
+  // What is asked for again and again.
+  struct Known {
+    const PathState* path = nullptr;
+    Standing standing = Standing::allow;
+    double rating = 0;  // 0..1, mean of link, network and provider
+  };
+  void look_up(const PathState& p) {
+    Known& known = known_[p.index];
+    if (known.path != nullptr) return;
+    known = {&p, profile_.standing(p.provider, p.network),
+             (rating_of(ratings_.links, p.name) + rating_of(ratings_.networks, p.network) +
+              rating_of(ratings_.providers, p.provider)) /
+                 300};
   }
-  Standing standing(const PathState& p) const { return profile_.standing(p.provider, p.network); }
+  const PathState& path(const Scenario::Share& share) const {
+    return *known_[share.path_index].path;
+  }
+  Standing standing(const PathState& p) const { return known_[p.index].standing; }
   bool uses_avoided(const Scenario& s) const {
     return std::any_of(s.shares.begin(), s.shares.end(),
                        [&](const auto& share) { return standing(path(share)) == Standing::avoid; });
+  }
+
+  using Possible = std::vector<const Scenario*>;
+  Possible possible_ones(bool with_avoided) const {
+    Possible possible;
+    for (const Scenario& s : all_) {
+      if (keeps(s) && (with_avoided || !uses_avoided(s))) possible.push_back(&s);
+    }
+    return possible;
   }
 
   // What of the request the scenario cannot keep, or nothing.
@@ -107,40 +130,50 @@ class Preference {
       return fmt::format("{} ms one way", *request_.latency_ms_max);
     if (request_.loss_percent_max && e.loss_percent > *request_.loss_percent_max)
       return fmt::format("{} % loss", *request_.loss_percent_max);
-    if (request_.price_per_gb_max && e.price_attos_per_gb > price_max())
+    if (request_.price_per_gb_max && e.price_attos_per_gb > price_max_)
       return *request_.price_per_gb_max + " " + currency_ + "/GB";
     return {};
   }
-  Uint128 price_max() const {
-    return static_cast<Uint128>(
-        billing::parse_amount(*request_.price_per_gb_max).value_or(billing::Amount()).attos());
+  bool keeps(const Scenario& s) const {
+    const Prediction& e = s.expected;
+    return !(request_.rate_up_bps &&
+             e.goodput_up_bps < static_cast<double>(*request_.rate_up_bps)) &&
+           !(request_.rate_down_bps &&
+             e.goodput_down_bps < static_cast<double>(*request_.rate_down_bps)) &&
+           !(request_.latency_ms_max && e.latency_ms > *request_.latency_ms_max) &&
+           !(request_.loss_percent_max && e.loss_percent > *request_.loss_percent_max) &&
+           !(request_.price_per_gb_max && e.price_attos_per_gb > price_max_);
   }
 
-  double worth(const Scenario& s, const Bounds& bounds) const {
-    const Prediction& e = s.expected;
-    const double goodput = (std::min(1.0, e.goodput_up_bps / bounds.up) +
-                            std::min(1.0, e.goodput_down_bps / bounds.down)) /
-                           2;
-    const double quality = goodput / (1 + e.latency_ms / kLatencyHalvesMs);
+  static double goodput(const Scenario& s, const Bounds& bounds) {
+    return (std::min(1.0, s.expected.goodput_up_bps / bounds.up) +
+            std::min(1.0, s.expected.goodput_down_bps / bounds.down)) /
+           2;
+  }
+  static double quality(const Scenario& s, const Bounds& bounds) {
+    return goodput(s, bounds) / (1 + s.expected.latency_ms / kLatencyHalvesMs);
+  }
+
+  Worth worth(const Scenario& s, const Bounds& bounds) const {
+    const Uint128 price = s.expected.price_attos_per_gb;
     const double cheapness =
-        e.price_attos_per_gb == 0
-            ? 1
-            : static_cast<double>(bounds.cheapest) / static_cast<double>(e.price_attos_per_gb);
+        price == 0 ? 1 : static_cast<double>(bounds.cheapest) / static_cast<double>(price);
     double preferred = 0, rating = 0;
     for (const auto& share : s.shares) {
       const double part = (share.weight_up + share.weight_down) / 131070.0;
-      if (standing(path(share)) == Standing::prefer) preferred += part;
-      const PathState& p = path(share);
-      rating += part *
-                (rating_of(ratings_.links, p.name) + rating_of(ratings_.networks, p.network) +
-                 rating_of(ratings_.providers, p.provider)) /
-                300;
+      const Known& known = known_[share.path_index];
+      if (known.standing == Standing::prefer) preferred += part;
+      rating += part * known.rating;
     }
     const double q = profile_.quality_percent / 100.0;
-    const double inertia =
-        in_force_ != nullptr && is_same_combination(s, *in_force_) ? kInForceBonus : 0;
-    return q * quality + (1 - q) * cheapness + kPreferredBonus * preferred + kRatingShare * rating +
-           inertia;
+    Worth w;
+    w.goodput = q * goodput(s, bounds);
+    w.latency = q * quality(s, bounds) - w.goodput;
+    w.price = (1 - q) * cheapness;
+    w.preference = kPreferredBonus * preferred;
+    w.rating = kRatingShare * rating;
+    w.inertia = in_force_ != nullptr && is_same_combination(s, *in_force_) ? kInForceBonus : 0;
+    return w;
   }
 
   // More than was asked for is worth nothing.
@@ -157,23 +190,27 @@ class Preference {
     return b;
   }
 
-  static size_t most_paths(const std::vector<const Scenario*>& possible, Dispersion dispersion) {
-    size_t most = 0;
+  using MostPaths = std::array<size_t, 8>;  // by dispersion
+  static MostPaths most_paths(const Possible& possible) {
+    MostPaths most{};
     for (const Scenario* s : possible) {
-      if (s->dispersion == dispersion) most = std::max(most, s->shares.size());
+      size_t& count = most[static_cast<size_t>(s->dispersion)];
+      count = std::max(count, s->shares.size());
     }
     return most;
   }
+  // Where paths are taken in order, those behind the first are wanted for when it fails.
+  static bool lacks_paths(const Scenario& s, const MostPaths& most) {
+    return is_ordered(s.dispersion) && s.shares.size() < most[static_cast<size_t>(s.dispersion)];
+  }
 
-  const Scenario* best(const std::vector<const Scenario*>& possible) const {
-    const Bounds bounds = bounds_of(possible);
+  const Scenario* best(const Possible& possible, const Bounds& bounds) const {
+    const MostPaths most = most_paths(possible);
     const Scenario* best = nullptr;
     double best_worth = -1;
     for (const Scenario* s : possible) {
-      // Where paths are taken in order, those behind the first are wanted for when it fails.
-      if (is_ordered(s->dispersion) && s->shares.size() < most_paths(possible, s->dispersion))
-        continue;
-      const double w = worth(*s, bounds);
+      if (lacks_paths(*s, most)) continue;
+      const double w = worth(*s, bounds).total();
       constexpr double kEqual = 1e-9;
       if (best != nullptr && (w < best_worth - kEqual || (w <= best_worth + kEqual &&
                                                           s->shares.size() >= best->shares.size())))
@@ -182,6 +219,40 @@ class Preference {
       best_worth = w;
     }
     return best;
+  }
+
+  Valued valued(const Scenario& s, const Bounds& bounds) const {
+    return {s, worth(s, bounds), objection(s)};
+  }
+
+  // What is shown beside the chosen one.
+  void compare(Weighing& w, const Possible& possible, const Scenario& chosen, size_t count) const {
+    w.worth = worth(chosen, w.bounds);
+    w.best_quality =
+        valued(**std::max_element(possible.begin(), possible.end(),
+                                  [&](const Scenario* a, const Scenario* b) {
+                                    return quality(*a, w.bounds) < quality(*b, w.bounds);
+                                  }),
+               w.bounds);
+    w.cheapest = valued(**std::min_element(possible.begin(), possible.end(),
+                                           [](const Scenario* a, const Scenario* b) {
+                                             return a->expected.price_attos_per_gb <
+                                                    b->expected.price_attos_per_gb;
+                                           }),
+                        w.bounds);
+    const MostPaths most = most_paths(possible);
+    std::vector<std::tuple<bool, double, const Scenario*>> others;  // those that are possible first
+    for (const Scenario& s : all_) {
+      const bool is_possible = std::find(possible.begin(), possible.end(), &s) != possible.end();
+      if (&s == &chosen || (is_possible && lacks_paths(s, most))) continue;
+      if (!is_possible && keeps(s)) continue;  // avoided without need
+      others.emplace_back(!is_possible, -worth(s, w.bounds).total(), &s);
+    }
+    std::stable_sort(others.begin(), others.end(), [](const auto& a, const auto& b) {
+      return std::tie(std::get<0>(a), std::get<1>(a)) < std::tie(std::get<0>(b), std::get<1>(b));
+    });
+    if (others.size() > count) others.resize(count);
+    for (const auto& other : others) w.runners_up.push_back(valued(*std::get<2>(other), w.bounds));
   }
 
   std::vector<std::string> reasons(const Scenario& s, bool with_avoided) const {
@@ -194,8 +265,7 @@ class Preference {
       why.push_back(
           "paths the profile avoids are used, because the request cannot be met without them");
     for (const auto& share : s.shares) {
-      if (standing(path(share)) == Standing::prefer)
-        why.push_back(share.name + " is preferred by the profile");
+      if (standing(path(share)) == Standing::prefer) why.push_back(preferred(path(share)));
     }
     for (const PathState& p : paths_) {
       const bool used = std::any_of(s.shares.begin(), s.shares.end(),
@@ -203,6 +273,17 @@ class Preference {
       if (!used) why.push_back(p.name + " is left out: " + left_out(p, &s));
     }
     return why;
+  }
+
+  std::string preferred(const PathState& p) const {
+    const std::string text = p.name + " is preferred by the profile";
+    if (stored_profile_.standing(p.provider, p.network) == Standing::prefer) return text;
+    const bool by_network = profile_.prefer_highest_rated == HighestRated::network;
+    return text + fmt::format(", for {} is the {} that is rated highest, {:.1f} of 100",
+                              by_network ? p.network : p.provider,
+                              by_network ? "network" : "provider",
+                              by_network ? rating_of(ratings_.networks, p.network)
+                                         : rating_of(ratings_.providers, p.provider));
   }
 
   std::string carries(const Scenario& s) const {
@@ -332,20 +413,69 @@ class Preference {
   }
 
   const std::vector<PathState>& paths_;
-  const Profile& profile_;
+  const Profile& stored_profile_;
+  const Profile profile_;  // with those preferred that are rated highest
   const ServiceRequest& request_;
   const std::string& currency_;
   const Scenario* in_force_;
-  Ratings ratings_;
+  const Ratings& ratings_;
+  Uint128 price_max_ = 0;
+  std::array<Known, 256> known_{};  // by index
   std::vector<Scenario> all_;
 };
 
+// Those of the highest rating get the standing "prefer"; what is said of them otherwise holds.
+void prefer_them(std::vector<std::pair<std::string, Standing>>& standings,
+                 const std::set<std::string>& highest) {
+  for (auto& [name, standing] : standings) {
+    if (standing == Standing::allow && highest.contains(name)) standing = Standing::prefer;
+  }
+  for (const std::string& name : highest) {
+    const bool named = std::any_of(standings.begin(), standings.end(),
+                                   [&](const auto& entry) { return entry.first == name; });
+    if (!named) standings.emplace_back(name, Standing::prefer);
+  }
+}
+
 }  // namespace
 
+bool is_same_combination(const Scenario& a, const Scenario& b) {
+  return a.dispersion == b.dispersion && a.order == b.order &&
+         std::equal(a.shares.begin(), a.shares.end(), b.shares.begin(), b.shares.end(),
+                    [](const auto& x, const auto& y) { return x.path_index == y.path_index; });
+}
+
+Profile with_highest_rated(const Profile& profile, const std::vector<PathState>& paths,
+                           const Ratings& ratings) {
+  Profile result = profile;
+  if (profile.prefer_highest_rated == HighestRated::none) return result;
+  const bool by_network = profile.prefer_highest_rated == HighestRated::network;
+  double most = 0;
+  std::set<std::string> highest;
+  for (const PathState& p : paths) {
+    if (!p.alive || profile.standing(p.provider, p.network) > Standing::allow) continue;
+    const std::string& name = by_network ? p.network : p.provider;
+    const double rating = rating_of(by_network ? ratings.networks : ratings.providers, name);
+    if (rating > most) highest.clear();
+    most = std::max(most, rating);
+    if (rating == most && rating > 0) highest.insert(name);
+  }
+  prefer_them(by_network ? result.networks : result.providers, highest);
+  return result;
+}
+
+Weighing weigh(const std::vector<PathState>& paths, const Profile& profile,
+               const ServiceRequest& request, const std::string& currency, const Scenario* in_force,
+               const Ratings& ratings, size_t runners_up_max, const Bounds* held) {
+  return Preference(paths, profile, request, currency, in_force, ratings)
+      .weigh(runners_up_max, held);
+}
+
 Choice prefer(const std::vector<PathState>& paths, const Profile& profile,
-              const ServiceRequest& request, const std::string& currency,
-              const Scenario* in_force) {
-  return Preference(paths, profile, request, currency, in_force).choose();
+              const ServiceRequest& request, const std::string& currency, const Scenario* in_force,
+              const Ratings* ratings) {
+  const Ratings now = ratings == nullptr ? rate(paths) : *ratings;
+  return weigh(paths, profile, request, currency, in_force, now, 0).choice;
 }
 
 bool worth_replacing(const Scenario& in_force, const Scenario& preferred) {

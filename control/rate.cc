@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Ratings: what a link, a network and a provider are worth now, from measurement alone.
 //
-// A link's rating is 100 × availability × 1/(1 + loss/2 %) × 1/(1 + RTT/400 ms) ×
-// 1/(1 + variation/100 ms): each factor is 1 for a perfect link and halves at a stated value. A
-// dead link has 0. A network's and a provider's rating is the mean of its links', weighted by
-// capacity.
+// A link's rating is that of its last second (rating_window.h), times the availability of its last
+// minute. A dead link has 0. A network's and a provider's rating is the mean of its links',
+// weighted by capacity.
 #include <algorithm>
+#include <array>
 #include <map>
 
-#include "control/scenario.h"
+#include "control/rating_window.h"
 
 namespace anabranch::control {
 namespace {
 
-constexpr double kLossHalves = 0.02;
-constexpr double kRttHalvesMs = 400;
-constexpr double kVariationHalvesMs = 100;
-
 double link_rating(const PathState& p) {
-  if (!p.alive) return 0;
-  return 100 * p.availability / (1 + std::max(p.loss_up, p.loss_down) / kLossHalves) /
-         (1 + p.rtt_ms / kRttHalvesMs) / (1 + p.rtt_variation_ms / kVariationHalvesMs);
+  return p.availability * rating_of(summary_of(p, 0));
 }
 
 std::vector<std::pair<std::string, double>> weighted_means(const std::vector<PathState>& paths,
@@ -53,6 +47,11 @@ double rating_of(const std::vector<std::pair<std::string, double>>& ratings,
   const auto found =
       std::find_if(ratings.begin(), ratings.end(), [&](const auto& r) { return r.first == name; });
   return found == ratings.end() ? 0 : found->second;
+}
+
+const char* to_string(Condition condition) {
+  constexpr std::array kNames{"dead", "suspected", "probing", "lossy", "slow", "up"};
+  return kNames[static_cast<size_t>(condition)];
 }
 
 }  // namespace anabranch::control

@@ -50,11 +50,13 @@ struct PathState {
   uint32_t overhead = dataplane::kSegmentOverhead;  // octets of it that are not the client's packet
   // What the client pays for an octet on this path, in 10^-18 currency units, by its tariff.
   Uint128 price_attos_per_octet = 0;
+  bool operator==(const PathState&) const = default;
 };
 
 // The quality score of a link, a network or a provider, 0 (useless) to 100 (perfect).
 struct Ratings {
   std::vector<std::pair<std::string, double>> links, networks, providers;
+  bool operator==(const Ratings&) const = default;
 };
 // The rating of a name among `ratings`; 0 when it is not there.
 double rating_of(const std::vector<std::pair<std::string, double>>& ratings,
@@ -67,6 +69,7 @@ struct Prediction {
   double loss_percent = 0;
   // Price of 10^9 octets on the wire, in 10^-18 currency units, at the expected split.
   Uint128 price_attos_per_gb = 0;
+  bool operator==(const Prediction&) const = default;
 };
 
 // One combination of segmentation, dispersion and assemblage with its paths.
@@ -86,6 +89,7 @@ struct Scenario {
   Treatment treatment;         // the profile's
   Prediction expected;
   std::vector<std::string> reasons;  // sentences
+  bool operator==(const Scenario&) const = default;
 };
 
 // Whether `path` is so much slower than `other` that the data plane does not put flows together
@@ -102,10 +106,13 @@ std::vector<Scenario> candidates(const std::vector<PathState>& paths, const Prof
 struct Choice {
   std::optional<Scenario> preferred;
   std::string refusal;
+  bool operator==(const Choice&) const = default;
 };
+// By `ratings`; or by what the paths are rated now, without. Of more than 8 usable paths, the first
+// 16 count, and not every combination becomes a candidate (candidates.h says which do not).
 Choice prefer(const std::vector<PathState>& paths, const Profile& profile,
               const ServiceRequest& request, const std::string& currency,
-              const Scenario* in_force = nullptr);
+              const Scenario* in_force = nullptr, const Ratings* ratings = nullptr);
 
 // Whether `preferred` differs from what is in force by more than noise does: in its paths, its
 // segmentation, or a weight by more than a twentieth; or the profile's treatment has changed.

@@ -13,7 +13,7 @@ double link_rating(const PathState& path) {
 
 PathState perfect() {
   PathState path = three_links()[0];
-  path.rtt_ms = path.rtt_variation_ms = 0;
+  path.rtt_ms = path.rtt_min_ms = path.rtt_variation_ms = 0;
   return path;
 }
 
