@@ -6,6 +6,7 @@
 
 #include <charconv>
 
+#include "control/explain.h"
 #include "control/json_reader.h"
 
 namespace anabranch::control {
@@ -169,6 +170,19 @@ void Api::serve_services() {
           loop_.call([this, id, caller = call.caller] { return target_.services.show(id, caller); })
               .get());
   });
+  // Thousands of decisions are tried for it: on this thread, not on the control thread.
+  serve("explainService", [this](const Call& call) {
+    const uint64_t id = id_of(call.request);
+    auto inputs = loop_
+                      .call([this, id, caller = call.caller] {
+                        return target_.services.decision(id, caller);
+                      })
+                      .get();
+    if (!inputs) return write(call.response, inputs.error());
+    Explanation why = explain(decide(std::move(*inputs)));
+    why.json["sentences"] = why.sentences;
+    write(call.response, {200, why.json});
+  });
   serve("endService", [this](const Call& call) {
     const uint64_t id = id_of(call.request);
     wait_for_reply(loop_, call.response, [this, id, caller = call.caller](Services::Reply reply) {
@@ -246,6 +260,9 @@ void Api::serve_documents() {
 void Api::serve_state() {
   serve("showPaths", [this](const Call& call) {
     write(call.response, loop_.call([this] { return target_.services.paths(); }).get());
+  });
+  serve("showRatings", [this](const Call& call) {
+    write(call.response, loop_.call([this] { return target_.services.ratings(); }).get());
   });
   serve("showCounters", [this](const Call& call) {
     write(call.response, {200, loop_.call(target_.counters).get()});

@@ -124,6 +124,73 @@ constexpr const char* kSchemas = R"json({
       "octets": {"$ref": "#/components/schemas/Count"}
     }
   },
+  "Explanation": {
+    "type": "object",
+    "required": ["sentences", "inputs", "changes", "changes_complete"],
+    "properties": {
+      "sentences": {"type": "array", "items": {"type": "string"}},
+      "inputs": {
+        "type": "object",
+        "additionalProperties": {
+          "type": "object",
+          "required": ["age_ms"],
+          "properties": {"age_ms": {"$ref": "#/components/schemas/Count"}}
+        }
+      },
+      "refusal": {"type": "string"},
+      "preferred": {"$ref": "#/components/schemas/Weighed"},
+      "best_quality": {"$ref": "#/components/schemas/Weighed"},
+      "cheapest": {"$ref": "#/components/schemas/Weighed"},
+      "lost": {"type": "array", "items": {"$ref": "#/components/schemas/Weighed"}},
+      "changes": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "required": ["path", "input", "now", "at", "sentence"],
+          "properties": {
+            "path": {"type": "string"},
+            "input": {"enum": ["loss", "rtt_ms", "rate_up_bps", "price_attos_per_octet"]},
+            "now": {"type": "number"},
+            "at": {"type": "number"},
+            "sentence": {"type": "string"}
+          }
+        }
+      },
+      "changes_complete": {"type": "boolean"}
+    }
+  },
+  "Weighed": {
+    "type": "object",
+    "required": ["scenario", "worth"],
+    "properties": {
+      "scenario": {"$ref": "#/components/schemas/Scenario"},
+      "worth": {
+        "type": "object",
+        "required": ["total", "goodput", "latency", "price", "preference", "rating", "inertia"],
+        "additionalProperties": {"type": "number"}
+      },
+      "why": {"type": "string"},
+      "does_not_keep": {"type": "string"}
+    }
+  },
+  "Rated": {
+    "type": "object",
+    "required": ["name", "rating", "confidence", "windows"],
+    "properties": {
+      "name": {"type": "string"},
+      "rating": {"type": "number", "minimum": 0, "maximum": 100},
+      "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+      "windows": {"type": "array", "items": {"type": "object"}}
+    }
+  },
+  "Ratings": {
+    "type": "object",
+    "required": ["links", "networks", "providers"],
+    "additionalProperties": {
+      "type": "array",
+      "items": {"$ref": "#/components/schemas/Rated"}
+    }
+  },
   "Services": {"type": "array", "items": {"$ref": "#/components/schemas/Service"}},
   "Statements": {"type": "array", "items": {"type": "object"}},
   "Flushed": {

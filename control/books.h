@@ -46,6 +46,9 @@ class Books {
   // Readings that were left out because they were lower than earlier ones.
   uint64_t meters_went_backwards() const { return went_backwards_.load(std::memory_order_relaxed); }
 
+  // Work that may wait for a disk, on the billing thread.
+  void post(std::function<void()> work) { loop_.post(std::move(work)); }
+
   // Minutes of services, for what agreements promise.
   void put_measurements(std::vector<billing::Measurement> minutes);
 

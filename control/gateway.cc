@@ -398,6 +398,7 @@ void Gateway::tick() {
 void Gateway::second() {
   monitor_->measure();
   carrier_->set_path_sizes(monitor_->fitting(topology_->path_sizes()));
+  services_->rate();
   services_->recompute();
   services_->look();
   keep_keys();

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "billing/guide_price.h"
+#include "control/rating_file.h"
 
 namespace anabranch::control {
 namespace {
@@ -17,7 +18,12 @@ constexpr auto kStartPatience = std::chrono::seconds(4);
 constexpr auto kQuiet =
     std::chrono::milliseconds(600);  // longer than any hole may wait, and a round trip
 constexpr auto kFlushRetry = std::chrono::seconds(1);
+constexpr int64_t kKeepRatingsEvery_s = 60;
 constexpr auto kEndPatience = std::chrono::seconds(10);
+
+std::string ratings_file(const Config& config) {
+  return config.state_dir + "/ratings.json";
+}
 
 // Rules without a destination mean everything behind the peer.
 void expand_destinations(std::vector<TrafficRule>& rules, const std::vector<Prefix>& behind_peer) {
@@ -58,7 +64,13 @@ Services::Services(const Config& config, DocumentStore& documents, Books& books,
       paths_(paths),
       topology_(topology),
       flush_(std::move(flush)),
-      minutes_(config.name) {}
+      minutes_(config.name) {
+  if (auto kept = read_ratings(ratings_file(config)))
+    history_ = std::move(*kept);
+  else
+    spdlog::warn("ratings begin anew: {}", kept.error());
+  ratings_ = control::rate(paths_.states(topology_.path_sizes()));
+}
 
 std::vector<PathState> Services::priced_paths(const billing::Tariff& tariff) const {
   std::vector<PathState> states = paths_.states(topology_.path_sizes());
@@ -135,7 +147,7 @@ tl::expected<Scenario, Answer> Services::choose(const ServiceRequest& request,
                                      "\"; one of them does not exist"));
   }
   const Choice choice =
-      prefer(priced_paths(*tariff), *profile, request, tariff->currency, in_force);
+      prefer(priced_paths(*tariff), *profile, request, tariff->currency, in_force, &ratings_);
   if (choice.preferred) return *choice.preferred;
   return tl::unexpected(refuse(409, "Request cannot be met", choice.refusal));
 }
@@ -230,6 +242,19 @@ void Services::end_what_is_over() {
                  instant_text(*service.request.until_s));
     end(id, service, nullptr);
   }
+}
+
+void Services::rate() {
+  const int64_t now_s = unix_now_s();
+  history_.add(now_s, paths_.states(topology_.path_sizes()));
+  ratings_ = history_.ratings(now_s);
+  rated_at_ = Clock::now();
+  if (now_s - kept_at_s_ < kKeepRatingsEvery_s) return;
+  kept_at_s_ = now_s;
+  books_.post([file = ratings_file(config_), kept = history_.to_json()] {
+    if (const auto written = write_ratings(file, kept); !written)
+      spdlog::warn("ratings are not kept: {}", written.error());
+  });
 }
 
 void Services::recompute() {
@@ -453,9 +478,35 @@ Answer Services::list(const Caller& caller) const {
   return {200, result};
 }
 
+Answer Services::ratings() const {
+  return {200, history_.history(unix_now_s())};
+}
+
+tl::expected<Decision, Answer> Services::decision(uint64_t id, const Caller& caller) const {
+  const auto found = services_.find(id);
+  if (found == services_.end() || !caller.is(found->second.request.client))
+    return tl::unexpected(unknown_service(id));
+  const Service& service = found->second;
+  const Client* client = documents_.client(service.request.client);
+  const Profile* profile = client == nullptr ? nullptr : documents_.profile(client->profile);
+  const billing::Tariff* tariff = client == nullptr ? nullptr : documents_.tariff(client->tariff);
+  if (profile == nullptr || tariff == nullptr)
+    return tl::unexpected(refuse(409, "Incomplete client", "its profile or tariff does not exist"));
+  const int64_t age_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - rated_at_).count();
+  Decision d;
+  d.paths = priced_paths(*tariff);
+  d.profile = *profile;
+  d.request = service.request;
+  d.currency = tariff->currency;
+  d.in_force = service.scenario;
+  d.ratings = ratings_;
+  d.ages_ms = {{"measurements", age_ms}, {"ratings", age_ms}};
+  return d;
+}
+
 Answer Services::paths() const {
   const std::vector<PathState> states = paths_.states(topology_.path_sizes());
-  const Ratings ratings = rate(states);
   json result = json::array();
   for (const PathState& s : states) {
     result.push_back({{"id", s.index},
@@ -472,7 +523,7 @@ Answer Services::paths() const {
                       {"loss_up_percent", s.loss_up * 100},
                       {"loss_down_percent", s.loss_down * 100},
                       {"availability_percent", s.availability * 100},
-                      {"rating", rating_of(ratings.links, s.name)},
+                      {"rating", rating_of(ratings_.links, s.name)},
                       {"rate_up_bps", s.rate_up_bps},
                       {"rate_down_bps", s.rate_down_bps},
                       {"delivered_bps", s.delivered_bps},

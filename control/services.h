@@ -11,10 +11,12 @@
 #include <tuple>
 #include <vector>
 
+#include "control/decision.h"
 #include "control/document_store.h"
 #include "control/minutes.h"
 #include "control/path_monitor.h"
 #include "control/peering.h"
+#include "control/rating_history.h"
 #include "control/topology.h"
 
 namespace anabranch::control {
@@ -42,6 +44,9 @@ class Services {
   Answer show(uint64_t id, const Caller& caller) const;
   Answer list(const Caller& caller) const;
   Answer paths() const;
+  Answer ratings() const;
+  // What the service's scenario is decided by now: to be explained elsewhere, for that takes long.
+  tl::expected<Decision, Answer> decision(uint64_t id, const Caller& caller) const;
 
   // Peering's events.
   void announce_all();
@@ -49,7 +54,9 @@ class Services {
 
   // Every 20 ms: link changes, accepted services, services that end.
   void tick();
-  // Every second: every scenario anew, and how those are that are in force.
+  // Every second: what the paths are rated; every scenario anew, and how those are that are in
+  // force.
+  void rate();
   void recompute();
   void look();
 
@@ -106,6 +113,10 @@ class Services {
   std::map<uint64_t, Service> services_;
   uint16_t alive_ = 0;
   Minutes minutes_;
+  RatingHistory history_;
+  Ratings ratings_;
+  Clock::time_point rated_at_;
+  int64_t kept_at_s_ = 0;  // the history on disk
 };
 
 }  // namespace anabranch::control

@@ -214,6 +214,34 @@ void add_services(CLI::App& app, Options& options) {
   });
 }
 
+void add_explain(CLI::App& app, Options& options) {
+  auto* sub = app.add_subcommand("explain",
+                                 "why a service's scenario is preferred, and what "
+                                 "would change that");
+  auto id = std::make_shared<uint64_t>();
+  sub->add_option("id", *id, "the service")->required();
+  sub->callback([id, &options] {
+    const json why = Client(options).get("/v1/services/" + std::to_string(*id) + "/explanation");
+    if (options.as_json) return fmt::print("{}\n", why.dump(2));
+    for (const json& sentence : why["sentences"]) fmt::print("{}\n", sentence.get<std::string>());
+  });
+}
+
+void print_ratings(const json& ratings) {
+  for (const char* kind : {"providers", "networks", "links"}) {
+    fmt::print("{:<20} {:>7} {:>11}", kind, "rating", "confidence");
+    for (const char* window : {"1 s", "1 min", "1 h", "30 d"}) fmt::print(" {:>7}", window);
+    fmt::print("\n");
+    for (const json& rated : ratings[kind]) {
+      fmt::print("{:<20} {:>7.1f} {:>9.0f} %", rated.value("name", ""),
+                 rated["rating"].get<double>(), 100 * rated["confidence"].get<double>());
+      for (const json& window : rated["windows"])
+        fmt::print(" {:>7.1f}", window["rating"].get<double>());
+      fmt::print("\n");
+    }
+  }
+}
+
 void add_statements(CLI::App& app, Options& options) {
   const auto print = [&options](const std::string& path) {
     fmt::print("{}", Client(options).get_text(path + (options.as_json ? "" : "?format=text")));
@@ -239,6 +267,14 @@ void add_state(CLI::App& app, Options& options) {
     else
       print_paths(paths);
   });
+  app.add_subcommand("ratings", "links, networks and providers, rated over four windows")
+      ->callback([&options] {
+        const json ratings = Client(options).get("/v1/ratings");
+        if (options.as_json)
+          fmt::print("{}\n", ratings.dump(2));
+        else
+          print_ratings(ratings);
+      });
   for (const auto& [name, what] :
        {std::pair{"counters", "packets by where they ended"},
         std::pair{"status", "the gateway and its session with the peer"}}) {
@@ -345,6 +381,7 @@ int main(int argc, char** argv) {
   app.fallthrough();
   add_request(app, options);
   add_services(app, options);
+  add_explain(app, options);
   add_statements(app, options);
   add_state(app, options);
   add_token(app, options);

@@ -120,6 +120,38 @@ class Api(unittest.TestCase):
         self.assertEqual(self.ask("POST", "/v1/services", wanted)[2]["id"], first[2]["id"])
         self.assertEqual([s["id"] for s in self.ask("GET", "/v1/services")[2]], [first[2]["id"]])
 
+    def test_a_service_is_explained_in_words(self):
+        service = self.ask("POST", "/v1/services", self.request())[2]
+        said = self.cli("explain", str(service["id"]))
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertIn("is preferred", said.stdout)
+        self.assertRegex(said.stdout, "(?m)^the best quality would be ")
+        self.assertRegex(said.stdout, "(?m)^the cheapest would be ")
+        self.assertRegex(said.stdout, "(?m) lost by ")
+        self.assertRegex(said.stdout, "(?m) when .* (passes|falls below) ")
+        self.assertEqual(self.cli("explain", "999").returncode, 1)
+
+    def test_ratings_are_kept_and_begin_anew_where_they_are_spoilt(self):
+        kept = self.sites.state / "state/site-a/ratings.json"
+        self.sites.wait_for(kept.exists, 20, "ratings are not kept", "site-a")
+        rated = {link["name"]: link["rating"] for link in self.ask("GET", "/v1/ratings")[2]["links"]}
+        self.assertEqual(set(rated), {path["name"] for path in self.ask("GET", "/v1/paths")[2]})
+        self.assertGreater(min(rated.values()), 0)
+        said = self.cli("ratings")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertRegex(said.stdout, "(?m)^dsl ")
+
+        def restart():
+            self.sites.stop("site-a")
+            self.sites.start_gateway("a")
+            self.sites.wait_for(lambda: self.cli("paths").returncode == 0, 20, "does not start again", "site-a")
+
+        restart()
+        self.assertNotIn("ratings begin anew", self.sites.log("site-a"))
+        kept.write_text("{}")
+        restart()
+        self.assertIn("ratings begin anew", self.sites.log("site-a"))
+
     def test_a_service_ends_when_it_was_asked_for_until(self):
         past = self.ask("POST", "/v1/services", {**self.request(), "until": "2001-01-01T00:00:00Z"})
         self.assertEqual((past[0], past[2]["errors"][0]["pointer"]), (422, "/until"))
