@@ -9,9 +9,7 @@
 #include "control/negotiation/tmf.h"
 
 namespace anabranch::negotiation {
-namespace {
-
-std::string digest(const std::string& text) {
+std::string sha256_of(const std::string& text) {
   if (text.empty()) return {};
   unsigned char hash[EVP_MAX_MD_SIZE];
   unsigned octets = 0;
@@ -20,8 +18,6 @@ std::string digest(const std::string& text) {
   for (unsigned i = 0; i < octets; ++i) hex += fmt::format("{:02x}", hash[i]);
   return hex;
 }
-
-}  // namespace
 
 Desk::Desk(Clocks clocks, const std::atomic<bool>* cancelled,
            std::function<void(const Record&)> record)
@@ -34,7 +30,7 @@ void Desk::ask(const Seller& seller, Call call, Steady::time_point from, Steady:
   Record record{.provider = seller.provider,
                 .method = call.method,
                 .path = call.path,
-                .request_sha256 = digest(call.body)};
+                .request_sha256 = sha256_of(call.body)};
   exchange_.start(seller.endpoint, std::move(call), from, until,
                   [this, record = std::move(record), then = std::move(then)](const Answer& answer) {
                     if (record_) {
@@ -42,7 +38,7 @@ void Desk::ask(const Seller& seller, Call call, Steady::time_point from, Steady:
                       full.ended_ns = wall_ns();
                       full.status = answer.status;
                       full.failure = answer.failure;
-                      full.answer_sha256 = digest(answer.body);
+                      full.answer_sha256 = sha256_of(answer.body);
                       record_(full);
                     }
                     then(answer);

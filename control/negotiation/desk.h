@@ -52,6 +52,8 @@ class Desk {
   Exchange exchange_;
 };
 
+// Hexadecimal; of nothing, nothing.
+std::string sha256_of(const std::string& text);
 // "answered 503 \"too busy\" (50)"; "did not answer in time".
 std::string answer_text(const Answer& answer);
 inline bool is_success(const Answer& answer) {

@@ -167,6 +167,7 @@ struct Exchange::Transfer {
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &octets);
     a.sent = octets > 0;
+    a.answered = status > 0;
     if (code != CURLE_OK) {
       a.failure = too_long ? fmt::format("answered with more than {} octets", kAnswerOctetsMax)
                            : std::string("failed: ") +

@@ -34,8 +34,9 @@ struct Call {
 struct Answer {
   int status = 0;  // 0: there was no whole answer
   std::string body;
-  std::string failure;  // why there was none, as a sentence's end: "did not answer in time"
-  bool sent = false;    // some of the request may have reached the provider
+  std::string failure;    // why there was none, as a sentence's end: "did not answer in time"
+  bool sent = false;      // some of the request may have reached the provider
+  bool answered = false;  // it began to answer: what it was asked for, it has done or not
 };
 
 // Quotes and orders are a few kilobytes; a page of forty quotes still fits.

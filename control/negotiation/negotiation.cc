@@ -12,11 +12,12 @@ std::string price_text(const Quote& quote) {
   return billing::to_text(quote.total) + " " + quote.currency;
 }
 
-void let_go(const Wish& wish, const Quote& quote, Releases& releases) {
+void let_go(const Wish& wish, const Quote& quote, bool was_ordered, Releases& releases) {
   releases.add({.provider = quote.provider,
                 .id = quote.id,
                 .external_id = external_id(wish, quote.provider),
-                .valid_until_ns = quote.valid_until_ns});
+                .valid_until_ns = quote.valid_until_ns,
+                .was_ordered = was_ordered});
 }
 
 // Orders from the best that takes it, and says of each why it won or lost.
@@ -24,20 +25,20 @@ void order(const Wish& wish, const Quotes& quotes, const Ranking& ranking, Order
            Releases& releases, Outcome& outcome) {
   const auto& firm = quotes.firm();
   const std::vector<size_t> best_first = ranked(firm, ranking);
-  std::vector<const Quote*> lost;
+  std::vector<std::pair<const Quote*, bool>> lost;  // and whether an order was tried
   for (size_t i = 0; i < best_first.size(); ++i) {
     const Quote& quote = firm[best_first[i]];
     Told& told = outcome.told[quotes.place(quote)];
     if (outcome.held) {
       told.what =
           quote.provider + " was not needed: " + what_decides(outcome.held->quote, quote, ranking);
-      lost.push_back(&quote);
+      lost.emplace_back(&quote, false);
       continue;
     }
     const auto placed = orders.place(quote, i + 1 == best_first.size());
     if (!placed) {
       told.what = quote.provider + " " + placed.error();
-      lost.push_back(&quote);
+      lost.emplace_back(&quote, true);
       continue;
     }
     outcome.held = Held{quote, *placed};
@@ -49,7 +50,7 @@ void order(const Wish& wish, const Quotes& quotes, const Ranking& ranking, Order
     if (i > 0) told.what += "; those before it did not take the order";
   }
   // Not before: until one has taken the order, each may be needed.
-  for (const Quote* quote : lost) let_go(wish, *quote, releases);
+  for (const auto& [quote, was_ordered] : lost) let_go(wish, *quote, was_ordered, releases);
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ void Orders::poll(Attempt& a) {
 }
 
 void Orders::got(Attempt& a, const Answer& answer) {
-  a.asked = a.asked || answer.sent || answer.status != 0;
+  a.asked = a.asked || answer.sent;
   if (!is_success(answer)) {
     const bool again =
         may_be_retried(answer) && desk_.now() + kAskAgain < a.until && !desk_.is_cancelled();

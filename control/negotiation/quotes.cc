@@ -103,12 +103,12 @@ void Quotes::poll(Contender& c) {
 }
 
 void Quotes::got_quote(Contender& c, const Answer& answer) {
-  c.asked = c.asked || answer.sent || answer.status != 0;
+  c.asked = c.asked || answer.sent;
   if (is_success(answer)) return read(c, answer.body);
   if (!c.decided && retry(c, answer, &Quotes::ask_quote)) return;
   if (!c.decided) out(c, "was asked for a quote, and " + answer_text(answer));
   // What was refused in words was not made.
-  if (c.asked && may_be_retried(answer)) let_go(c, {}, answer.status != 0);
+  if (c.asked && may_be_retried(answer)) let_go(c, {}, answer.answered);
 }
 
 void Quotes::got_decision(Contender& c, const Answer& answer) {

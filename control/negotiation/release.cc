@@ -89,7 +89,9 @@ void Releases::looked_up(Item& item, const Answer& answer) {
   const auto listed = read_open(answer.body, item.open.external_id);
   if (!listed) return retry(item, listed.error());
   const bool known = !item.open.id.empty();
-  const auto is_it = [&](const Listed& l) { return l.id == item.open.id; };
+  const auto is_it = [&](const Listed& l) {
+    return l.id == item.open.id && !(item.open.was_ordered && l.state == "accepted");
+  };
   if (known ? std::none_of(listed->begin(), listed->end(), is_it)
             : listed->empty() && item.open.settled_ns <= desk_.wall_ns()) {
     item.waits = false;

@@ -22,6 +22,8 @@ struct Open {
   int64_t valid_until_ns = 0;  // UTC, after which it is over by itself; 0: it does not end so
   // UTC: earlier, a provider that lists none may still be making it.
   int64_t settled_ns = 0;
+  // A quote: its order is let go of by itself, and leaves it "accepted".
+  bool was_ordered = false;
   std::string why;  // it could not be released, of the last attempt
 };
 

@@ -110,7 +110,7 @@ bool confirms_end(const std::string& body);
 
 // What a list says of quotes or orders with our external id that are still open.
 struct Listed {
-  std::string id;
+  std::string id, state;
   std::optional<int64_t> valid_until_ns;
 };
 tl::expected<std::vector<Listed>, std::string> read_open(const std::string& body,

@@ -309,7 +309,7 @@ tl::expected<std::vector<Listed>, std::string> read_open(const std::string& body
       // One that does not know the filter lists all it has.
       if (each.text("externalId", false) != external_id) continue;
       if (is_one_of(each.text("state"), {"rejected", "cancelled", "failed"})) continue;
-      Listed listed{each.text("id"), std::nullopt};
+      Listed listed{each.text("id"), each.text("state"), std::nullopt};
       if (each.has("validFor"))
         listed.valid_until_ns = each.object("validFor").moment("endDateTime", false);
       open.push_back(std::move(listed));

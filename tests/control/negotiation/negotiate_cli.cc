@@ -2,7 +2,6 @@
 // Negotiates as its standard input (JSON) says, and prints what came of it, for tests: see
 // providers_test.py.
 #include <iostream>
-#include <iterator>
 #include <thread>
 
 #include "control/negotiation/moment.h"
@@ -39,7 +38,9 @@ Wish read_wish(const json& w, int64_t now_ns) {
 std::vector<Seller> read_sellers(const json& list) {
   std::vector<Seller> sellers;
   for (const json& s : list) {
-    Seller seller{.provider = s.at("provider"), .approved = s.value("approved", true)};
+    Seller seller;
+    seller.provider = s.at("provider");
+    seller.approved = s.value("approved", true);
     seller.endpoint.base_url = s.at("url");
     seller.endpoint.bearer_token = s.value("token", "");
     seller.endpoint.ca_file = s.value("ca", "");
@@ -93,10 +94,11 @@ json record_json(const Record& r) {
 }  // namespace
 
 int main() {
-  const json asked = json::parse(std::istreambuf_iterator<char>(std::cin), {});
+  const json asked = json::parse(std::cin);
   const auto sellers = read_sellers(asked.at("sellers"));
   Ranking ranking;
-  for (const auto& [provider, r] : asked.value("ranking", json::object()).items())
+  const json ranks = asked.value("ranking", json::object());
+  for (const auto& [provider, r] : ranks.items())
     ranking[provider] = {r.value("place", UINT32_MAX), r.value("rating", 0.0)};
   const auto clocks = real_clocks();
   const auto began = Steady::now();
