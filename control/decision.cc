@@ -25,7 +25,9 @@ tl::expected<Replayed, std::string> replay(const nlohmann::json& stored) {
     result.difference = "the same is preferred, but expected or explained differently";
   else if (was.worth != is.worth)
     result.difference = "the same is preferred, but it is worth something else";
-  else if (was.runners_up != is.runners_up)
+  else if (was.runners_up != is.runners_up || was.best_quality != is.best_quality ||
+           was.cheapest != is.cheapest || was.bounds != is.bounds ||
+           was.with_avoided != is.with_avoided)
     result.difference = "the same is preferred, but others were weighed beside it";
   result.same = result.difference.empty();
   return result;

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Decisions as JSON and back. Numbers are written so that they are read back the same.
+// Decisions as JSON and back. Numbers are written so that they are read back the same. What is read
+// may have been altered: nlohmann's get() takes -1 for 255 and true for 1, so types and ranges are
+// checked here.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <stdexcept>
+#include <type_traits>
 
 #include "control/decision.h"
 #include "control/json_reader.h"
@@ -26,10 +33,76 @@ std::string digits_of(Uint128 value) {
   return text;
 }
 
-Uint128 wide_integer(const json& stored) {
-  const auto text = stored.get<std::string>();
-  constexpr size_t kDigitsMax = 38;
-  if (text.empty() || text.size() > kDigitsMax) throw NotUnderstood("the price \"" + text + "\"");
+// More than any price an octet has, little enough for the sums that are made of it.
+constexpr size_t kPathPriceDigitsMax = 22;
+constexpr double kStoredRateMax = 1e15;  // bits a second
+constexpr double kTimeMaxMs = 1e9;
+
+const json& member(const json& stored, const char* key) {
+  if (!stored.is_object()) throw NotUnderstood(fmt::format("no object holds \"{}\"", key));
+  const auto found = stored.find(key);
+  if (found == stored.end()) throw NotUnderstood(fmt::format("\"{}\" is missing", key));
+  return *found;
+}
+
+const json& list_at(const json& stored, const char* key) {
+  const json& list = member(stored, key);
+  if (!list.is_array()) throw NotUnderstood(fmt::format("\"{}\" is no list", key));
+  return list;
+}
+
+const json& item(const json& list, size_t i, const char* what) {
+  if (!list.is_array() || i >= list.size())
+    throw NotUnderstood(fmt::format("\"{}\" has something missing", what));
+  return list[i];
+}
+
+template <typename T>
+bool is_stored_as(const json& value) {
+  if constexpr (std::is_same_v<T, bool>) return value.is_boolean();
+  if constexpr (std::is_same_v<T, std::string>) return value.is_string();
+  if constexpr (std::is_floating_point_v<T>)
+    return value.is_number() && std::isfinite(value.get<double>());
+  if constexpr (std::is_integral_v<T>) {
+    if (!value.is_number_integer()) return false;
+    if (value.is_number_unsigned())
+      return value.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<T>::max());
+    const auto number = value.get<int64_t>();
+    return number >= static_cast<int64_t>(std::numeric_limits<T>::min()) &&
+           (number < 0 ||
+            static_cast<uint64_t>(number) <= static_cast<uint64_t>(std::numeric_limits<T>::max()));
+  }
+}
+
+template <typename T>
+T checked(const json& value, const char* what) {
+  if (!is_stored_as<T>(value)) throw NotUnderstood(fmt::format("\"{}\" is {}", what, value.dump()));
+  return value.get<T>();
+}
+template <typename T>
+T checked_at(const json& stored, const char* key) {
+  return checked<T>(member(stored, key), key);
+}
+
+template <typename Enum>
+Enum checked_enum(const json& value, Enum last, const char* what) {
+  const auto number = checked<uint8_t>(value, what);
+  if (number > static_cast<uint8_t>(last))
+    throw NotUnderstood(fmt::format("\"{}\" is {}", what, number));
+  return static_cast<Enum>(number);
+}
+
+// The texts of a list.
+std::vector<std::string> texts_at(const json& stored, const char* key) {
+  std::vector<std::string> result;
+  for (const json& text : list_at(stored, key)) result.push_back(checked<std::string>(text, key));
+  return result;
+}
+
+constexpr size_t kPriceDigitsMax = 38;
+Uint128 wide_integer(const json& stored, size_t digits_max = kPriceDigitsMax) {
+  const auto text = checked<std::string>(stored, "price");
+  if (text.empty() || text.size() > digits_max) throw NotUnderstood("the price \"" + text + "\"");
   Uint128 value = 0;
   for (const char c : text) {
     if (c < '0' || c > '9') throw NotUnderstood("the price \"" + text + "\"");
@@ -44,8 +117,8 @@ json or_null(const std::optional<T>& value) {
 }
 template <typename T>
 std::optional<T> optional_at(const json& stored, const char* key) {
-  const json& value = stored.at(key);
-  return value.is_null() ? std::nullopt : std::optional(value.get<T>());
+  const json& value = member(stored, key);
+  return value.is_null() ? std::nullopt : std::optional(checked<T>(value, key));
 }
 
 // One list of fields for both ways.
@@ -78,14 +151,31 @@ json path_json(const PathState& p) {
   each_field(p, [&](const char* key, const auto& value) { result[key] = value; });
   return result;
 }
+// What is computed of a path expects it within these.
+void check_ranges(const PathState& p) {
+  const auto within = [&](const char* what, double value, double most) {
+    if (value < 0 || value > most)
+      throw NotUnderstood(fmt::format("{} of {} is {}", what, p.name, value));
+  };
+  within("a loss", p.loss_up, 1);
+  within("a loss", p.loss_down, 1);
+  within("the availability", p.availability, 1);
+  for (const double ms :
+       {p.rtt_ms, p.rtt_min_ms, p.rtt_variation_ms, p.pto_ms, p.queue_up_ms, p.queue_down_ms})
+    within("a time in ms", ms, kTimeMaxMs);
+  for (const uint64_t bps : {p.rate_up_bps, p.rate_down_bps, p.delivered_bps})
+    within("a rate", static_cast<double>(bps), kStoredRateMax);
+}
+
 PathState path_from(const json& stored) {
   PathState p;
-  each_field(p, [&](const char* key, auto& value) { stored.at(key).get_to(value); });
-  const int condition = stored.at("condition").get<int>();
-  if (condition < 0 || condition > static_cast<int>(Condition::up))
-    throw NotUnderstood("a path's condition");
-  p.condition = static_cast<Condition>(condition);
-  p.price_attos_per_octet = wide_integer(stored.at("price_attos_per_octet"));
+  each_field(p, [&](const char* key, auto& value) {
+    value = checked_at<std::remove_reference_t<decltype(value)>>(stored, key);
+  });
+  p.condition = checked_enum(member(stored, "condition"), Condition::up, "condition");
+  p.price_attos_per_octet =
+      wide_integer(member(stored, "price_attos_per_octet"), kPathPriceDigitsMax);
+  check_ranges(p);
   return p;
 }
 
@@ -98,16 +188,16 @@ json treatment_json(const Treatment& t) {
 }
 Treatment treatment_from(const json& stored) {
   Treatment t;
-  stored.at("weight").get_to(t.weight);
-  stored.at("rate_up_max").get_to(t.rate_up_max);
-  stored.at("rate_down_max").get_to(t.rate_down_max);
-  stored.at("urgent").get_to(t.urgent);
-  stored.at("background").get_to(t.background);
+  t.weight = checked_at<decltype(t.weight)>(stored, "weight");
+  t.rate_up_max = checked_at<decltype(t.rate_up_max)>(stored, "rate_up_max");
+  t.rate_down_max = checked_at<decltype(t.rate_down_max)>(stored, "rate_down_max");
+  t.urgent = checked_at<decltype(t.urgent)>(stored, "urgent");
+  t.background = checked_at<decltype(t.background)>(stored, "background");
   return t;
 }
 
 Dispersion dispersion_from(const json& stored) {
-  const auto dispersion = find_dispersion(stored.get<std::string>());
+  const auto dispersion = find_dispersion(checked<std::string>(stored, "dispersion"));
   if (!dispersion) throw NotUnderstood("the dispersion " + stored.dump());
   return *dispersion;
 }
@@ -124,16 +214,29 @@ json profile_json(const Profile& p) {
           {"dispersions", dispersions},
           {"treatment", treatment_json(p.treatment)}};
 }
+std::vector<std::pair<std::string, Standing>> standings_from(const json& list) {
+  std::vector<std::pair<std::string, Standing>> result;
+  for (const json& entry : list) {
+    result.emplace_back(checked<std::string>(item(entry, 0, "standing"), "standing"),
+                        checked_enum(item(entry, 1, "standing"), Standing::never, "standing"));
+  }
+  return result;
+}
+
 Profile profile_from(const json& stored) {
   Profile p;
-  stored.at("id").get_to(p.id);
-  stored.at("providers").get_to(p.providers);
-  stored.at("networks").get_to(p.networks);
-  stored.at("prefer_highest_rated").get_to(p.prefer_highest_rated);
-  stored.at("pre_approved").get_to(p.pre_approved);
-  stored.at("quality_percent").get_to(p.quality_percent);
-  for (const json& d : stored.at("dispersions")) p.dispersions.push_back(dispersion_from(d));
-  p.treatment = treatment_from(stored.at("treatment"));
+  p.id = checked_at<std::string>(stored, "id");
+  p.providers = standings_from(list_at(stored, "providers"));
+  p.networks = standings_from(list_at(stored, "networks"));
+  p.prefer_highest_rated = checked_enum(member(stored, "prefer_highest_rated"),
+                                        HighestRated::network, "prefer_highest_rated");
+  p.pre_approved = texts_at(stored, "pre_approved");
+  p.quality_percent = checked_at<uint8_t>(stored, "quality_percent");
+  if (p.quality_percent > 100) throw NotUnderstood("\"quality_percent\" is above 100");
+  for (const json& d : list_at(stored, "dispersions")) p.dispersions.push_back(dispersion_from(d));
+  if (p.dispersions.size() > static_cast<size_t>(Dispersion::standby) + 1)
+    throw NotUnderstood("there are more dispersions than there are");
+  p.treatment = treatment_from(member(stored, "treatment"));
   return p;
 }
 
@@ -150,9 +253,9 @@ json request_json(const ServiceRequest& q) {
 }
 ServiceRequest request_from(const json& stored) {
   ServiceRequest q;
-  stored.at("client").get_to(q.client);
+  q.client = checked_at<std::string>(stored, "client");
   FieldErrors errors;
-  for (const json& rule : stored.at("traffic")) {
+  for (const json& rule : list_at(stored, "traffic")) {
     JsonReader reader(rule, "/request/traffic", errors);
     q.traffic.push_back(read_rule(reader));
   }
@@ -182,23 +285,27 @@ json scenario_json(const Scenario& s) {
           {"price_attos_per_gb", digits_of(e.price_attos_per_gb)},
           {"reasons", s.reasons}};
 }
+Scenario::Share share_from(const json& x) {
+  const auto at = [&](size_t i) -> const json& { return item(x, i, "shares"); };
+  return {checked<uint8_t>(at(0), "shares"), checked<std::string>(at(1), "shares"),
+          checked<std::string>(at(2), "shares"), checked<uint16_t>(at(3), "shares"),
+          checked<uint16_t>(at(4), "shares")};
+}
+
 Scenario scenario_from(const json& stored) {
   Scenario s;
-  s.dispersion = dispersion_from(stored.at("dispersion"));
-  for (const json& x : stored.at("shares")) {
-    s.shares.push_back({x.at(0).get<uint8_t>(), x.at(1).get<std::string>(),
-                        x.at(2).get<std::string>(), x.at(3).get<uint16_t>(),
-                        x.at(4).get<uint16_t>()});
-  }
-  stored.at("order").get_to(s.order);
-  stored.at("resequence").get_to(s.resequence);
-  s.treatment = treatment_from(stored.at("treatment"));
-  stored.at("goodput_up_bps").get_to(s.expected.goodput_up_bps);
-  stored.at("goodput_down_bps").get_to(s.expected.goodput_down_bps);
-  stored.at("latency_ms").get_to(s.expected.latency_ms);
-  stored.at("loss_percent").get_to(s.expected.loss_percent);
-  s.expected.price_attos_per_gb = wide_integer(stored.at("price_attos_per_gb"));
-  stored.at("reasons").get_to(s.reasons);
+  s.dispersion = dispersion_from(member(stored, "dispersion"));
+  for (const json& x : list_at(stored, "shares")) s.shares.push_back(share_from(x));
+  for (const json& index : list_at(stored, "order"))
+    s.order.push_back(checked<uint8_t>(index, "order"));
+  s.resequence = checked_at<bool>(stored, "resequence");
+  s.treatment = treatment_from(member(stored, "treatment"));
+  s.expected.goodput_up_bps = checked_at<double>(stored, "goodput_up_bps");
+  s.expected.goodput_down_bps = checked_at<double>(stored, "goodput_down_bps");
+  s.expected.latency_ms = checked_at<double>(stored, "latency_ms");
+  s.expected.loss_percent = checked_at<double>(stored, "loss_percent");
+  s.expected.price_attos_per_gb = wide_integer(member(stored, "price_attos_per_gb"));
+  s.reasons = texts_at(stored, "reasons");
   return s;
 }
 
@@ -206,7 +313,7 @@ json worth_json(const Worth& w) {
   return {w.goodput, w.latency, w.price, w.preference, w.rating, w.inertia};
 }
 Worth worth_from(const json& w) {
-  const auto part = [&](size_t i) { return w.at(i).get<double>(); };
+  const auto part = [&](size_t i) { return checked<double>(item(w, i, "worth"), "worth"); };
   return {part(0), part(1), part(2), part(3), part(4), part(5)};
 }
 
@@ -218,8 +325,8 @@ json valued_json(const std::optional<Valued>& v) {
 }
 std::optional<Valued> valued_from(const json& stored) {
   if (stored.is_null()) return std::nullopt;
-  return Valued{scenario_from(stored.at("scenario")), worth_from(stored.at("worth")),
-                stored.at("objection").get<std::string>()};
+  return Valued{scenario_from(member(stored, "scenario")), worth_from(member(stored, "worth")),
+                checked_at<std::string>(stored, "objection")};
 }
 
 json weighing_json(const Weighing& w) {
@@ -236,16 +343,46 @@ json weighing_json(const Weighing& w) {
 }
 Weighing weighing_from(const json& stored) {
   Weighing w;
-  if (const json& s = stored.at("preferred"); !s.is_null()) w.choice.preferred = scenario_from(s);
-  stored.at("refusal").get_to(w.choice.refusal);
-  const json& bounds = stored.at("bounds");
-  w.bounds = {bounds.at(0).get<double>(), bounds.at(1).get<double>(), wide_integer(bounds.at(2))};
-  if (const json& parts = stored.at("worth"); !parts.is_null()) w.worth = worth_from(parts);
-  for (const json& v : stored.at("runners_up")) w.runners_up.push_back(valued_from(v).value());
-  w.best_quality = valued_from(stored.at("best_quality"));
-  w.cheapest = valued_from(stored.at("cheapest"));
-  stored.at("with_avoided").get_to(w.with_avoided);
+  if (const json& s = member(stored, "preferred"); !s.is_null())
+    w.choice.preferred = scenario_from(s);
+  w.choice.refusal = checked_at<std::string>(stored, "refusal");
+  const json& bounds = list_at(stored, "bounds");
+  const auto bound = [&](size_t i) -> const json& { return item(bounds, i, "bounds"); };
+  w.bounds = {checked<double>(bound(0), "bounds"), checked<double>(bound(1), "bounds"),
+              wide_integer(bound(2))};
+  if (const json& parts = member(stored, "worth"); !parts.is_null()) w.worth = worth_from(parts);
+  for (const json& v : list_at(stored, "runners_up")) {
+    const auto other = valued_from(v);
+    if (!other) throw NotUnderstood("a runner-up is null");
+    w.runners_up.push_back(*other);
+  }
+  w.best_quality = valued_from(member(stored, "best_quality"));
+  w.cheapest = valued_from(member(stored, "cheapest"));
+  w.with_avoided = checked_at<bool>(stored, "with_avoided");
   return w;
+}
+
+// [["name", number], ...]
+template <typename Number>
+std::vector<std::pair<std::string, Number>> numbers_at(const json& stored, const char* key) {
+  std::vector<std::pair<std::string, Number>> result;
+  for (const json& entry : list_at(stored, key)) {
+    result.emplace_back(checked<std::string>(item(entry, 0, key), key),
+                        checked<Number>(item(entry, 1, key), key));
+  }
+  return result;
+}
+
+Ratings ratings_from(const json& stored) {
+  Ratings r{numbers_at<double>(stored, "links"), numbers_at<double>(stored, "networks"),
+            numbers_at<double>(stored, "providers")};
+  for (const auto* kind : {&r.links, &r.networks, &r.providers}) {
+    for (const auto& [name, rating] : *kind) {
+      if (rating < 0 || rating > 100)
+        throw NotUnderstood(fmt::format("{} is rated {}", name, rating));
+    }
+  }
+  return r;
 }
 
 }  // namespace
@@ -272,19 +409,17 @@ tl::expected<Decision, std::string> decision_from_json(const json& stored) {
     return tl::unexpected("the decision is not understood: " + what);
   };
   try {
-    if (stored.at("version") != 1) return wrong("version " + stored.at("version").dump());
+    if (const json& version = member(stored, "version"); version != 1)
+      return wrong("version " + version.dump());
     Decision d;
-    for (const json& p : stored.at("paths")) d.paths.push_back(path_from(p));
-    d.profile = profile_from(stored.at("profile"));
-    d.request = request_from(stored.at("request"));
-    stored.at("currency").get_to(d.currency);
-    if (const json& s = stored.at("in_force"); !s.is_null()) d.in_force = scenario_from(s);
-    const json& ratings = stored.at("ratings");
-    ratings.at("links").get_to(d.ratings.links);
-    ratings.at("networks").get_to(d.ratings.networks);
-    ratings.at("providers").get_to(d.ratings.providers);
-    stored.at("ages_ms").get_to(d.ages_ms);
-    d.weighing = weighing_from(stored.at("decided"));
+    for (const json& p : list_at(stored, "paths")) d.paths.push_back(path_from(p));
+    d.profile = profile_from(member(stored, "profile"));
+    d.request = request_from(member(stored, "request"));
+    d.currency = checked_at<std::string>(stored, "currency");
+    if (const json& s = member(stored, "in_force"); !s.is_null()) d.in_force = scenario_from(s);
+    d.ratings = ratings_from(member(stored, "ratings"));
+    d.ages_ms = numbers_at<int64_t>(stored, "ages_ms");
+    d.weighing = weighing_from(member(stored, "decided"));
     return d;
   } catch (const std::exception& e) {
     return wrong(e.what());
