@@ -33,7 +33,7 @@ void Desk::ask(const Seller& seller, Call call, Steady::time_point from, Steady:
                 .request_sha256 = sha256_of(call.body)};
   exchange_.start(seller.endpoint, std::move(call), from, until,
                   [this, record = std::move(record), then = std::move(then)](const Answer& answer) {
-                    if (record_) {
+                    if (record_ && answer.tried) {
                       Record full = record;
                       full.ended_ns = wall_ns();
                       full.status = answer.status;

@@ -166,6 +166,7 @@ struct Exchange::Transfer {
     long status = 0, octets = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &octets);
+    a.tried = true;
     a.sent = octets > 0;
     a.answered = status > 0;
     if (code != CURLE_OK) {
@@ -238,7 +239,8 @@ struct Exchange::Transfers {
       if (t == list->end()) continue;
       // Connected or not is not told of one that is under way: it may have been read.
       const char* why = is_cancelled() ? "was not waited for" : "did not answer in time";
-      end(*list, t, {.failure = why, .sent = list == &running});
+      const bool tried = list == &running;
+      end(*list, t, {.failure = why, .tried = tried, .sent = tried});
       return true;
     }
     return false;

@@ -35,6 +35,7 @@ struct Answer {
   int status = 0;  // 0: there was no whole answer
   std::string body;
   std::string failure;    // why there was none, as a sentence's end: "did not answer in time"
+  bool tried = false;     // a connection was begun or used: all else is no exchange
   bool sent = false;      // some of the request may have reached the provider
   bool answered = false;  // it began to answer: what it was asked for, it has done or not
 };

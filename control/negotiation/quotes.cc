@@ -115,7 +115,8 @@ void Quotes::got_decision(Contender& c, const Answer& answer) {
   if (c.decided) return;  // was let go when time was up
   if (is_success(answer)) return read(c, answer.body);
   if (retry(c, answer, &Quotes::poll)) return;
-  out(c, "was asked for its decision, and " + answer_text(answer));
+  out(c, desk_.now() >= by_.quoted ? "did not decide in time"
+                                   : "was asked for its decision, and " + answer_text(answer));
   let_go(c, c.quote_id, true);
 }
 

@@ -63,7 +63,8 @@ Reply Shop::cancel_order(const Asked& asked) {
   const json body = order_request_of(asked.body);
   const std::string id = Fields(body, "").object("productOrder").text("id");
   Sold* sold = find(asked.buyer, id, &Sold::order);
-  if (sold == nullptr) return error_reply(404, "notFound", "you have no order with this id");
+  // TMF622 knows no 404 here.
+  if (sold == nullptr) return error_reply(400, "invalidBody", "you have no order with this id");
   if (!sold->order_cancelled && sold->until_ns <= asked.now_ns)
     return error_reply(409, "conflict", "the order's time is over");
   changed_ = changed_ || !sold->order_cancelled;

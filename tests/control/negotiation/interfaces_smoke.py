@@ -6,7 +6,6 @@ import http.client
 import http.server
 import json
 import re
-import select
 import shutil
 import subprocess
 import sys
@@ -79,22 +78,31 @@ class Shop:
 class Prism:
     def __init__(self, mode, definition, *upstream):
         self.process = subprocess.Popen(
-            ["node", str(PRISM / "node_modules/.bin/prism"), mode, "-h", "127.0.0.1", "-p", "0", "--errors",
-             str(HERE / "data" / definition), *upstream],
+            ["node", str(PRISM / "node_modules/.bin/prism"), mode, "-h", "127.0.0.1", "-p", "0",
+             *(["--errors"] if mode == "proxy" else []), str(HERE / "data" / definition), *upstream],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.port, said, deadline = None, "", time.monotonic() + 60
-        while self.port is None:
-            ready, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
-            line = self.process.stdout.readline() if ready else ""
-            assert line, "Prism did not start: " + said
-            said += line
+        self.port, self.said, self.started = None, [], threading.Event()
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+        self.started.wait(60)
+        if self.port is None:
+            self.stop()
+            raise AssertionError("Prism did not start: " + "".join(self.said))
+
+    def read(self):
+        for line in self.process.stdout:
+            self.said.append(line)
             listening = re.search(r"listening on http://127\.0\.0\.1:(\d+)", line)
-            self.port = listening and int(listening.group(1))
-        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+            if listening:
+                self.port = int(listening.group(1))
+                self.started.set()
+        self.started.set()  # or it has ended
 
     def stop(self):
         self.process.kill()
         self.process.wait(timeout=10)
+        self.reader.join(timeout=10)
+        self.process.stdout.close()
 
 
 def ask(port, method, path, body=b"", headers=None):
@@ -113,6 +121,14 @@ def complaint(status, headers, body):
     if "problem+json" in headers.get("content-type", "") or "sl-violations" in headers:
         return f"{status} {headers.get('sl-violations', '')} {body.decode(errors='replace')}"
     return None
+
+
+def complaint_of_request(status, headers, body):
+    """The same of a mock, which breaks the definition itself: an order's items have items, and so on, and the
+    example that it makes up leaves out what is required where it stops."""
+    violations = json.loads(dict((name.lower(), value) for name, value in headers).get("sl-violations", "[]"))
+    wrong = [v for v in violations if v["location"][:1] != ["response"]]
+    return (status, wrong, body) if wrong or not 200 <= status < 300 else None
 
 
 class Interfaces(unittest.TestCase):
@@ -156,21 +172,21 @@ class Interfaces(unittest.TestCase):
         self.assertEqual("120.000001", bought["held"]["total"])
         # Above its budget: the quote is let go.
         self.assertEqual([], self.negotiate({"id": "lets-go", "budget": "1"})["open"])
-        asked = {(method, urlsplit(path).path.split("/v4/")[1].split("/")[0]) for (method, path, *_), _, _ in self.passed}
+        asked = {(method, urlsplit(path).path.split("/v4/")[1].split("/")[0])
+                 for (method, path, *_), _, _ in self.passed}
         self.assertEqual({("POST", "checkServiceQualification"), ("POST", "quote"), ("PATCH", "quote"),
                           ("POST", "productOrder")}, asked)
         for request, wrong, status in self.passed:
             self.assertIsNone(wrong, request)
             self.assertIn(status, (200, 201), request)
         # Each of the buyer's requests, and those it makes when something has failed.
-        more = [("GET", "/tmf-api/quoteManagement/v4/quote?externalId=a%2Fb&fields=id,externalId,state,validFor", b""),
-                ("GET", "/tmf-api/productOrderingManagement/v4/productOrder?externalId=a%2Fb&fields=id,externalId,state", b""),
+        ours = "?externalId=a%2Fb&fields=id,externalId,state"
+        more = [("GET", f"/tmf-api/quoteManagement/v4/quote{ours},validFor", b""),
+                ("GET", f"/tmf-api/productOrderingManagement/v4/productOrder{ours}", b""),
                 ("POST", "/tmf-api/productOrderingManagement/v4/cancelProductOrder",
                  b'{"cancellationReason":"not confirmed in time","productOrder":{"id":"o1"}}')]
         for request in [request for request, _, _ in self.passed] + more:
-            answer = self.through(self.mocks, *request)
-            self.assertIsNone(complaint(*answer), request)
-            self.assertIn(answer[0], (200, 201), request)
+            self.assertIsNone(complaint_of_request(*self.through(self.mocks, *request)), request)
 
     def test_what_else_the_shop_answers(self):
         quotes, orders = "/tmf-api/quoteManagement/v4/quote", "/tmf-api/productOrderingManagement/v4/productOrder"
@@ -192,7 +208,7 @@ class Interfaces(unittest.TestCase):
         proxied(200, "GET", f"{orders}/{order}")
         proxied(409, "PATCH", f"{quotes}/{quote}", {"state": "rejected", "quoteItem": [{"id": "1"}]})
         proxied(201, "POST", cancels, {"productOrder": {"id": order}})
-        proxied(404, "POST", cancels, {"productOrder": {"id": "o999"}})
+        proxied(400, "POST", cancels, {"productOrder": {"id": "o999"}})
         proxied(404, "GET", quotes + "/q999")
         proxied(400, "POST", quotes, {"quoteItem": [item, item]})
         proxied(409, "POST", orders, {"productOrderItem": [
@@ -208,11 +224,12 @@ class Interfaces(unittest.TestCase):
     def test_prism_would_find_it(self):
         quotes = "/tmf-api/quoteManagement/v4/quote"
         for servers in (self.proxies, self.mocks):
-            answer = self.through(servers, "POST", quotes, b'{"externalId": "no items"}')
-            self.assertEqual(422, answer[0])
-            self.assertIn("quoteItem", complaint(*answer))
-            # A change of state alone, which is why the buyer repeats the item.
-            self.assertEqual(422, self.through(servers, "PATCH", quotes + "/q1", b'{"state": "rejected"}')[0])
+            # Of the second, a change of state alone, each wants the item again: so the buyer says it.
+            for method, path, body in (("POST", quotes, b'{"externalId": "no items"}'),
+                                       ("PATCH", quotes + "/q1", b'{"state": "rejected"}')):
+                answer = self.through(servers, method, path, body)
+                self.assertIn("quoteItem", str(complaint(*answer)), answer)
+                self.assertIsNotNone(complaint_of_request(*answer), answer)
         for path, body in ((quotes + "/lie", b'{"id": "lie", "state": "approved"}'),
                            (quotes + "/state", b'{"quoteItem": [{"id": "1"}], "state": "expired"}'),
                            (quotes + "/money", b'{"quoteItem": [{"id": "1"}], "quoteTotalPrice": [{"price": '

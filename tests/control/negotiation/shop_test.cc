@@ -182,7 +182,7 @@ TEST_F(ShopTest, ABuyerSeesItsOwnAlone) {
   EXPECT_EQ(ask("GET", order_path(made), "", "other").status, 404);
   EXPECT_EQ(ask("PATCH", quote_path(id), quote_rejection(), "other").status, 404);
   EXPECT_EQ(order(w, id, "other").status, 409);
-  EXPECT_EQ(ask("POST", cancel_order_path(), order_cancellation(made), "other").status, 404);
+  EXPECT_EQ(ask("POST", cancel_order_path(), order_cancellation(made), "other").status, 400);
   EXPECT_EQ(ask("GET", quote_path(), "", "other").body, "[]");
 }
 
