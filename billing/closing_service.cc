@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "billing/delivery.h"
+#include "billing/wall_clock.h"
 
 namespace anabranch::billing {
 namespace {
@@ -14,12 +15,6 @@ namespace {
 constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kEachNs = 60 * kSecondNs;                // after a problem, new documents
 constexpr int64_t kDeliveredNs = 40 * 86'400 * kSecondNs;  // older ones are left to the operator
-
-int64_t wall_now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 }  // namespace
 

@@ -2,13 +2,13 @@
 #include "billing/ledger_closing.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 
 #include "billing/ledger.h"
 #include "billing/ledger_rows.h"
 #include "billing/ledger_schema.h"
+#include "billing/sha256.h"
 
 namespace anabranch::billing {
 namespace {
@@ -17,15 +17,6 @@ using Mode = Store::Mode;
 using nlohmann::json;
 
 constexpr const char* kStates[] = {"open", "closing", "closed"};
-
-std::string sha256(const std::string& text) {
-  unsigned char hash[EVP_MAX_MD_SIZE];
-  unsigned int octets = 0;
-  if (EVP_Digest(text.data(), text.size(), hash, &octets, EVP_sha256(), nullptr) != 1) std::abort();
-  std::string hex;
-  for (unsigned int i = 0; i < octets; ++i) hex += fmt::format("{:02x}", hash[i]);
-  return hex;
-}
 
 // What is not UTF-8 is replaced: a statement that cannot be issued helps nobody.
 std::string dumped(const json& document) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/access.h"
 
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 
+#include "billing/sha256.h"
 #include "control/json_reader.h"
 
 namespace anabranch::control {
@@ -17,28 +17,11 @@ constexpr std::array<std::pair<const char*, Role>, 3> kRoleNames{
     {{"operator", Role::operating}, {"auditor", Role::auditing}, {"client", Role::client}}};
 constexpr const char* kRoles = "\"operator\", \"auditor\" or \"client\"";
 constexpr const char* kHash = "64 hexadecimal digits, as `anabranch token` writes them";
-constexpr size_t kHashOctets = 32;
-
-std::string hexadecimal(const uint8_t* octets, size_t count) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (size_t i = 0; i < count; ++i) {
-    text += kDigits[octets[i] >> 4];
-    text += kDigits[octets[i] & 15];
-  }
-  return text;
-}
-
-std::optional<Role> find_role(const std::string& text) {
-  for (const auto& [name, role] : kRoleNames) {
-    if (text == name) return role;
-  }
-  return std::nullopt;
-}
+constexpr size_t kHashDigits = 64;
 
 std::optional<std::string> find_hash(const std::string& text) {
-  const bool right = text.size() == 2 * kHashOctets &&
-                     text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  const bool right =
+      text.size() == kHashDigits && text.find_first_not_of("0123456789abcdef") == std::string::npos;
   return right ? std::optional(text) : std::nullopt;
 }
 
@@ -53,7 +36,9 @@ Parsed<Token> parse_token(const nlohmann::json& document) {
   JsonReader r(document, "", errors);
   Token t;
   t.id = read_id(r, "id");
-  t.role = r.parsed("role", kRoles, find_role).value_or(Role::client);
+  t.role = r.parsed("role", kRoles, [](const std::string& text) {
+              return by_name(kRoleNames, text);
+            }).value_or(Role::client);
   if (r.has("client")) t.client = read_id(r, "client");
   t.sha256 = r.parsed("sha256", kHash, find_hash).value_or("");
   t.revoked = r.has("revoked") && r.boolean("revoked");
@@ -68,15 +53,11 @@ Parsed<Token> parse_token(const nlohmann::json& document) {
 std::string make_secret() {
   std::array<uint8_t, 32> random{};
   if (RAND_bytes(random.data(), random.size()) != 1) std::abort();
-  return "anabranch-" + hexadecimal(random.data(), random.size());
+  return "anabranch-" + billing::hexadecimal(random);
 }
 
 std::string hash_of_secret(std::string_view secret) {
-  std::array<uint8_t, kHashOctets> hash{};
-  unsigned octets = 0;
-  if (EVP_Digest(secret.data(), secret.size(), hash.data(), &octets, EVP_sha256(), nullptr) != 1)
-    std::abort();
-  return hexadecimal(hash.data(), octets);
+  return billing::sha256(secret);
 }
 
 std::optional<std::string> secret_in(std::string_view authorization) {

@@ -227,8 +227,7 @@ Answer Api::own_document(const Caller& caller, const std::string& kind, const st
                                          (kind == "profiles" && id == client->profile) ||
                                          (kind == "slas" && id == client->sla && !id.empty()) ||
                                          (kind == "tariffs" && id == client->tariff));
-  if (own) return target_.documents.get(kind, id);
-  return refuse(404, "Not found", "there is no " + kind + "/" + id);
+  return own ? target_.documents.get(kind, id) : DocumentStore::missing(kind, id);
 }
 
 void Api::serve_documents() {

@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "billing/closing_service.h"
+#include "billing/wall_clock.h"
 #include "control/toml_file.h"
 
 namespace anabranch::control {
@@ -36,9 +37,7 @@ tl::expected<void, std::string> run_billing_only(const BillingOnlyConfig& config
   {
     auto ledger = billing::Ledger::open(config.ledger, "");
     if (!ledger) return tl::unexpected(ledger.error());
-    const int64_t now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
-                               std::chrono::system_clock::now().time_since_epoch())
-                               .count();
+    const int64_t now_ns = billing::wall_now_ns();
     for (billing::DocumentDraft& d : documents) d.valid_from_ns = now_ns;
     if (auto put = ledger->put_documents(documents); !put) return put;
   }

@@ -6,17 +6,14 @@
 #include <chrono>
 
 #include "billing/statement_format.h"
+#include "billing/wall_clock.h"
 
 namespace anabranch::control {
 namespace {
 
-constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
+using billing::wall_now_ns;
 
-int64_t wall_now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
+constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
 
 billing::JournalRetention retention(const Config& config) {
   constexpr int64_t kDayNs = 86'400'000'000'000;

@@ -32,10 +32,6 @@ Answer refuse(int status, const std::string& title, const std::string& detail,
   return {status, problem(status, title, detail, errors)};
 }
 
-bool DocumentStore::is_kind(const std::string& kind) {
-  return std::find(kKinds.begin(), kKinds.end(), kind) != kKinds.end();
-}
-
 FieldErrors DocumentStore::take(const std::string& kind, const json& document, std::string& id) {
   const auto check = [&](const auto& parsed) -> FieldErrors {
     if (!parsed) {
@@ -70,7 +66,7 @@ tl::expected<DocumentStore, std::string> DocumentStore::read(const std::string& 
         folder +
         ": no such folder; expected the folder of clients/, profiles/, tariffs/ and others");
   }
-  for (const std::string kind : kKinds) {
+  for (const std::string kind : kDocumentKinds) {
     for (const fs::path& file : files_of(fs::path(folder) / kind)) {
       std::ifstream in(file);
       std::ostringstream text;
@@ -101,7 +97,7 @@ tl::expected<DocumentStore, std::string> DocumentStore::read(const std::string& 
 }
 
 tl::expected<void, std::string> DocumentStore::add_stored(Books& books) {
-  for (const std::string kind : kKinds) {
+  for (const std::string kind : kDocumentKinds) {
     const auto stored = books.documents(kind);
     if (!stored) return tl::unexpected(stored.error());
     for (const auto& [id, text] : *stored) {
@@ -157,10 +153,12 @@ Answer DocumentStore::put(Books& books, const std::string& kind, const std::stri
 
 Answer DocumentStore::get(const std::string& kind, const std::string& id) const {
   const auto all = raw_.find(kind);
-  if (all == raw_.end() || !all->second.contains(id)) {
-    return refuse(404, "Not found", "there is no " + kind + "/" + id);
-  }
+  if (all == raw_.end() || !all->second.contains(id)) return missing(kind, id);
   return {200, all->second.at(id)};
+}
+
+Answer DocumentStore::missing(const std::string& kind, const std::string& id) {
+  return refuse(404, "Not found", "there is no " + kind + "/" + id);
 }
 
 Answer DocumentStore::list(const std::string& kind) const {

@@ -49,14 +49,12 @@ class DocumentStore {
   // The tariff for what belongs to no client.
   static constexpr const char* kHouseTariff = "house";
 
-  // PUT and GET /v1/<kind>/<id>; kind is one of kKinds.
-  static constexpr std::array kKinds{"clients",   "profiles", "slas",    "tariffs",
-                                     "providers", "rates",    "issuers", "tokens"};
+  // `kind` is one of kDocumentKinds.
   Answer put(Books& books, const std::string& kind, const std::string& id,
              const nlohmann::json& document);
   Answer get(const std::string& kind, const std::string& id) const;
   Answer list(const std::string& kind) const;
-  static bool is_kind(const std::string& kind);
+  static Answer missing(const std::string& kind, const std::string& id);
 
  private:
   template <typename T>

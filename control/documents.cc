@@ -51,15 +51,6 @@ bool is_id(const std::string& text) {
   });
 }
 
-template <typename Names>
-auto by_name(const Names& names, const std::string& text)
-    -> std::optional<decltype(names[0].second)> {
-  for (const auto& [name, value] : names) {
-    if (text == name) return value;
-  }
-  return std::nullopt;
-}
-
 std::vector<std::pair<std::string, Standing>> read_standings(JsonReader& r, const char* key) {
   std::vector<std::pair<std::string, Standing>> result;
   for (const auto& [name, text] : r.text_map(key, kStandings)) {

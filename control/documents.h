@@ -3,6 +3,7 @@
 // request itself. JSON; unknown fields are refused with the path of the field.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,10 @@
 #include "control/dscp.h"
 
 namespace anabranch::control {
+
+// Documents are stored by kind and id: PUT and GET /v1/<kind>/<id>.
+inline constexpr std::array<const char*, 8> kDocumentKinds{
+    "clients", "profiles", "slas", "tariffs", "providers", "rates", "issuers", "tokens"};
 
 // A mistake in a document: which field (JSON pointer, e.g. "/traffic/0/protocol") and what is
 // wrong, as one sentence that names value and expectation.

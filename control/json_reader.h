@@ -63,6 +63,16 @@ class JsonReader {
   std::vector<std::string> asked_;
 };
 
+// What `text` stands for among pairs of a name and a value.
+template <typename Names>
+auto by_name(const Names& names, const std::string& text)
+    -> std::optional<decltype(names[0].second)> {
+  for (const auto& [name, value] : names) {
+    if (text == name) return value;
+  }
+  return std::nullopt;
+}
+
 // A name: 1 to 64 of a-z, 0-9 and -.
 std::string read_id(JsonReader& reader, const char* key);
 // The fields of one traffic rule.

@@ -47,9 +47,10 @@ void RatingHistory::add(int64_t now, const std::vector<PathState>& paths) {
   }
   last_ = now;
   forget();
-  follow(shown_links_, links(now));
-  follow(shown_networks_, means(now, &Link::network));
-  follow(shown_providers_, means(now, &Link::provider));
+  const RatedByName rated = links(now);
+  follow(shown_links_, rated);
+  follow(shown_networks_, means(rated, &Link::network));
+  follow(shown_providers_, means(rated, &Link::provider));
 }
 
 // The hour that is under way is summarised anew with each minute of it.
@@ -105,17 +106,19 @@ RatingHistory::RatedByName RatingHistory::links(int64_t now) const {
   return result;
 }
 
-RatingHistory::RatedByName RatingHistory::means(int64_t now, std::string Link::*name) const {
+RatingHistory::RatedByName RatingHistory::means(const RatedByName& links,
+                                                std::string Link::*name) const {
   RatedByName result;
   std::map<std::string, double> capacities;
-  for (const auto& [unused, link] : links_) {
-    if (link.seen == last_) capacities[link.*name] += link.capacity;
+  for (const auto& [id, unused] : links) {
+    const Link& link = links_.at(id);
+    capacities[link.*name] += link.capacity;
   }
-  for (const auto& [unused, link] : links_) {
-    const double capacity = link.seen == last_ ? capacities[link.*name] : 0;
+  for (const auto& [id, of_link] : links) {
+    const Link& link = links_.at(id);
+    const double capacity = capacities[link.*name];
     if (capacity <= 0) continue;
     const double part = link.capacity / capacity;
-    const Rated of_link = rated(link, now);
     Rated& mean = result[link.*name];
     mean.rating += part * of_link.rating;
     mean.confidence += part * of_link.confidence;
@@ -140,7 +143,7 @@ void RatingHistory::follow(Shown& shown, const RatedByName& rated) {
 }
 
 // Shown is what held at the last add(); nothing is known of later.
-Ratings RatingHistory::ratings(int64_t) const {
+Ratings RatingHistory::ratings() const {
   const auto list = [](const Shown& shown) {
     return std::vector<std::pair<std::string, double>>(shown.begin(), shown.end());
   };
@@ -170,9 +173,10 @@ json RatingHistory::history(int64_t now) const {
     }
     return result;
   };
-  return {{"links", list(links(now), shown_links_, true)},
-          {"networks", list(means(now, &Link::network), shown_networks_, false)},
-          {"providers", list(means(now, &Link::provider), shown_providers_, false)}};
+  const RatedByName rated = links(now);
+  return {{"links", list(rated, shown_links_, true)},
+          {"networks", list(means(rated, &Link::network), shown_networks_, false)},
+          {"providers", list(means(rated, &Link::provider), shown_providers_, false)}};
 }
 
 json RatingHistory::to_json() const {

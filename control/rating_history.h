@@ -32,7 +32,7 @@ class RatingHistory {
   // Once a second.
   void add(int64_t now, const std::vector<PathState>& paths);
   // Of the links of the last add(), and their networks and providers.
-  Ratings ratings(int64_t now) const;
+  Ratings ratings() const;
   // {"links": [{"name", "rating", "confidence", "windows": [{"window", "rating", "confidence",
   // "samples", ...}]}], "networks": [...], "providers": [...]}
   nlohmann::json history(int64_t now) const;
@@ -69,7 +69,7 @@ class RatingHistory {
   static Windows windows_of(const Link& link, int64_t now);
   static Rated rated(const Link& link, int64_t now);
   RatedByName links(int64_t now) const;
-  RatedByName means(int64_t now, std::string Link::*name) const;
+  RatedByName means(const RatedByName& links, std::string Link::*name) const;
   static void follow(Shown& shown, const RatedByName& rated);
 
   int64_t last_ = -1;

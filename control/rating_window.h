@@ -39,7 +39,7 @@ double rating_of(const LinkSummary& summary);
 LinkSummary summarise(const std::vector<LinkSummary>& parts);
 
 // The newest of `size` seconds, minutes or hours. What is older, or of a clock that was set back,
-// does not count. 48 octets each.
+// does not count. 40 octets each.
 class SummaryRing {
  public:
   explicit SummaryRing(size_t size) : slots_(size) {}

@@ -10,8 +10,12 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kKindOfDocument =
-    "clients|profiles|slas|tariffs|providers|rates|issuers|tokens";
+std::string any_kind() {
+  std::string pattern;
+  for (const char* kind : kDocumentKinds)
+    pattern += (pattern.empty() ? "" : "|") + std::string(kind);
+  return pattern;
+}
 
 json reference(const std::string& schema) {
   return {{"$ref", "#/components/schemas/" + schema}};
@@ -32,15 +36,7 @@ std::vector<std::string> names_in(const std::string& path) {
 json parameter(const std::string& name) {
   json schema{{"type", "string"}, {"pattern", "^[a-z0-9-]{1,64}$"}};
   if (name == "service") schema = {{"type", "integer"}, {"minimum", 1}};
-  if (name == "kind") {
-    schema = {{"type", "string"}, {"enum", json::array()}};
-    const std::string kinds = kKindOfDocument;
-    for (size_t at = 0; at <= kinds.size();) {
-      const size_t end = std::min(kinds.find('|', at), kinds.size());
-      schema["enum"].push_back(kinds.substr(at, end - at));
-      at = end + 1;
-    }
-  }
+  if (name == "kind") schema = {{"type", "string"}, {"enum", kDocumentKinds}};
   return {{"name", name}, {"in", "path"}, {"required", true}, {"schema", schema}};
 }
 
@@ -134,7 +130,7 @@ std::string pattern_of(const Operation& operation) {
   std::string pattern = operation.path;
   for (const std::string& name : names_in(operation.path)) {
     const std::string what = name == "service" ? "\\d{1,19}"
-                             : name == "kind"  ? kKindOfDocument
+                             : name == "kind"  ? any_kind()
                                                : "[a-z0-9-]{1,64}";
     const std::string braced = "{" + name + "}";
     pattern.replace(pattern.find(braced), braced.size(), "(" + what + ")");

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "billing/guide_price.h"
+#include "billing/wall_clock.h"
 #include "control/rating_file.h"
 
 namespace anabranch::control {
@@ -18,7 +19,7 @@ constexpr auto kStartPatience = std::chrono::seconds(4);
 constexpr auto kQuiet =
     std::chrono::milliseconds(600);  // longer than any hole may wait, and a round trip
 constexpr auto kFlushRetry = std::chrono::seconds(1);
-constexpr int64_t kKeepRatingsEvery_s = 60;
+constexpr int64_t kRatingsKeptEvery = 60;  // seconds
 constexpr auto kEndPatience = std::chrono::seconds(10);
 
 std::string ratings_file(const Config& config) {
@@ -43,9 +44,7 @@ void expand_destinations(std::vector<TrafficRule>& rules, const std::vector<Pref
 }
 
 int64_t unix_now_s() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
+  return billing::wall_now_ns() / 1'000'000'000;
 }
 
 Answer unknown_service(uint64_t id) {
@@ -135,19 +134,23 @@ tl::expected<ServiceRequest, Answer> Services::check(const json& document) const
   return *request;
 }
 
-tl::expected<Scenario, Answer> Services::choose(const ServiceRequest& request,
-                                                const Scenario* in_force) const {
+tl::expected<Services::Terms, Answer> Services::terms_of(const ServiceRequest& request) const {
   const Client& client = *documents_.client(request.client);
   const Profile* profile = documents_.profile(client.profile);
   const billing::Tariff* tariff = documents_.tariff(client.tariff);
-  if (profile == nullptr || tariff == nullptr) {
-    return tl::unexpected(refuse(409, "Incomplete client",
-                                 "client \"" + client.id + "\" names profile \"" + client.profile +
-                                     "\" and tariff \"" + client.tariff +
-                                     "\"; one of them does not exist"));
-  }
-  const Choice choice =
-      prefer(priced_paths(*tariff), *profile, request, tariff->currency, in_force, &ratings_);
+  if (profile != nullptr && tariff != nullptr) return Terms{*profile, *tariff};
+  return tl::unexpected(refuse(409, "Incomplete client",
+                               "client \"" + client.id + "\" names profile \"" + client.profile +
+                                   "\" and tariff \"" + client.tariff +
+                                   "\"; one of them does not exist"));
+}
+
+tl::expected<Scenario, Answer> Services::choose(const ServiceRequest& request,
+                                                const Scenario* in_force) const {
+  const auto terms = terms_of(request);
+  if (!terms) return tl::unexpected(terms.error());
+  const Choice choice = prefer(priced_paths(terms->tariff), terms->profile, request,
+                               terms->tariff.currency, in_force, &ratings_);
   if (choice.preferred) return *choice.preferred;
   return tl::unexpected(refuse(409, "Request cannot be met", choice.refusal));
 }
@@ -247,9 +250,9 @@ void Services::end_what_is_over() {
 void Services::rate() {
   const int64_t now_s = unix_now_s();
   history_.add(now_s, paths_.states(topology_.path_sizes()));
-  ratings_ = history_.ratings(now_s);
+  ratings_ = history_.ratings();
   rated_at_ = Clock::now();
-  if (now_s - kept_at_s_ < kKeepRatingsEvery_s) return;
+  if (now_s - kept_at_s_ < kRatingsKeptEvery) return;
   kept_at_s_ = now_s;
   books_.post([file = ratings_file(config_), kept = history_.to_json()] {
     if (const auto written = write_ratings(file, kept); !written)
@@ -309,9 +312,7 @@ void Services::recompute(uint64_t id, Service& service, Chosen& chosen) {
 // What the paths in use are measured to be is what the service is: the latency of all of them
 // together, and of their loss what a repair is lost of as well.
 void Services::look() {
-  const int64_t wall_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
-                              std::chrono::system_clock::now().time_since_epoch())
-                              .count();
+  const int64_t wall_ns = billing::wall_now_ns();
   for (const auto& [id, service] : services_) {
     if (service.state != State::active) continue;
     const Client* client = documents_.client(service.request.client);
@@ -385,11 +386,15 @@ void Services::give_up(uint64_t id, Service& service, Answer answer) {
   }
 }
 
-void Services::end(uint64_t id, const Caller& caller, Reply reply) {
+const Services::Service* Services::find(uint64_t id, const Caller& caller) const {
   const auto found = services_.find(id);
-  if (found == services_.end() || !caller.is(found->second.request.client))
-    return reply(unknown_service(id));
-  end(id, found->second, std::move(reply));
+  return found != services_.end() && caller.is(found->second.request.client) ? &found->second
+                                                                             : nullptr;
+}
+
+void Services::end(uint64_t id, const Caller& caller, Reply reply) {
+  if (find(id, caller) == nullptr) return reply(unknown_service(id));
+  end(id, services_.at(id), std::move(reply));
 }
 
 void Services::end(uint64_t id, Service& service, Reply reply) {
@@ -455,10 +460,8 @@ json Services::to_json(uint64_t id, const Service& service) const {
 }
 
 Answer Services::show(uint64_t id, const Caller& caller) const {
-  const auto found = services_.find(id);
-  if (found == services_.end() || !caller.is(found->second.request.client))
-    return unknown_service(id);
-  return {200, to_json(id, found->second)};
+  const Service* service = find(id, caller);
+  return service == nullptr ? unknown_service(id) : Answer{200, to_json(id, *service)};
 }
 
 Answer Services::list(const Caller& caller) const {
@@ -483,23 +486,18 @@ Answer Services::ratings() const {
 }
 
 tl::expected<Decision, Answer> Services::decision(uint64_t id, const Caller& caller) const {
-  const auto found = services_.find(id);
-  if (found == services_.end() || !caller.is(found->second.request.client))
-    return tl::unexpected(unknown_service(id));
-  const Service& service = found->second;
-  const Client* client = documents_.client(service.request.client);
-  const Profile* profile = client == nullptr ? nullptr : documents_.profile(client->profile);
-  const billing::Tariff* tariff = client == nullptr ? nullptr : documents_.tariff(client->tariff);
-  if (profile == nullptr || tariff == nullptr)
-    return tl::unexpected(refuse(409, "Incomplete client", "its profile or tariff does not exist"));
+  const Service* service = find(id, caller);
+  if (service == nullptr) return tl::unexpected(unknown_service(id));
+  const auto terms = terms_of(service->request);
+  if (!terms) return tl::unexpected(terms.error());
   const int64_t age_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - rated_at_).count();
   Decision d;
-  d.paths = priced_paths(*tariff);
-  d.profile = *profile;
-  d.request = service.request;
-  d.currency = tariff->currency;
-  d.in_force = service.scenario;
+  d.paths = priced_paths(terms->tariff);
+  d.profile = terms->profile;
+  d.request = service->request;
+  d.currency = terms->tariff.currency;
+  d.in_force = service->scenario;
   d.ratings = ratings_;
   d.ages_ms = {{"measurements", age_ms}, {"ratings", age_ms}};
   return d;

@@ -83,6 +83,12 @@ class Services {
                  Dispersion, std::vector<uint8_t>, std::vector<uint8_t>>;
   using Chosen = std::map<Group, tl::expected<Scenario, Answer>>;
 
+  // Of a client, what its services are decided by.
+  struct Terms {
+    const Profile& profile;
+    const billing::Tariff& tariff;
+  };
+  tl::expected<Terms, Answer> terms_of(const ServiceRequest& request) const;
   std::vector<PathState> priced_paths(const billing::Tariff& tariff) const;
   tl::expected<ServiceRequest, Answer> check(const nlohmann::json& document) const;
   tl::expected<Scenario, Answer> choose(const ServiceRequest& request,
@@ -93,6 +99,8 @@ class Services {
                                                const Scenario& in_force, Chosen& chosen) const;
   void recompute(uint64_t id, Service& service, Chosen& chosen);
   void end(uint64_t id, Service& service, Reply reply);
+  // nullptr: there is none, or it is another client's.
+  const Service* find(uint64_t id, const Caller& caller) const;
   std::optional<Answer> known_by_key(const ServiceRequest& request) const;
   void end_what_is_over();
   void put_in_force(uint64_t id, Service& service, const Scenario& scenario);

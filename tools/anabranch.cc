@@ -285,11 +285,10 @@ void add_state(CLI::App& app, Options& options) {
   auto* put = app.add_subcommand("put", "store a document");
   auto kind = std::make_shared<std::string>();
   auto file = std::make_shared<std::string>();
-  put->add_option("kind", *kind,
-                  "clients, profiles, slas, tariffs, providers, rates, issuers or tokens")
+  const auto& kinds = anabranch::control::kDocumentKinds;
+  put->add_option("kind", *kind, "what it is")
       ->required()
-      ->check(CLI::IsMember(
-          {"clients", "profiles", "slas", "tariffs", "providers", "rates", "issuers", "tokens"}));
+      ->check(CLI::IsMember(std::vector<std::string>(kinds.begin(), kinds.end())));
   put->add_option("file", *file, "the document (JSON)")->required();
   put->callback([kind, file, &options] {
     const json document = read_json_file(*file);

@@ -7,6 +7,7 @@
 #include "billing/delivery.h"
 #include "billing/reconcile.h"
 #include "billing/statement_format.h"
+#include "billing/wall_clock.h"
 #include "tools/common.h"
 
 namespace anabranch::tools {
@@ -22,12 +23,6 @@ struct BillWanted {
   double tolerance_percent = 1;
   size_t threads = 0;
 };
-
-int64_t wall_now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 Ledger open_ledger(const BillWanted& wanted) {
   auto ledger = Ledger::open_existing(wanted.ledger);

@@ -2,21 +2,13 @@
 #include "control/negotiation/desk.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
-#include <cstdlib>
-
+#include "billing/sha256.h"
 #include "control/negotiation/tmf.h"
 
 namespace anabranch::negotiation {
 std::string sha256_of(const std::string& text) {
-  if (text.empty()) return {};
-  unsigned char hash[EVP_MAX_MD_SIZE];
-  unsigned octets = 0;
-  if (EVP_Digest(text.data(), text.size(), hash, &octets, EVP_sha256(), nullptr) != 1) std::abort();
-  std::string hex;
-  for (unsigned i = 0; i < octets; ++i) hex += fmt::format("{:02x}", hash[i]);
-  return hex;
+  return text.empty() ? std::string() : billing::sha256(text);
 }
 
 Desk::Desk(Clocks clocks, const std::atomic<bool>* cancelled,

@@ -11,24 +11,12 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 
-// Two links with nothing to choose between them but their ratings.
-std::vector<PathState> equal_links() {
-  auto paths = three_links();
-  paths.pop_back();
-  paths[1] = paths[0];
-  paths[1].name = "cable";
-  paths[1].provider = "harbourcable";
-  paths[1].network = "harbourcable-docsis";
-  paths[1].index = 2;
-  return paths;
-}
-
 Scenario chosen_by(HighestRated whose, const Ratings& ratings) {
   Profile profile{.id = "any"};
   profile.prefer_highest_rated = whose;
   ServiceRequest request;
   request.rate_up_bps = request.rate_down_bps = 50'000'000;
-  const Choice choice = prefer(equal_links(), profile, request, "EUR", nullptr, &ratings);
+  const Choice choice = prefer(two_equal_links(), profile, request, "EUR", nullptr, &ratings);
   EXPECT_TRUE(choice.preferred) << choice.refusal;
   return choice.preferred.value_or(Scenario{});
 }

@@ -33,6 +33,16 @@ inline std::vector<PathState> three_links() {
           link("dsl", "coppertel", "coppertel-vdsl", 3, 20, 40, 35)};
 }
 
+// With nothing to choose between them but their names.
+inline std::vector<PathState> two_equal_links() {
+  std::vector<PathState> paths(2, three_links()[0]);
+  paths[1].name = "cable";
+  paths[1].provider = "harbourcable";
+  paths[1].network = "harbourcable-docsis";
+  paths[1].index = 2;
+  return paths;
+}
+
 inline std::vector<std::string> names_of(const Scenario& s) {
   std::vector<std::string> names;
   for (const auto& share : s.shares) names.push_back(share.name);

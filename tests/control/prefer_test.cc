@@ -29,13 +29,7 @@ class AClient : public testing::Test {
   }
   // Two links with nothing to choose between them but what a test changes.
   void have_two_equal_links() {
-    paths_ = three_links();
-    paths_.pop_back();
-    paths_[1] = paths_[0];
-    paths_[1].name = "cable";
-    paths_[1].provider = "harbourcable";
-    paths_[1].network = "harbourcable-docsis";
-    paths_[1].index = 2;
+    paths_ = two_equal_links();
     request_.rate_up_bps = request_.rate_down_bps = 50'000'000;
   }
   // A link too slow for the request, which is down.

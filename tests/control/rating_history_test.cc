@@ -15,9 +15,7 @@ class AHistory : public testing::Test {
   void run(int seconds) {
     for (int i = 0; i < seconds; ++i) history_.add(now_++, paths_);
   }
-  double link(const std::string& name) const {
-    return rating_of(history_.ratings(now_).links, name);
-  }
+  double link(const std::string& name) const { return rating_of(history_.ratings().links, name); }
   nlohmann::json window(size_t index) const {
     return history_.history(now_ - 1)["links"][1]["windows"][index];  // fibre
   }
@@ -29,7 +27,7 @@ class AHistory : public testing::Test {
 
 TEST_F(AHistory, RatesTheSameWhileNothingChangesInAllWindows) {
   run(2 * 3600 + 1);
-  const Ratings now = rate(paths_), over = history_.ratings(now_);
+  const Ratings now = rate(paths_), over = history_.ratings();
   for (const auto all : {&Ratings::links, &Ratings::networks, &Ratings::providers}) {
     ASSERT_EQ((now.*all).size(), (over.*all).size());
     for (const auto& [name, rating] : now.*all)
@@ -101,7 +99,7 @@ TEST_F(AHistory, GoesOnAfterARestart) {
   const auto read = RatingHistory::from_json(nlohmann::json::parse(history_.to_json().dump()));
   ASSERT_TRUE(read) << read.error();
   EXPECT_EQ(read->to_json(), history_.to_json());
-  EXPECT_EQ(read->ratings(now_), history_.ratings(now_));
+  EXPECT_EQ(read->ratings(), history_.ratings());
   history_ = *read;
   run(60);
   EXPECT_GE(window(3)["samples"], 7200);

@@ -4,7 +4,7 @@
 #include <iostream>
 #include <string>
 
-#include "control/negotiation/shop.h"
+#include "tests/control/negotiation/spare.h"
 
 namespace {
 
@@ -13,15 +13,7 @@ using nlohmann::json;
 
 ShopTerms terms() {
   ShopTerms terms;
-  terms.spare = [](int64_t, int64_t) {
-    Spare spare{.path = "north", .bandwidth_mbps = 1000};
-    spare.delay_ms = 12.5;
-    spare.loss_percent = 0.1;
-    spare.currency = "EUR";
-    spare.prices = {{Per::gigabyte, *anabranch::billing::parse_amount("0.100000001")},
-                    {Per::month, *anabranch::billing::parse_amount("20")}};
-    return spare;
-  };
+  terms.spare = [](int64_t, int64_t) { return north("0.100000001", "20"); };
   return terms;
 }
 

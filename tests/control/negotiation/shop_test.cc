@@ -5,6 +5,7 @@
 
 #include "control/negotiation/raw_money.h"
 #include "tests/control/negotiation/answers.h"
+#include "tests/control/negotiation/spare.h"
 
 namespace anabranch::negotiation {
 namespace {
@@ -17,15 +18,7 @@ class ShopTest : public ::testing::Test {
  protected:
   static ShopTerms terms() {
     ShopTerms terms;
-    terms.spare = [](int64_t, int64_t) {
-      Spare spare{.path = "north", .bandwidth_mbps = 1000};
-      spare.delay_ms = 12.5;
-      spare.loss_percent = 0.1;
-      spare.currency = "EUR";
-      spare.prices = {{Per::gigabyte, *billing::parse_amount("0.1")},
-                      {Per::month, *billing::parse_amount("20.000000001")}};
-      return spare;
-    };
+    terms.spare = [](int64_t, int64_t) { return north("0.1", "20.000000001"); };
     return terms;
   }
 
