@@ -126,7 +126,7 @@ class Api(unittest.TestCase):
         """From client to server over TCP; whether they arrived."""
         server = subprocess.Popen(self.sites.command("server", "timeout", "20", "socat", "-u", f"TCP-LISTEN:{port},reuseaddr", "OPEN:/dev/null"))
         self.sites.wait_for(lambda: f":{port}" in self.sites.run("server", "ss", "-ltn"), 10, "socat does not listen")
-        subprocess.run(self.sites.command("client", "timeout", "10", "socat", "-u", f"EXEC:head -c {count} /dev/zero", f"TCP:10.20.0.2:{port}"),
+        subprocess.run(self.sites.command("client", "timeout", "10", "socat", "-u", f"OPEN:/dev/zero,readbytes={count}", f"TCP:10.20.0.2:{port}"),
                        capture_output=True)
         arrived = server.poll() == 0 or server.wait(20) == 0
         return arrived

@@ -84,7 +84,7 @@ class Negotiation(unittest.TestCase):
         server = subprocess.Popen(self.sites.command("server", "socat", "-u", "TCP-LISTEN:5001,reuseaddr", "OPEN:/dev/null"))
         try:
             self.sites.wait_for(lambda: ":5001" in self.sites.run("server", "ss", "-ltn"), 10, "socat does not listen")
-            subprocess.run(self.sites.command("client", "socat", "-u", f"EXEC:head -c {octets} /dev/zero", "TCP:10.20.0.2:5001"), check=True, timeout=60)
+            subprocess.run(self.sites.command("client", "socat", "-u", f"OPEN:/dev/zero,readbytes={octets}", "TCP:10.20.0.2:5001"), check=True, timeout=60)
             self.assertEqual(server.wait(20), 0)
         finally:
             server.kill()
