@@ -33,9 +33,6 @@ Parsed<std::optional<Sells>> parse_sells(const nlohmann::json& provider) {
   endpoint.ca_file = r.text("ca", "a file of certificates", false);
   endpoint.certificate_file = r.text("certificate", "a file", false);
   endpoint.key_file = r.text("key", "a file", false);
-  if (const std::string offering = r.text("offering", "what it calls a path", false);
-      !offering.empty())
-    s.offering = offering;
   s.seller.has_availability = !r.boolean("without_availability", false);
   if (const std::string why = negotiation::refusal(endpoint);
       !endpoint.base_url.empty() && !why.empty())

@@ -2,7 +2,7 @@
 // The half of a provider's document that says where it sells (billing_documents.h has the other):
 //
 //   {"id": "airmobile", "name": "Air Mobile", "tariff": "airmobile-ordered",
-//    "sells": {"url": "https://api.airmobile.example/tmf-api", "offering": "path",
+//    "sells": {"url": "https://api.airmobile.example/tmf-api",
 //              "token_file": "/etc/anabranch/airmobile.token"}}
 //
 // What such a provider charges is what it was ordered for: the module stores it as its tariff.
@@ -18,8 +18,7 @@ namespace anabranch::control {
 
 struct Sells {
   negotiation::Seller seller;  // but for its token, which is read when it is used
-  std::string offering = "path";
-  std::string token_file;  // or empty
+  std::string token_file;      // or empty
   std::string tariff;
 };
 
