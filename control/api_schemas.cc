@@ -121,7 +121,18 @@ constexpr const char* kSchemas = R"json({
       "request": {"$ref": "#/components/schemas/ServiceRequest"},
       "scenario": {"$ref": "#/components/schemas/Scenario"},
       "note": {"type": "string", "description": "what of the request cannot be kept at present"},
-      "octets": {"$ref": "#/components/schemas/Count"}
+      "octets": {"$ref": "#/components/schemas/Count"},
+      "forecast_error": {"$ref": "#/components/schemas/ForecastError"}
+    }
+  },
+  "ForecastError": {
+    "type": "object",
+    "description": "what was expected beside what was measured ten seconds later: medians of |expected - measured| / measured over the last minute; null where there was nothing to compare",
+    "required": ["goodput", "latency", "loss"],
+    "properties": {
+      "goodput": {"type": ["number", "null"], "description": "up; while all links in use were full"},
+      "latency": {"type": ["number", "null"]},
+      "loss": {"type": ["number", "null"]}
     }
   },
   "Explanation": {
@@ -185,7 +196,8 @@ constexpr const char* kSchemas = R"json({
   },
   "Ratings": {
     "type": "object",
-    "required": ["links", "networks", "providers"],
+    "required": ["links", "networks", "providers", "forecast_error"],
+    "properties": {"forecast_error": {"$ref": "#/components/schemas/ForecastError"}},
     "additionalProperties": {
       "type": "array",
       "items": {"$ref": "#/components/schemas/Rated"}
