@@ -91,7 +91,7 @@ struct Gateway {
   void measure(std::mt19937& random, size_t paths) {
     for (size_t i = 0; i < paths; ++i) {
       const double times = std::uniform_real_distribution<double>(0.97, 1.03)(random);
-      for (Market& market : markets) {
+      for (PricedPaths& market : markets) {
         market.paths[i].rtt_ms *= times;
         market.paths[i].loss_up *= times;
       }
@@ -99,7 +99,7 @@ struct Gateway {
     ratings = rate(markets[0].paths);
   }
 
-  std::vector<Market> markets;
+  std::vector<PricedPaths> markets;
   std::vector<Profile> profiles;
   std::vector<ServiceRequest> requests;
   std::vector<Scenario> in_force;
@@ -124,6 +124,8 @@ void recompute_services(benchmark::State& state, size_t changed) {
     state.ResumeTiming();
   }
   state.counters["kinds"] = static_cast<double>(kinds);
+  state.counters["rounds_per_second"] =
+      benchmark::Counter(static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
   state.counters["refused"] = static_cast<double>(refused);
 }
 void recompute_all(benchmark::State& state) {
@@ -150,7 +152,8 @@ BENCHMARK(recompute_one_changed_link)
 // One kind alone, over so many paths.
 void prefer_one(benchmark::State& state) {
   Gateway gateway(100);
-  for (Market& market : gateway.markets) market.paths.resize(static_cast<size_t>(state.range(0)));
+  for (PricedPaths& market : gateway.markets)
+    market.paths.resize(static_cast<size_t>(state.range(0)));
   size_t i = 0;
   for (auto _ : state) {
     const Asking& a = gateway.services[i++ % 100];

@@ -14,14 +14,14 @@
 namespace anabranch::control {
 
 // The paths as one tariff prices them.
-struct Market {
+struct PricedPaths {
   std::vector<PathState> paths;
   std::string currency;
 };
 
 // One service. All outlive the call; profiles and markets are told apart by their addresses.
 struct Asking {
-  const Market* market = nullptr;
+  const PricedPaths* market = nullptr;
   const Profile* profile = nullptr;
   const ServiceRequest* request = nullptr;
   const Scenario* in_force = nullptr;  // or nullptr
