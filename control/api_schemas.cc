@@ -156,7 +156,18 @@ constexpr const char* kSchemas = R"json({
       "expected_price": {"$ref": "#/components/schemas/Money"},
       "spent": {"$ref": "#/components/schemas/Money"},
       "note": {"type": "string", "description": "what of the request cannot be kept at present"},
-      "octets": {"$ref": "#/components/schemas/Count"}
+      "octets": {"$ref": "#/components/schemas/Count"},
+      "forecast_error": {"$ref": "#/components/schemas/ForecastError"}
+    }
+  },
+  "ForecastError": {
+    "type": "object",
+    "description": "what was expected beside what was measured ten seconds later: medians of |expected - measured| / measured over the last minute; null where there was nothing to compare",
+    "required": ["goodput", "latency", "loss"],
+    "properties": {
+      "goodput": {"type": ["number", "null"], "description": "up; while all links in use were full"},
+      "latency": {"type": ["number", "null"]},
+      "loss": {"type": ["number", "null"]}
     }
   },
   "Orders": {
@@ -282,7 +293,8 @@ constexpr const char* kSchemas = R"json({
   },
   "Ratings": {
     "type": "object",
-    "required": ["links", "networks", "providers"],
+    "required": ["links", "networks", "providers", "forecast_error"],
+    "properties": {"forecast_error": {"$ref": "#/components/schemas/ForecastError"}},
     "additionalProperties": {
       "type": "array",
       "items": {"$ref": "#/components/schemas/Rated"}

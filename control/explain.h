@@ -19,8 +19,8 @@ PathState with_input(PathState path, Input input, double value);
 double value_of(const PathState& path, Input input);
 
 // With `value` and `held` on its two sides, as near as a thousandth of the value, the decision is
-// another and still the same; all else, ratings too, as it was. Close to 0, only as near as 16
-// halvings come to it.
+// another and still the same; all else, ratings too, as it was. Where both are next to nothing
+// (below 0.0001 % of loss, a microsecond, a bit a second), no nearer than that.
 struct Threshold {
   size_t path = 0;  // its place in the decision's paths
   Input input = Input::loss;

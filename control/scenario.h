@@ -97,7 +97,7 @@ struct Scenario {
 bool too_slow_beside(const PathState& path, const PathState& other);
 
 // Every combination of a non-empty subset of the paths that are alive and not "never", with each
-// allowed dispersion; each with its prediction. At most 8 paths.
+// allowed dispersion; each with its prediction. 2^n for n paths: for tests and tables.
 std::vector<Scenario> candidates(const std::vector<PathState>& paths, const Profile& profile);
 
 // The preferred one, with its reasons in words; nullopt with a sentence that names what could not
@@ -108,8 +108,10 @@ struct Choice {
   std::string refusal;
   bool operator==(const Choice&) const = default;
 };
-// By `ratings`; or by what the paths are rated now, without. Of more than 8 usable paths, the first
-// 16 count, and not every combination becomes a candidate (candidates.h says which do not).
+// By `ratings`; or by what the paths are rated now, without. All combinations of usable paths are
+// candidates, as candidates() has them; of more than 16 usable paths, the first 16 by index count.
+// worth.h says which is preferred. The same input gives the same choice, in whatever order paths
+// are given.
 Choice prefer(const std::vector<PathState>& paths, const Profile& profile,
               const ServiceRequest& request, const std::string& currency,
               const Scenario* in_force = nullptr, const Ratings* ratings = nullptr);

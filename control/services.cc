@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <deque>
 #include <set>
 
 #include "billing/guide_price.h"
@@ -331,49 +332,41 @@ void Services::recompute() {
 }
 
 void Services::decide() {
-  Chosen chosen;
-  for (auto& [id, service] : services_) recompute(id, service, chosen);
-}
-
-Services::Group Services::group_of(const Client& client, const ServiceRequest& request,
-                                   const Scenario& in_force) {
-  std::vector<uint8_t> paths;
-  for (const auto& share : in_force.shares) paths.push_back(share.path_index);
-  return {client.profile,
-          client.tariff,
-          request.rate_up_bps,
-          request.rate_down_bps,
-          request.latency_ms_max,
-          request.loss_percent_max,
-          with_budget(request).price_per_gb_max,
-          in_force.dispersion,
-          in_force.order,
-          paths};
-}
-
-// Once for services that are equal in all that it is chosen by: there are thousands of them, of few
-// kinds.
-const tl::expected<Scenario, Answer>& Services::choose(const ServiceRequest& request,
-                                                       const Scenario& in_force,
-                                                       Chosen& chosen) const {
-  const Group group = group_of(*documents_.client(request.client), request, in_force);
-  const auto known = chosen.find(group);
-  return known != chosen.end() ? known->second
-                               : chosen.emplace(group, choose(request, &in_force)).first->second;
-}
-
-void Services::recompute(uint64_t id, Service& service, Chosen& chosen) {
-  if (!is_carried(service)) return;
-  const auto* next = &choose(service.request, service.scenario, chosen);
-  service.note.clear();
-  if (!*next) {
-    // Admitted already: carried as well as can be, and what cannot be kept is said.
-    service.note = next->error().body.value("detail", "");
-    negotiate_for(service);
-    next = &choose({.client = service.request.client}, service.scenario, chosen);
+  std::map<std::pair<std::string, std::string>, PricedPaths> priced;  // by profile and tariff
+  std::map<std::string, tl::expected<Terms, Answer>> known_terms;     // by client
+  std::deque<ServiceRequest> budgeted;
+  std::vector<Asking> asking;
+  std::vector<uint64_t> ids;
+  for (auto& [id, service] : services_) {
+    if (!is_carried(service)) continue;
+    auto terms = known_terms.find(service.request.client);
+    if (terms == known_terms.end())
+      terms = known_terms.emplace(service.request.client, terms_of(service.request)).first;
+    if (!terms->second) {
+      service.note = terms->second.error().body.value("detail", "");
+      continue;  // its plan stays
+    }
+    const auto& [profile, tariff] = *terms->second;
+    const auto [paths, is_new] = priced.try_emplace({profile.id, tariff.id});
+    if (is_new)
+      paths->second = {priced_paths(*terms->second, billing::wall_now_ns()), tariff.currency};
+    const ServiceRequest* request = &service.request;
+    if (request->budget) request = &budgeted.emplace_back(with_budget(*request));
+    asking.push_back({&paths->second, &profile, request, &service.scenario});
+    ids.push_back(id);
   }
-  if (!*next) return;  // no path at all: the plan stays until one is back
-  const Scenario& scenario = **next;
+  const Round round = control::recompute(asking, ratings_);
+  for (size_t i = 0; i < ids.size(); ++i) adopt(ids[i], services_.at(ids[i]), round.of(i));
+}
+
+void Services::adopt(uint64_t id, Service& service, const Decided& decided) {
+  service.note = decided.refusal;
+  if (!decided.refusal.empty()) {
+    service.note += budget_text(service.request, service.currency);
+    negotiate_for(service);
+  }
+  if (!decided.scenario) return;  // no path at all: the plan stays until one is back
+  const Scenario& scenario = *decided.scenario;
   if (!worth_replacing(service.scenario, scenario)) {
     service.scenario.expected = scenario.expected;
     service.scenario.reasons = scenario.reasons;
@@ -388,6 +381,7 @@ void Services::recompute(uint64_t id, Service& service, Chosen& chosen) {
 // together, and of their loss what a repair is lost of as well.
 void Services::look() {
   const int64_t wall_ns = billing::wall_now_ns();
+  look_at_forecasts(wall_ns / 1'000'000'000);
   for (const auto& [id, service] : services_) {
     if (service.state != State::active) continue;
     const Client* client = documents_.client(service.request.client);
@@ -405,6 +399,32 @@ void Services::look() {
                  wall_ns);
   }
   if (auto over = minutes_.take(wall_ns); !over.empty()) books_.put_measurements(std::move(over));
+}
+
+// What links deliver says what a scenario gives only while all of them are full, and to a service
+// that has them for itself.
+void Services::look_at_forecasts(int64_t now_s) {
+  constexpr double kFullMs = 5, kTcpIpHeaders = 40;  // of queue; octets
+  const std::vector<PathState> states = paths_.states(topology_.path_sizes());
+  const auto is_active = [](const auto& entry) { return entry.second.state == State::active; };
+  const bool alone = std::count_if(services_.begin(), services_.end(), is_active) == 1;
+  for (const auto& [id, service] : services_) {
+    if (service.state != State::active) continue;
+    double delivered_bps = 0;
+    bool full = alone && service.scenario.treatment.rate_up_max == 0;
+    for (const auto& share : service.scenario.shares) {
+      const auto state = std::find_if(states.begin(), states.end(), [&](const PathState& p) {
+        return p.index == share.path_index;
+      });
+      if (state == states.end() || state->queue_up_ms < kFullMs) full = false;
+      if (state == states.end()) continue;
+      const double payload = static_cast<double>(state->mtu) - state->overhead - kTcpIpHeaders;
+      delivered_bps += static_cast<double>(state->delivered_bps) * payload / state->mtu;
+    }
+    forecasts_.add(id, now_s, service.scenario,
+                   full ? std::optional<double>(delivered_bps) : std::nullopt);
+  }
+  forecasts_.forget_others(now_s);
 }
 
 void Services::announce_all() {

@@ -8,16 +8,17 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "control/decision.h"
 #include "control/document_store.h"
+#include "control/forecast.h"
 #include "control/market.h"
 #include "control/minutes.h"
 #include "control/path_monitor.h"
 #include "control/peering.h"
 #include "control/rating_history.h"
+#include "control/recompute.h"
 #include "control/spending.h"
 #include "control/topology.h"
 
@@ -92,13 +93,6 @@ class Services {
     uint64_t octets = 0;           // at the last look, while ending
   };
 
-  // What a scenario is chosen by, but for the paths, which are the same for all.
-  using Group =
-      std::tuple<std::string, std::string, std::optional<uint64_t>, std::optional<uint64_t>,
-                 std::optional<double>, std::optional<double>, std::optional<std::string>,
-                 Dispersion, std::vector<uint8_t>, std::vector<uint8_t>>;
-  using Chosen = std::map<Group, tl::expected<Scenario, Answer>>;
-
   // Of a client, what its services are decided by.
   struct Terms {
     const Profile& profile;
@@ -111,12 +105,9 @@ class Services {
   bool make_usable(PathState& path, const Profile& profile, int64_t at_ns) const;
   tl::expected<Scenario, Answer> choose(const ServiceRequest& request,
                                         const Scenario* in_force) const;
-  static Group group_of(const Client& client, const ServiceRequest& request,
-                        const Scenario& in_force);
-  const tl::expected<Scenario, Answer>& choose(const ServiceRequest& request,
-                                               const Scenario& in_force, Chosen& chosen) const;
   void decide();
-  void recompute(uint64_t id, Service& service, Chosen& chosen);
+  void adopt(uint64_t id, Service& service, const Decided& decided);
+  void look_at_forecasts(int64_t now_s);
   static bool is_carried(const Service& service) {
     return service.state == State::starting || service.state == State::active;
   }
@@ -167,6 +158,7 @@ class Services {
   uint16_t alive_ = 0;
   Minutes minutes_;
   RatingHistory history_;
+  Forecasts forecasts_;
   Ratings ratings_;
   Clock::time_point rated_at_;
   Spending spending_;

@@ -40,6 +40,7 @@ json Services::to_json(uint64_t id, const Service& service) const {
   if (service.request.budget)
     result["spent"] = {{"amount", money_text(spending_.spent(id))}, {"currency", service.currency}};
   if (!service.note.empty()) result["note"] = service.note;
+  result["forecast_error"] = control::to_json(forecasts_.of(id));
   return result;
 }
 
@@ -66,7 +67,9 @@ Answer Services::list(const Caller& caller) const {
 }
 
 Answer Services::ratings() const {
-  return {200, history_.history(billing::wall_now_s())};
+  json body = history_.history(billing::wall_now_s());
+  body["forecast_error"] = control::to_json(forecasts_.all());
+  return {200, body};
 }
 
 tl::expected<Decision, Answer> Services::decision(uint64_t id, const Caller& caller) const {

@@ -1,5 +1,27 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a candidate is worth, and of which parts.
+//
+// q × quality + (1 − q) × cheapness + a quarter of the share on preferred providers or networks +
+// 0.15 of the mean rating (of link, network and provider, 0..1, weighted by shares), where q is the
+// profile's quality_percent. Quality is the goodput against what was asked for (or against the best
+// candidate), at most 1, up and down by halves, divided by (1 + latency/500 ms); cheapness is the
+// least price against its own. The one in force is worth 0.03 more: two that are nearly equal must
+// not take turns as measurements vary.
+//
+// Compared are those that are possible: that keep the request, and use no path that the profile
+// avoids as long as any does without. While one is in force others must keep the request with a
+// margin (5 % more rate, 10 % less latency, half the loss) where any does, or
+// the one in force keeps it: a link at a limit must not come and go. Where paths are taken in
+// order, only those with the most paths, as those behind the first are there for when it fails.
+//
+// Preferred is the one that is worth most, to nine decimals; of equals, the one with fewer paths,
+// then the one with the lower number where the numbers of their paths first differ, then the
+// dispersion that the profile names first.
+//
+// With bounds held a cheaper link worsens no scenario, but where paths are taken in order of price;
+// and less delay none, but where others become too slow beside it. More rate and less loss lower no
+// goodput, but move the split towards the link, and with it price, latency of flows, rating and
+// preference: what is worth less by that alone may come to be preferred less.
 #pragma once
 
 #include <optional>
@@ -14,6 +36,9 @@ inline constexpr double kLatencyHalvesMs = 500;
 inline constexpr double kPreferredBonus = 0.25;
 inline constexpr double kRatingShare = 0.15;
 inline constexpr double kInForceBonus = 0.03;
+// Of 100. Who is in force counts as the highest rated until another is rated higher by more.
+inline constexpr double kRatedAlike = 1;
+inline constexpr double kRatedEqual = 1e-6;
 
 // What goodput and price are measured against: what was asked for, or the best candidate's. In
 // money: 10^-18 currency units for 10^9 octets.
@@ -56,8 +81,9 @@ Weighing weigh(const std::vector<PathState>& paths, const Profile& profile,
 bool is_same_combination(const Scenario& a, const Scenario& b);
 
 // The profile in which those that are rated highest are preferred, where it wants that. Of those
-// the profile allows and that have a path alive; of several rated equal, all.
+// the profile allows and that have a path alive; of several rated equal, all; and those in force
+// that are rated less by kRatedAlike at most.
 Profile with_highest_rated(const Profile& profile, const std::vector<PathState>& paths,
-                           const Ratings& ratings);
+                           const Ratings& ratings, const Scenario* in_force = nullptr);
 
 }  // namespace anabranch::control

@@ -316,9 +316,9 @@ void expect_flips(const Decision& d, const Threshold& t) {
   const auto then = preferred_with(d, t, t.value);
   EXPECT_FALSE(are_same(then, now)) << t.sentence << " " << t.value;
   EXPECT_TRUE(are_same(then, t.then)) << t.sentence;
-  if (std::min(t.value, t.held) > 1e-6) {  // below, 16 halvings do not come as near
-    EXPECT_LE(std::abs(t.value - t.held), 1.001e-3 * std::max(t.value, t.held)) << t.sentence;
-  }
+  const double least = t.input == Input::loss ? 1e-6 : t.input == Input::rtt ? 1e-3 : 1;
+  const double more = std::max(t.value, t.held);
+  EXPECT_LE(std::abs(t.value - t.held), std::max(least, 1.001e-3 * more)) << t.sentence;
   EXPECT_THAT(t.sentence, HasSubstr(d.paths[t.path].name + "'s "));
 }
 

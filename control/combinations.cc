@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/combinations.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace anabranch::control {
+namespace {
+
+double rating_of_path(const PathState& p, const Ratings& ratings) {
+  return (rating_of(ratings.links, p.name) + rating_of(ratings.networks, p.network) +
+          rating_of(ratings.providers, p.provider)) /
+         300;
+}
+
+void add(PathSums& s, const Member& m) {
+  s.up += m.payload_up;
+  s.down += m.payload_down;
+  s.parts_up += m.part_up;
+  s.parts_down += m.part_down;
+  s.price_up += m.price * m.part_up;
+  s.price_down += m.price * m.part_down;
+  s.loss_up += m.loss * m.part_up;
+  s.loss_down += m.loss * m.part_down;
+  s.bonus_up += m.bonus * m.part_up;
+  s.bonus_down += m.bonus * m.part_down;
+  s.capacity += m.capacity;
+  s.delay += m.latency * m.capacity;
+  s.flow_up = std::max(s.flow_up, m.flow_up);
+  s.flow_down = std::max(s.flow_down, m.flow_down);
+  s.most_up = std::max(s.most_up, m.payload_up);
+  s.most_down = std::max(s.most_down, m.payload_down);
+  s.latency_most = std::max(s.latency_most, m.latency);
+  s.latency_least = std::min(s.latency_least, m.latency);
+  s.price_most = std::max(s.price_most, m.price);
+  s.price_least = std::min(s.price_least, m.price);
+  s.loss_most = std::max(s.loss_most, m.loss);
+  s.loss_next = std::min(s.loss_next, std::max(s.loss_least, m.loss));
+  s.loss_least = std::min(s.loss_least, m.loss);
+  ++s.count;
+  s.first = std::min(s.first, m.rank);
+  s.avoided |= m.avoided;
+}
+
+double within(uint64_t rate_max, double bps) {
+  return rate_max == 0 ? bps : std::min(bps, static_cast<double>(rate_max));
+}
+
+// A mean lies between the least and the most, whatever rounding says: of equals it is exact.
+double mean(double up, double down, double least, double most) {
+  return std::clamp((up + down) / 2, least, most);
+}
+
+// By how much rounding may make a mean of sums differ from the means of its halves.
+constexpr double kRounding = 1e-12;
+
+}  // namespace
+
+Combinations::Combinations(const std::vector<PathState>& paths, const Profile& profile,
+                           const Ratings& ratings)
+    : profile_(profile), dispersions_(allowed_dispersions(profile)) {
+  for (const PathState* p : usable_paths(paths, profile)) add_member(*p, ratings);
+  give_ranks();
+  std::stable_sort(members_.begin(), members_.end(), [](const Member& a, const Member& b) {
+    return a.path->rtt_min_ms < b.path->rtt_min_ms;
+  });
+  for (size_t i = 0; i < members_.size(); ++i) {
+    by_rank_[members_[i].rank] = &members_[i];
+    for (size_t j = 0; j < members_.size(); ++j) {
+      if (!too_slow_beside(*members_[j].path, *members_[i].path)) near_[i] |= PathSet{1} << j;
+    }
+  }
+  const size_t lows = std::min(members_.size(), kLowBits);
+  low_ = half(0, lows);
+  high_ = half(lows, members_.size());
+  for (const PathSums& sums : high_) high_means_.push_back(means_of(sums));
+  for (size_t from = 0; from < low_.size(); from += kGroup)
+    groups_.push_back(extremes(&low_[from], &low_[from] + std::min(kGroup, low_.size() - from)));
+  whole_ = extremes(low_.data(), low_.data() + low_.size());
+}
+
+void Combinations::add_member(const PathState& p, const Ratings& ratings) {
+  const Standing standing = profile_.standing(p.provider, p.network);
+  Member m;
+  m.path = &p;
+  m.place = static_cast<uint8_t>(members_.size());
+  m.avoided = standing == Standing::avoid;
+  m.preferred = standing == Standing::prefer;
+  m.rating = rating_of_path(p, ratings);
+  m.payload_up = payload_bps(p, p.rate_up_bps, p.loss_up);
+  m.payload_down = payload_bps(p, p.rate_down_bps, p.loss_down);
+  m.flow_up = flow_payload_bps(p, p.rate_up_bps, p.loss_up);
+  m.flow_down = flow_payload_bps(p, p.rate_down_bps, p.loss_down);
+  m.part_up = part_bps(p.rate_up_bps, p.loss_up);
+  m.part_down = part_bps(p.rate_down_bps, p.loss_down);
+  m.latency = p.rtt_ms / 2;
+  m.capacity = std::max(1e-6, static_cast<double>(p.rate_up_bps));
+  m.price = static_cast<double>(p.price_attos_per_octet);
+  m.loss = std::max(p.loss_up, p.loss_down);
+  m.bonus = (m.preferred ? kPreferredBonus : 0) + kRatingShare * m.rating;
+  members_.push_back(m);
+}
+
+void Combinations::give_ranks() {
+  std::vector<Member*> order;
+  for (Member& m : members_) order.push_back(&m);
+  std::stable_sort(order.begin(), order.end(), [&](const Member* a, const Member* b) {
+    return rank_of(*a->path, profile_) < rank_of(*b->path, profile_);
+  });
+  for (size_t i = 0; i < order.size(); ++i) order[i]->rank = static_cast<uint8_t>(i);
+}
+
+// Each set is one that comes before it, and its last path.
+std::vector<PathSums> Combinations::half(size_t from, size_t to) const {
+  std::vector<PathSums> sums(size_t{1} << (to - from));
+  for (size_t set = 1; set < sums.size(); ++set) {
+    const auto last = static_cast<size_t>(std::bit_width(set)) - 1;
+    sums[set] = sums[set ^ size_t{1} << last];
+    add(sums[set], members_[from + last]);
+  }
+  return sums;
+}
+
+Combinations::Means Combinations::means_of(const PathSums& s) {
+  if (s.count == 0) return {};
+  return {s.price_up / s.parts_up,    s.price_down / s.parts_down, s.loss_up / s.parts_up,
+          s.loss_down / s.parts_down, s.bonus_up / s.parts_up,     s.bonus_down / s.parts_down,
+          s.delay / s.capacity};
+}
+
+Combinations::Extremes Combinations::extremes(const PathSums* from, const PathSums* to) {
+  Extremes e;
+  PathSums& b = e.best;
+  Means& m = e.means;
+  b.latency_most = 1e300;
+  for (const PathSums* s = from; s != to; ++s) {
+    b.up = std::max(b.up, s->up);
+    b.down = std::max(b.down, s->down);
+    b.flow_up = std::max(b.flow_up, s->flow_up);
+    b.flow_down = std::max(b.flow_down, s->flow_down);
+    b.latency_most = std::min(b.latency_most, s->latency_most);
+    b.latency_least = std::min(b.latency_least, s->latency_least);
+    b.price_least = std::min(b.price_least, s->price_least);
+    e.count_min = std::min(e.count_min, s->count);
+    e.count_max = std::max(e.count_max, s->count);
+    e.avoided &= s->avoided;
+    const Means of = means_of(*s);
+    m.price_up = std::min(m.price_up, of.price_up);
+    m.price_down = std::min(m.price_down, of.price_down);
+    m.loss_up = std::min(m.loss_up, of.loss_up);
+    m.loss_down = std::min(m.loss_down, of.loss_down);
+    m.bonus_up = std::max(m.bonus_up, of.bonus_up);
+    m.bonus_down = std::max(m.bonus_down, of.bonus_down);
+    m.delay = std::min(m.delay, of.delay);
+  }
+  return e;
+}
+
+PathSums Combinations::sums(PathSet set) const {
+  const PathSums& high = high_[set >> kLowBits];
+  PathSums s = low_[set & kLowMask];
+  s.all_up = s.up + high.up;
+  s.all_down = s.down + high.down;
+  const PathSet near = set & near_[static_cast<size_t>(std::countr_zero(set))];
+  if (near == set) {
+    s.up = s.all_up;
+    s.down = s.all_down;
+  } else {
+    const PathSums &near_low = low_[near & kLowMask], &near_high = high_[near >> kLowBits];
+    s.up = near_low.up + near_high.up;
+    s.down = near_low.down + near_high.down;
+  }
+  s.parts_up += high.parts_up;
+  s.parts_down += high.parts_down;
+  s.price_up += high.price_up;
+  s.price_down += high.price_down;
+  s.loss_up += high.loss_up;
+  s.loss_down += high.loss_down;
+  s.bonus_up += high.bonus_up;
+  s.bonus_down += high.bonus_down;
+  s.capacity += high.capacity;
+  s.delay += high.delay;
+  s.flow_up = std::max(s.flow_up, high.flow_up);
+  s.flow_down = std::max(s.flow_down, high.flow_down);
+  s.most_up = std::max(s.most_up, high.most_up);
+  s.most_down = std::max(s.most_down, high.most_down);
+  s.latency_most = std::max(s.latency_most, high.latency_most);
+  s.latency_least = std::min(s.latency_least, high.latency_least);
+  s.price_most = std::max(s.price_most, high.price_most);
+  s.price_least = std::min(s.price_least, high.price_least);
+  s.loss_most = std::max(s.loss_most, high.loss_most);
+  s.loss_next = std::min({s.loss_next, high.loss_next, std::max(s.loss_least, high.loss_least)});
+  s.loss_least = std::min(s.loss_least, high.loss_least);
+  s.count = static_cast<uint8_t>(s.count + high.count);
+  s.first = std::min(s.first, high.first);
+  s.avoided |= high.avoided;
+  return s;
+}
+
+Outlook Combinations::outlook(const PathSums& s, Dispersion dispersion) const {
+  const double up = 1 / s.parts_up, down = 1 / s.parts_down;
+  Outlook o;
+  o.up = s.up;
+  o.down = s.down;
+  o.latency = s.latency_most;
+  o.loss = 100 * mean(s.loss_up * up, s.loss_down * down, s.loss_least, s.loss_most);
+  o.price = mean(s.price_up * up, s.price_down * down, s.price_least, s.price_most);
+  o.bonus = (s.bonus_up * up + s.bonus_down * down) / 2;
+  if (segmentation_of(dispersion) == Segmentation::flow) {
+    // One flow at a time has only its own path, and loss limits it.
+    o.up = s.flow_up;
+    o.down = s.flow_down;
+    o.latency = std::clamp(s.delay / s.capacity, s.latency_least, s.latency_most);
+  } else if (dispersion == Dispersion::redundant) {
+    // Everything twice, and not both on one path; lost is what both lose.
+    o.up = std::min(s.all_up / 2, s.all_up - s.most_up);
+    o.down = std::min(s.all_down / 2, s.all_down - s.most_down);
+    o.latency = s.latency_least;
+    o.loss = 100 * s.loss_least * s.loss_next;
+    o.price *= 2;
+  } else if (is_ordered(dispersion)) {
+    const Member& first = *by_rank_[s.first];
+    o.price = first.price;
+    if (dispersion == Dispersion::standby) {
+      o.up = first.payload_up;
+      o.down = first.payload_down;
+      o.latency = first.latency;
+      o.loss = 100 * first.loss;
+    }
+  }
+  o.up = within(profile_.treatment.rate_up_max, o.up);
+  o.down = within(profile_.treatment.rate_down_max, o.down);
+  return o;
+}
+
+// Sums of what is not negative round up and down alike, so what is most of the parts is most of the
+// sum. The mean of both halves is between their means, but for rounding, and at least the least.
+Reach Combinations::reach(size_t of_high, const Extremes& low, Dispersion dispersion) const {
+  const PathSums &high = high_[of_high], &best = low.best;
+  const Means &hm = high_means_[of_high], &lm = low.means;
+  const double price_least = std::min(high.price_least, best.price_least);
+  Reach r;
+  r.up = high.up + best.up;
+  r.down = high.down + best.down;
+  r.latency = std::max(high.latency_most, best.latency_most);
+  r.loss = 50 * (1 - kRounding) *
+           (std::min(hm.loss_up, lm.loss_up) + std::min(hm.loss_down, lm.loss_down));
+  r.price =
+      std::max(0.5 * (1 - kRounding) *
+                   (std::min(hm.price_up, lm.price_up) + std::min(hm.price_down, lm.price_down)),
+               price_least);
+  r.bonus = kRounding +
+            0.5 * (std::max(hm.bonus_up, lm.bonus_up) + std::max(hm.bonus_down, lm.bonus_down));
+  if (segmentation_of(dispersion) == Segmentation::flow) {
+    r.up = std::max(high.flow_up, best.flow_up);
+    r.down = std::max(high.flow_down, best.flow_down);
+    r.latency = std::max(std::min(hm.delay, lm.delay) * (1 - kRounding),
+                         std::min(high.latency_least, best.latency_least));
+  } else if (dispersion == Dispersion::redundant) {
+    r.up /= 2;
+    r.down /= 2;
+    r.latency = std::min(high.latency_least, best.latency_least);
+    r.loss = 0;
+    r.price *= 2;
+  } else if (is_ordered(dispersion)) {
+    r.price = price_least;
+    if (dispersion == Dispersion::standby) {
+      r.latency = std::min(high.latency_least, best.latency_least);
+      r.loss = 0;
+    }
+  }
+  r.up = within(profile_.treatment.rate_up_max, r.up);
+  r.down = within(profile_.treatment.rate_down_max, r.down);
+  r.count_min = static_cast<uint8_t>(high.count + low.count_min);
+  r.count_max = static_cast<uint8_t>(high.count + low.count_max);
+  r.avoided = high.avoided || low.avoided;
+  return r;
+}
+
+Uint128 Combinations::per_gb(double price) {
+  const double octets = 1e9;
+  const double whole = std::floor(price);
+  const double rest = std::floor((price - whole) * octets + 0.5);
+  if (price < 9e9)
+    return static_cast<uint64_t>(whole) * 1'000'000'000u + static_cast<uint64_t>(rest);
+  return static_cast<Uint128>(whole) * 1'000'000'000u + static_cast<uint64_t>(rest);
+}
+
+uint32_t Combinations::by_index(PathSet set) const {
+  uint32_t places = 0;
+  for (PathSet s = set; s != 0; s &= s - 1)
+    places |= 1u << members_[static_cast<size_t>(std::countr_zero(s))].place;
+  return places;
+}
+
+PathSet Combinations::from_index(uint32_t places) const {
+  PathSet set = 0;
+  for (size_t i = 0; i < members_.size(); ++i) {
+    if ((places >> members_[i].place & 1) != 0) set |= PathSet{1} << i;
+  }
+  return set;
+}
+
+std::optional<PathSet> Combinations::find(const Scenario& s) const {
+  PathSet set = 0;
+  for (const auto& share : s.shares) {
+    const auto member = std::find_if(members_.begin(), members_.end(), [&](const Member& m) {
+      return m.path->index == share.path_index;
+    });
+    if (member == members_.end()) return std::nullopt;
+    set |= PathSet{1} << (member - members_.begin());
+  }
+  if (set == 0 || !is_same_combination(s, unpredicted(set, s.dispersion))) return std::nullopt;
+  return set;
+}
+
+Scenario Combinations::unpredicted(PathSet set, Dispersion dispersion) const {
+  UsedPaths used;
+  for (PathSet s = set; s != 0; s &= s - 1)
+    used.push_back(members_[static_cast<size_t>(std::countr_zero(s))].path);
+  std::sort(used.begin(), used.end(),
+            [](const PathState* a, const PathState* b) { return a->index < b->index; });
+  return make_scenario(used, dispersion, profile_);
+}
+
+Scenario Combinations::scenario(PathSet set, Dispersion dispersion) const {
+  Scenario s = unpredicted(set, dispersion);
+  const Outlook o = outlook(set, dispersion);
+  s.expected = {.goodput_up_bps = o.up,
+                .goodput_down_bps = o.down,
+                .latency_ms = o.latency,
+                .loss_percent = o.loss,
+                .price_attos_per_gb = per_gb(o.price)};
+  return s;
+}
+
+std::pair<double, double> Combinations::preferred_and_rated(PathSet set) const {
+  const PathSums s = sums(set);
+  double preferred = 0, rated = 0;
+  for (PathSet rest = set; rest != 0; rest &= rest - 1) {
+    const Member& m = members_[static_cast<size_t>(std::countr_zero(rest))];
+    const double part = (m.part_up / s.parts_up + m.part_down / s.parts_down) / 2;
+    if (m.preferred) preferred += part;
+    rated += part * m.rating;
+  }
+  return {preferred, rated};
+}
+
+}  // namespace anabranch::control

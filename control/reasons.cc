@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/reasons.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "billing/money.h"
+
+namespace anabranch::control {
+namespace {
+
+std::string mbits(double bps) {
+  return fmt::format("{:.1f} Mbit/s", bps / 1e6);
+}
+
+std::string names_with_providers(const Scenario& s) {
+  std::string text;
+  for (size_t i = 0; i < s.shares.size(); ++i) {
+    if (i > 0) text += i + 1 == s.shares.size() ? " and " : ", ";
+    text += s.shares[i].name + " (" + s.shares[i].provider + ")";
+  }
+  return text;
+}
+
+const PathState& path_of(const Matter& m, const Scenario::Share& share) {
+  return *std::find_if(m.paths.begin(), m.paths.end(),
+                       [&](const PathState& p) { return p.index == share.path_index; });
+}
+
+Standing standing_of(const Matter& m, const PathState& p) {
+  return m.profile.standing(p.provider, p.network);
+}
+
+class Wording {
+ public:
+  explicit Wording(const Matter& matter) : m_(matter) {}
+
+  std::vector<std::string> reasons(const Scenario& s, bool with_avoided) const {
+    std::vector<std::string> why{carries(s), disperses(s), costs(s)};
+    if (const std::string limits = limited(s.treatment); !limits.empty()) why.push_back(limits);
+    if (s.treatment.weight != 1)
+      why.push_back(fmt::format("has the weight {} beside other services while all paths are busy",
+                                s.treatment.weight));
+    if (with_avoided)
+      why.push_back(
+          "paths the profile avoids are used, because the request cannot be met without them");
+    for (const auto& share : s.shares) {
+      if (standing_of(m_, path_of(m_, share)) == Standing::prefer)
+        why.push_back(preferred(path_of(m_, share)));
+    }
+    for (const PathState& p : m_.paths) {
+      const bool used = std::any_of(s.shares.begin(), s.shares.end(),
+                                    [&](const auto& share) { return share.path_index == p.index; });
+      if (!used) why.push_back(p.name + " is left out: " + left_out(p, &s));
+    }
+    return why;
+  }
+
+  std::string preferred(const PathState& p) const {
+    const std::string text = p.name + " is preferred by the profile";
+    if (m_.stored.standing(p.provider, p.network) == Standing::prefer) return text;
+    const bool by_network = m_.profile.prefer_highest_rated == HighestRated::network;
+    const auto& rated = by_network ? m_.ratings.networks : m_.ratings.providers;
+    const std::string& name = by_network ? p.network : p.provider;
+    return text + fmt::format(", for {} is the {} that is rated highest, {:.1f} of 100", name,
+                              by_network ? "network" : "provider", rating_of(rated, name));
+  }
+
+  // The one that gives the most up, by whichever dispersion.
+  std::pair<const PathState*, double> best_alone() const {
+    std::pair<const PathState*, double> best{nullptr, 0};
+    for (uint32_t place = 0; place < m_.combinations.members().size(); ++place) {
+      const PathSet set = m_.combinations.from_index(1u << place);
+      for (const Dispersion dispersion : m_.combinations.dispersions()) {
+        if (!Combinations::exists(set, dispersion)) continue;
+        const double up = m_.combinations.outlook(set, dispersion).up;
+        if (best.first != nullptr && up <= best.second) continue;
+        const auto member = static_cast<size_t>(std::countr_zero(set));
+        best = {m_.combinations.members()[member].path, up};
+      }
+    }
+    return best;
+  }
+
+  std::string carries(const Scenario& s) const {
+    const auto [alone, up] = best_alone();
+    std::string text = names_with_providers(s) + (s.shares.size() > 1 ? " together are" : " is") +
+                       " expected to carry " + mbits(s.expected.goodput_up_bps) + " up and " +
+                       mbits(s.expected.goodput_down_bps) + " down";
+    if (s.shares.size() > 1 && alone != nullptr)
+      text += "; the best single link, " + alone->name + ", " + mbits(up) + " up";
+    return text;
+  }
+
+  std::string disperses(const Scenario& s) const {
+    if (s.shares.size() == 1)
+      return s.resequence ? "all goes one way; what it loses is repaired"
+                          : "all goes one way, and nothing is repaired";
+    std::string parts;
+    for (const auto& share : s.shares)
+      parts += (parts.empty() ? "" : " : ") + fmt::format("{:.0f} %", share.weight_up / 655.35);
+    const std::string repaired = "; what is lost is repaired, and all is put in order again";
+    switch (s.dispersion) {
+      case Dispersion::weighted:
+        return "packets are dispersed " + parts + repaired;
+      case Dispersion::earliest_delivery:
+        return "each packet takes the path that delivers it first, which with all of them full "
+               "is " +
+               parts + repaired;
+      case Dispersion::flow:
+        return "whole flows are dispersed " + parts +
+               " by what each link can carry; one flow at a time stays on one path";
+      case Dispersion::flowlet:
+        return "a flow takes the path that delivers it first, and may change it when it pauses";
+      case Dispersion::redundant:
+        return "each packet takes the path that delivers it first, and a copy of it another, of "
+               "another provider where there is one; the second that arrives is dropped";
+      case Dispersion::priority:
+        return "each packet takes the first path that is not busy, of " + in_order(s) + repaired;
+      case Dispersion::standby:
+        return "all takes the first path that is alive, of " + in_order(s) + repaired;
+    }
+    return parts;
+  }
+
+  static std::string in_order(const Scenario& s) {
+    std::string text;
+    for (const uint8_t index : s.order) {
+      const auto share = std::find_if(s.shares.begin(), s.shares.end(),
+                                      [&](const auto& x) { return x.path_index == index; });
+      text += (text.empty() ? "" : ", then ") + share->name;
+    }
+    return text;
+  }
+
+  std::string costs(const Scenario& s) const {
+    const auto price = [&](Uint128 attos) { return price_text(attos) + " " + m_.currency + "/GB"; };
+    const Candidate least = m_.search.cheapest();
+    const Scenario cheapest =
+        m_.combinations.scenario(least.set, m_.search.dispersion(least.dispersion));
+    std::string text = "costs " + price(s.expected.price_attos_per_gb);
+    if (cheapest.expected.price_attos_per_gb < s.expected.price_attos_per_gb) {
+      text += ", " + price(s.expected.price_attos_per_gb - cheapest.expected.price_attos_per_gb) +
+              " above the cheapest, " + names_with_providers(cheapest);
+    }
+    return text;
+  }
+
+  static std::string limited(const Treatment& t) {
+    const std::string up = t.rate_up_max == 0 ? "" : rate_text(t.rate_up_max) + " up";
+    const std::string down = t.rate_down_max == 0 ? "" : rate_text(t.rate_down_max) + " down";
+    const std::string rates = up + (up.empty() || down.empty() ? "" : " and ") + down;
+    return rates.empty() ? rates : "is given " + rates + " at most, by the profile";
+  }
+
+  std::string left_out(const PathState& p, const Scenario* chosen = nullptr) const {
+    if (!p.alive) return "down";
+    switch (standing_of(m_, p)) {
+      case Standing::never:
+        return "the profile says never";
+      case Standing::avoid:
+        return "the profile avoids it";
+      default:
+        break;
+    }
+    for (const auto& share : chosen == nullptr ? std::vector<Scenario::Share>{} : chosen->shares) {
+      const PathState& used = path_of(m_, share);
+      if (too_slow_beside(p, used))
+        return fmt::format(
+            "parked, for with {:.0f} ms one way it would delay flows on {} by more than it could "
+            "carry "
+            "for them; it is measured on, and taken back when it helps",
+            p.rtt_min_ms / 2, used.name);
+    }
+    return "the request is served better without it";
+  }
+
+  std::string unusable() const {
+    std::string text;
+    for (const PathState& p : m_.paths) {
+      const bool usable = p.alive && standing_of(m_, p) != Standing::never;
+      text += (text.empty() ? "" : "; ") + p.name + ": " +
+              (usable ? "alone it cannot carry copies" : left_out(p));
+    }
+    return text.empty() ? "none is configured with a price in the client's tariff" : text;
+  }
+
+  std::string refusal(const Scenario& most) const {
+    return "no scenario keeps all that is asked for; the best, over " + names_with_providers(most) +
+           ", does not keep " + objection_to(m_, most) +
+           fmt::format(
+               ": it is expected to give {} up, {} down, {:.0f} ms one way, {:.1f} % loss, at {} "
+               "{}/GB",
+               mbits(most.expected.goodput_up_bps), mbits(most.expected.goodput_down_bps),
+               most.expected.latency_ms, most.expected.loss_percent,
+               price_text(most.expected.price_attos_per_gb), m_.currency);
+  }
+
+ private:
+  const Matter& m_;
+};
+
+}  // namespace
+
+// A mixed price is seldom a round one; four decimals tell any two apart.
+std::string price_text(Uint128 attos) {
+  const auto exact = billing::Amount::from_attos(static_cast<billing::Int128>(attos));
+  return billing::to_text(billing::round_to_minor(exact, 4));
+}
+
+std::vector<std::string> reasons_for(const Matter& matter, const Scenario& scenario,
+                                     bool with_avoided) {
+  return Wording(matter).reasons(scenario, with_avoided);
+}
+
+std::string objection_to(const Matter& matter, const Scenario& s) {
+  const ServiceRequest& request = matter.request;
+  const Prediction& e = s.expected;
+  if (request.rate_up_bps && e.goodput_up_bps < static_cast<double>(*request.rate_up_bps))
+    return rate_text(*request.rate_up_bps) + " up";
+  if (request.rate_down_bps && e.goodput_down_bps < static_cast<double>(*request.rate_down_bps))
+    return rate_text(*request.rate_down_bps) + " down";
+  if (request.latency_ms_max && e.latency_ms > *request.latency_ms_max)
+    return fmt::format("{} ms one way", *request.latency_ms_max);
+  if (request.loss_percent_max && e.loss_percent > *request.loss_percent_max)
+    return fmt::format("{} % loss", *request.loss_percent_max);
+  const auto price_max = matter.search.price_max();
+  if (price_max && e.price_attos_per_gb > *price_max)
+    return *request.price_per_gb_max + " " + matter.currency + "/GB";
+  return {};
+}
+
+std::string refusal_of(const Matter& matter, const Scenario& most) {
+  return Wording(matter).refusal(most);
+}
+
+std::string nothing_usable(const Matter& matter) {
+  return Wording(matter).unusable();
+}
+
+}  // namespace anabranch::control
