@@ -10,6 +10,7 @@
 #include <tl/expected.hpp>
 
 #include "control/document_store.h"
+#include "control/feed.h"
 #include "control/loop.h"
 #include "control/routes.h"
 #include "control/services.h"
@@ -27,6 +28,7 @@ struct ApiTarget {
   Services& services;
   DocumentStore& documents;
   Books& books;
+  Feed& feed;
   Services::Flush flush;
   std::function<nlohmann::json()> counters;
   std::function<nlohmann::json()> status;
@@ -45,11 +47,14 @@ class Api {
   struct Call;  // a request whose caller is known and may make it
   using Handler = std::function<void(const Call&)>;
   void serve(const std::string& operation, Handler handler);
-  tl::expected<Caller, Answer> caller_of(const httplib::Request& request);
+  tl::expected<Caller, Answer> caller_of(const std::string& authorization);
   void serve_services();
   void serve_statements();
   void serve_documents();
   void serve_state();
+  void serve_events();
+  struct Listening;  // to what happens
+  bool may_listen(Listening& listening);
   Answer own_document(const Caller& caller, const std::string& kind, const std::string& id);
 
   Loop& loop_;

@@ -126,6 +126,11 @@ struct Config {
   std::string statements_dir;                // where statements are delivered to
   std::string ledger;  // "postgresql://…"; empty: ledger.sqlite in state_dir
 
+  // [decisions]: how long decisions stay on record
+  uint32_t decisions_file_mb = 16;
+  uint32_t decisions_keep_mb = 512;    // 0: without limit
+  uint32_t decisions_keep_days = 400;  // 0: for ever
+
   std::optional<FlowsConfig> flows;  // none: nothing is recorded of flows
 
   std::string documents_dir;  // profiles/, tariffs/ and clients/ as *.json

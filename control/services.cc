@@ -54,7 +54,8 @@ Answer unknown_service(uint64_t id) {
 }  // namespace
 
 Services::Services(const Config& config, DocumentStore& documents, Books& books, Carrier& carrier,
-                   Peering& peering, PathMonitor& paths, const Topology& topology, Flush flush)
+                   Peering& peering, PathMonitor& paths, const Topology& topology, Flush flush,
+                   Chronicle& chronicle)
     : config_(config),
       documents_(documents),
       books_(books),
@@ -63,6 +64,7 @@ Services::Services(const Config& config, DocumentStore& documents, Books& books,
       paths_(paths),
       topology_(topology),
       flush_(std::move(flush)),
+      chronicle_(chronicle),
       minutes_(config.name) {
   if (auto kept = read_ratings(ratings_file(config)))
     history_ = std::move(*kept);
@@ -145,14 +147,31 @@ tl::expected<Services::Terms, Answer> Services::terms_of(const ServiceRequest& r
                                    "\"; one of them does not exist"));
 }
 
-tl::expected<Scenario, Answer> Services::choose(const ServiceRequest& request,
+tl::expected<Decision, Answer> Services::inputs(const ServiceRequest& request,
                                                 const Scenario* in_force) const {
   const auto terms = terms_of(request);
   if (!terms) return tl::unexpected(terms.error());
-  const Choice choice = prefer(priced_paths(terms->tariff), terms->profile, request,
-                               terms->tariff.currency, in_force, &ratings_);
-  if (choice.preferred) return *choice.preferred;
-  return tl::unexpected(refuse(409, "Request cannot be met", choice.refusal));
+  const int64_t age_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - rated_at_).count();
+  Decision d;
+  d.paths = priced_paths(terms->tariff);
+  d.profile = terms->profile;
+  d.request = request;
+  d.currency = terms->tariff.currency;
+  if (in_force != nullptr) d.in_force = *in_force;
+  d.ratings = ratings_;
+  d.ages_ms = {{"measurements", age_ms}, {"ratings", age_ms}};
+  return d;
+}
+
+Decided Services::choose(const ServiceRequest& request, const Scenario* in_force) const {
+  auto d = inputs(request, in_force);
+  if (!d) return {std::nullopt, tl::unexpected(d.error()), {}};
+  const Choice choice =
+      prefer(d->paths, d->profile, d->request, d->currency, in_force, &d->ratings);
+  d->weighing.choice = choice;
+  if (choice.preferred) return {std::move(*d), *choice.preferred, {}};
+  return {std::move(*d), tl::unexpected(refuse(409, "Request cannot be met", choice.refusal)), {}};
 }
 
 void Services::request(const json& document, Reply reply) {
@@ -164,8 +183,12 @@ void Services::request(const json& document, Reply reply) {
         503, "Peer not connected",
         "the control session with " + config_.peer.name + " is down; try again when it is up"));
   }
-  const auto scenario = choose(*request, nullptr);
-  if (!scenario) return reply(scenario.error());
+  Decided decided = choose(*request, nullptr);
+  const auto scenario = decided.outcome;
+  if (!scenario) {
+    chronicle_.begun(std::move(decided));
+    return reply(scenario.error());
+  }
   const Client& client = *documents_.client(request->client);
   const auto id = books_.open_service(client.id, *documents_.tariff(client.tariff),
                                       control::to_json(*request).dump());
@@ -181,6 +204,8 @@ void Services::request(const json& document, Reply reply) {
   service.reply = std::move(reply);
   service.since = Clock::now();
   put_in_force(*id, service, *scenario);
+  decided.services = {{*id, client.id}};
+  chronicle_.begun(std::move(decided));
 }
 
 std::optional<Answer> Services::known_by_key(const ServiceRequest& request) const {
@@ -264,6 +289,9 @@ void Services::recompute() {
   end_what_is_over();
   Chosen chosen;
   for (auto& [id, service] : services_) recompute(id, service, chosen);
+  for (auto& [group, decided] : chosen) {
+    if (!decided.services.empty()) chronicle_.changed(std::move(decided));
+  }
 }
 
 Services::Group Services::group_of(const Client& client, const ServiceRequest& request,
@@ -279,9 +307,8 @@ Services::Group Services::group_of(const Client& client, const ServiceRequest& r
 
 // Once for services that are equal in all that it is chosen by: there are thousands of them, of few
 // kinds.
-const tl::expected<Scenario, Answer>& Services::choose(const ServiceRequest& request,
-                                                       const Scenario& in_force,
-                                                       Chosen& chosen) const {
+Decided& Services::choose(const ServiceRequest& request, const Scenario& in_force,
+                          Chosen& chosen) const {
   const Group group = group_of(*documents_.client(request.client), request, in_force);
   const auto known = chosen.find(group);
   return known != chosen.end() ? known->second
@@ -290,21 +317,25 @@ const tl::expected<Scenario, Answer>& Services::choose(const ServiceRequest& req
 
 void Services::recompute(uint64_t id, Service& service, Chosen& chosen) {
   if (service.state > State::active) return;
-  const auto* next = &choose(service.request, service.scenario, chosen);
-  service.note.clear();
-  if (!*next) {
+  auto* next = &choose(service.request, service.scenario, chosen);
+  const std::string before = std::exchange(service.note, {});
+  if (!next->outcome) {
     // Admitted already: carried as well as can be, and what cannot be kept is said.
-    service.note = next->error().body.value("detail", "");
+    service.note = next->outcome.error().body.value("detail", "");
+    if (before.empty()) next->services.emplace_back(id, service.request.client);
     next = &choose({.client = service.request.client}, service.scenario, chosen);
+  } else if (!before.empty()) {
+    chronicle_.service("service-restored", id, service.request.client);
   }
-  if (!*next) return;  // no path at all: the plan stays until one is back
-  const Scenario& scenario = **next;
+  if (!next->outcome) return;  // no path at all: the plan stays until one is back
+  const Scenario& scenario = *next->outcome;
   if (!worth_replacing(service.scenario, scenario)) {
     service.scenario.expected = scenario.expected;
     service.scenario.reasons = scenario.reasons;
     return;
   }
   put_in_force(id, service, scenario);
+  next->services.emplace_back(id, service.request.client);
   spdlog::info("service {}: another scenario: {}", id,
                scenario.reasons.empty() ? "" : scenario.reasons.front());
 }
@@ -369,6 +400,8 @@ void Services::tick() {
 void Services::tick_starting(uint64_t id, Service& service) {
   if (carrier_.find(id)->peer_receiver != 0) {
     service.state = State::active;
+    chronicle_.service("service-started", id, service.request.client,
+                       {{"scenario", control::to_json(service.scenario, service.currency)}});
     if (service.reply) {
       service.reply({201, to_json(id, service)});
       service.reply = nullptr;
@@ -438,6 +471,8 @@ void Services::close(uint64_t id) {
       spdlog::error("service {}: {}", id, closed.error());
     }
     peering_.gone(id);
+    chronicle_.service("service-ended", id, service.request.client,
+                       {{"octets", carrier_.octets(*carrier_.find(id))}});
     json body = to_json(id, service);
     body["state"] = "ended";
     const Reply reply = std::move(service.reply);
@@ -488,19 +523,7 @@ Answer Services::ratings() const {
 tl::expected<Decision, Answer> Services::decision(uint64_t id, const Caller& caller) const {
   const Service* service = find(id, caller);
   if (service == nullptr) return tl::unexpected(unknown_service(id));
-  const auto terms = terms_of(service->request);
-  if (!terms) return tl::unexpected(terms.error());
-  const int64_t age_ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - rated_at_).count();
-  Decision d;
-  d.paths = priced_paths(terms->tariff);
-  d.profile = terms->profile;
-  d.request = service->request;
-  d.currency = terms->tariff.currency;
-  d.in_force = service->scenario;
-  d.ratings = ratings_;
-  d.ages_ms = {{"measurements", age_ms}, {"ratings", age_ms}};
-  return d;
+  return inputs(service->request, &service->scenario);
 }
 
 Answer Services::paths() const {

@@ -11,6 +11,7 @@
 #include <tuple>
 #include <vector>
 
+#include "control/chronicle.h"
 #include "control/decision.h"
 #include "control/document_store.h"
 #include "control/minutes.h"
@@ -28,7 +29,8 @@ class Services {
   using Flush = std::function<void(std::function<void(Books::Status)> done)>;
 
   Services(const Config& config, DocumentStore& documents, Books& books, Carrier& carrier,
-           Peering& peering, PathMonitor& paths, const Topology& topology, Flush flush);
+           Peering& peering, PathMonitor& paths, const Topology& topology, Flush flush,
+           Chronicle& chronicle);
 
   // After a restart: services that were open go on, with their slots and meters.
   tl::expected<void, std::string> reopen();
@@ -45,6 +47,7 @@ class Services {
   Answer list(const Caller& caller) const;
   Answer paths() const;
   Answer ratings() const;
+  const Ratings& rated() const { return ratings_; }
   // What the service's scenario is decided by now: to be explained elsewhere, for that takes long.
   tl::expected<Decision, Answer> decision(uint64_t id, const Caller& caller) const;
 
@@ -81,7 +84,7 @@ class Services {
       std::tuple<std::string, std::string, std::optional<uint64_t>, std::optional<uint64_t>,
                  std::optional<double>, std::optional<double>, std::optional<std::string>,
                  Dispersion, std::vector<uint8_t>, std::vector<uint8_t>>;
-  using Chosen = std::map<Group, tl::expected<Scenario, Answer>>;
+  using Chosen = std::map<Group, Decided>;
 
   // Of a client, what its services are decided by.
   struct Terms {
@@ -91,12 +94,13 @@ class Services {
   tl::expected<Terms, Answer> terms_of(const ServiceRequest& request) const;
   std::vector<PathState> priced_paths(const billing::Tariff& tariff) const;
   tl::expected<ServiceRequest, Answer> check(const nlohmann::json& document) const;
-  tl::expected<Scenario, Answer> choose(const ServiceRequest& request,
+  // What a scenario is decided by now.
+  tl::expected<Decision, Answer> inputs(const ServiceRequest& request,
                                         const Scenario* in_force) const;
+  Decided choose(const ServiceRequest& request, const Scenario* in_force) const;
   static Group group_of(const Client& client, const ServiceRequest& request,
                         const Scenario& in_force);
-  const tl::expected<Scenario, Answer>& choose(const ServiceRequest& request,
-                                               const Scenario& in_force, Chosen& chosen) const;
+  Decided& choose(const ServiceRequest& request, const Scenario& in_force, Chosen& chosen) const;
   void recompute(uint64_t id, Service& service, Chosen& chosen);
   void end(uint64_t id, Service& service, Reply reply);
   // nullptr: there is none, or it is another client's.
@@ -118,6 +122,7 @@ class Services {
   PathMonitor& paths_;
   const Topology& topology_;
   Flush flush_;
+  Chronicle& chronicle_;
   std::map<uint64_t, Service> services_;
   uint16_t alive_ = 0;
   Minutes minutes_;
