@@ -90,8 +90,8 @@ std::vector<std::string> words_of(const CompletedCommand& c) {
   return words;
 }
 
-// bash, and zsh by way of its bashcompinit. `path` is the command so far, by the words before the
-// cursor; what is an option's value is no command.
+// bash, and zsh by way of its bashcompinit, where `path` and `words` are taken. `at` is the command so
+// far, by the words before the cursor; what is an option's value is no command.
 std::string bash_script(const std::vector<CompletedCommand>& commands) {
   std::string paths, values, given, words;
   for (const CompletedCommand& c : commands) {
@@ -101,32 +101,35 @@ std::string bash_script(const std::vector<CompletedCommand>& commands) {
       std::vector<std::string> patterns;
       for (const std::string& name : o.names) patterns.push_back(quoted(c.path + " " + name));
       values += (values.empty() ? "" : "|") + joined(patterns, "|");
-      given += fmt::format("    {}) words={} ;;\n", joined(patterns, "|"),
+      given += fmt::format("    {}) offered={} ;;\n", joined(patterns, "|"),
                            quoted(joined(o.choices, " ")));
     }
-    words += fmt::format("    {}) words={} ;;\n", quoted(c.path), quoted(joined(words_of(c), " ")));
+    words += fmt::format("    {}) offered={} ;;\n", quoted(c.path), quoted(joined(words_of(c), " ")));
   }
   return fmt::format(R"(_anabranch() {{
-  local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}" path= words= word next i value=
+  local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}" at= offered= word next i value=
   for ((i = 1; i < COMP_CWORD; ++i)); do
     word="${{COMP_WORDS[i]}}"
     if [[ -n $value ]]; then value=; continue; fi
-    case "$path $word" in
+    case "$at $word" in
     {}) value=1; continue ;;
     esac
-    next="$path${{path:+ }}$word"
+    next="$at${{at:+ }}$word"
     case "$next" in
-    {}) path="$next" ;;
+    {}) at="$next" ;;
     esac
   done
   if [[ -n $value ]]; then
-    case "$path $prev" in
+    case "$at $prev" in
 {}    esac
   else
-    case "$path" in
+    case "$at" in
 {}    esac
   fi
-  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+  COMPREPLY=()
+  for word in $offered; do
+    if [[ $word == "$cur"* ]]; then COMPREPLY+=("$word"); fi
+  done
 }}
 )",
                      values, paths, given, words);

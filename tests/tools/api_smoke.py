@@ -264,7 +264,7 @@ class Api(unittest.TestCase):
     def events(self, name):
         return [(int(i), event, json.loads(data)) for i, event, data in re.findall(r"id: (\d+)\nevent: (.*)\ndata: (.*)\n\n", self.heard(name))]
 
-    def until(self, name, event, **fields):
+    def until(self, name, event, /, **fields):
         def found():
             return [e for e in self.events(name) if e[1] == event and all(e[2].get(k) == v for k, v in fields.items())]
         self.sites.wait_for(found, 20, f"{event} {fields} is not heard by {name}: {self.heard(name)[-500:]}", "site-a")
