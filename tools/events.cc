@@ -98,7 +98,7 @@ void print_event_json(const ServerEvent& event) {
                          .dump());
 }
 
-[[noreturn]] void follow(const std::string& api, const std::string& token, bool as_json) {
+[[noreturn]] void follow_events(const std::string& api, const std::string& token, bool as_json) {
   EventParser parser([as_json](const ServerEvent& event) {
     as_json ? print_event_json(event) : print_event(event);
     std::fflush(stdout);
@@ -142,7 +142,7 @@ void print_event_json(const ServerEvent& event) {
 void add_events(CLI::App& app, const std::string& api, const std::string& token,
                 const bool& as_json) {
   app.add_subcommand("events", "what happens at the gateway, as it happens")
-      ->callback([&api, &token, &as_json] { follow(api, token, as_json); });
+      ->callback([&api, &token, &as_json] { follow_events(api, token, as_json); });
 }
 
 }  // namespace anabranch::tools

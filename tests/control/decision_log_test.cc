@@ -2,7 +2,6 @@
 // Decisions on record: written, read back and decided again, whatever befell files and disk.
 #include "control/decision_log.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -12,7 +11,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "control/decision_audit.h"
 #include "tests/control/paths.h"
@@ -92,12 +90,6 @@ void expect_all_same(const std::vector<Finding>& findings, size_t count) {
   EXPECT_EQ(count_of(findings, Finding::Kind::same), count) << words_of(findings);
 }
 
-std::string octets_of(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 void put_octets(const std::string& file, const std::string& text) {
   std::ofstream(file, std::ios::binary | std::ios::trunc) << text;
 }
