@@ -90,8 +90,8 @@ std::vector<std::string> words_of(const CompletedCommand& c) {
   return words;
 }
 
-// bash, and zsh by way of its bashcompinit, where `path` and `words` are taken. `at` is the command so
-// far, by the words before the cursor; what is an option's value is no command.
+// bash, and zsh by way of its bashcompinit, where `path` and `words` are taken. `at` is the command
+// so far, by the words before the cursor; what is an option's value is no command.
 std::string bash_script(const std::vector<CompletedCommand>& commands) {
   std::string paths, values, given, words;
   for (const CompletedCommand& c : commands) {
@@ -104,7 +104,8 @@ std::string bash_script(const std::vector<CompletedCommand>& commands) {
       given += fmt::format("    {}) offered={} ;;\n", joined(patterns, "|"),
                            quoted(joined(o.choices, " ")));
     }
-    words += fmt::format("    {}) offered={} ;;\n", quoted(c.path), quoted(joined(words_of(c), " ")));
+    words +=
+        fmt::format("    {}) offered={} ;;\n", quoted(c.path), quoted(joined(words_of(c), " ")));
   }
   return fmt::format(R"(_anabranch() {{
   local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}" at= offered= word next i value=
