@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -29,6 +30,7 @@ struct ApiTarget {
   DocumentStore& documents;
   Books& books;
   Feed& feed;
+  Market& market;
   Services::Flush flush;
   std::function<nlohmann::json()> counters;
   std::function<nlohmann::json()> status;
@@ -48,6 +50,7 @@ class Api {
   using Handler = std::function<void(const Call&)>;
   void serve(const std::string& operation, Handler handler);
   tl::expected<Caller, Answer> caller_of(const std::string& authorization);
+  std::optional<nlohmann::json> request_of(const Call& call);
   void serve_services();
   void serve_statements();
   void serve_documents();
@@ -55,6 +58,7 @@ class Api {
   void serve_events();
   struct Listening;  // to what happens
   bool may_listen(Listening& listening);
+  void serve_market();
   Answer own_document(const Caller& caller, const std::string& kind, const std::string& id);
 
   Loop& loop_;

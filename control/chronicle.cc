@@ -17,7 +17,7 @@ void Chronicle::record(Decided& decided) {
   decided.decision.reset();
 }
 
-void Chronicle::begun(Decided decided) {
+void Chronicle::asked(Decided decided) {
   record(decided);
 }
 

@@ -27,11 +27,10 @@ class Chronicle {
  public:
   Chronicle(DecisionLog& decisions, Feed& feed) : decisions_(decisions), feed_(feed) {}
 
-  // Another scenario for its services, or their requests cannot be kept any more; or a request
-  // that is refused.
+  // Another scenario for its services, or their requests cannot be kept any more.
   void changed(Decided decided);
-  // What was decided when a service was asked for.
-  void begun(Decided decided);
+  // What was decided when a service was asked for, or a change of one that is refused.
+  void asked(Decided decided);
   // Carried from now on; kept again as it was asked for; not any more.
   void service(const char* event, uint64_t id, const std::string& client, nlohmann::json data = {});
 

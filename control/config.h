@@ -47,6 +47,7 @@ struct UplinkConfig {
   // What a packet takes of the rate besides itself; by default Ethernet's header, FCS, preamble and
   // gap.
   uint16_t link_overhead = 38;
+  bool on_order = false;       // it carries clients' traffic while it is ordered (market.h)
   std::optional<Ip> gateway;   // next hop when the peer is not on the link
   std::optional<Ip> gateway6;  // … of IPv6
 };
@@ -130,6 +131,7 @@ struct Config {
   uint32_t decisions_file_mb = 16;
   uint32_t decisions_keep_mb = 512;    // 0: without limit
   uint32_t decisions_keep_days = 400;  // 0: for ever
+  int64_t order_window_s = 86'400;     // [negotiation] how long paths are ordered for
 
   std::optional<FlowsConfig> flows;  // none: nothing is recorded of flows
 

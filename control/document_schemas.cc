@@ -149,12 +149,35 @@ constexpr const char* kOfBilling = R"json({
       "name": {"$ref": "#/$defs/text"},
       "tariff": {"$ref": "#/$defs/text", "description": "by which we owe the provider"},
       "zone": {"$ref": "#/$defs/text"},
-      "cycle_day": {"$ref": "#/$defs/cycle_day"}
+      "cycle_day": {"$ref": "#/$defs/cycle_day"},
+      "sells": {
+        "type": "object",
+        "description": "where paths may be ordered of it",
+        "required": ["url"],
+        "additionalProperties": false,
+        "properties": {
+          "url": {"$ref": "#/$defs/text"},
+          "insecure_cleartext": {"type": "boolean", "default": false},
+          "token_file": {"$ref": "#/$defs/text"},
+          "ca": {"$ref": "#/$defs/text"},
+          "certificate": {"$ref": "#/$defs/text"},
+          "key": {"$ref": "#/$defs/text"},
+          "offering": {"$ref": "#/$defs/text", "description": "what it calls a path"},
+          "without_availability": {"type": "boolean", "default": false}
+        },
+        "dependentRequired": {"certificate": ["key"], "key": ["certificate"]}
+      }
     },
-    "examples": [{
-      "id": "airmobile", "name": "Air Mobile", "tariff": "airmobile-wholesale",
-      "zone": "Europe/Berlin", "cycle_day": 15
-    }]
+    "examples": [
+      {
+        "id": "airmobile", "name": "Air Mobile", "tariff": "airmobile-wholesale",
+        "zone": "Europe/Berlin", "cycle_day": 15
+      },
+      {
+        "id": "skywave", "tariff": "skywave-ordered",
+        "sells": {"url": "https://api.skywave.example/tmf-api", "offering": "path"}
+      }
+    ]
   },
   "rates": {
     "type": "object",

@@ -340,13 +340,16 @@ Gateway::Status Gateway::open_control() {
     flush(std::move(done), true);
   };
   open_chronicle();
-  services_ = std::make_unique<Services>(config_, documents_, *books_, *carrier_, *peering_,
-                                         *monitor_, *topology_, flush_function, *chronicle_);
+  market_ = std::make_unique<Market>(loop_, config_, documents_, *books_);
+  if (auto reopened = market_->reopen(); !reopened) return reopened;
+  services_ =
+      std::make_unique<Services>(config_, documents_, *books_, *carrier_, *peering_, *monitor_,
+                                 *topology_, *market_, flush_function, *chronicle_);
   if (auto reopened = services_->reopen(); !reopened) return reopened;
   if (config_.flows) open_flows();
   if (auto started = peering_->start(); !started) return started;
   api_ = std::make_unique<Api>(
-      loop_, ApiTarget{*services_, documents_, *books_, *feed_, flush_function,
+      loop_, ApiTarget{*services_, documents_, *books_, *feed_, *market_, flush_function,
                        [this] { return counters(); }, [this] { return status(); }});
   return api_->start(config_.api_listen);
 }

@@ -96,6 +96,7 @@ class Gateway {
   std::unique_ptr<DecisionLog> decisions_;
   std::unique_ptr<Chronicle> chronicle_;
   std::unique_ptr<Watch> watch_;
+  std::unique_ptr<Market> market_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<FlowRecords> flow_records_;  // nullptr: nothing is recorded of flows
   std::unique_ptr<FlowExport> flow_export_;

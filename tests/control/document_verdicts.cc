@@ -9,6 +9,7 @@
 #include "billing/tariff.h"
 #include "control/access.h"
 #include "control/json_reader.h"
+#include "control/seller_document.h"
 
 namespace anabranch::control {
 namespace {
@@ -29,7 +30,11 @@ json verdict(const std::string& kind, const json& document) {
   if (kind == "profiles") return mistakes_of(parse_profile(document));
   if (kind == "tokens") return mistakes_of(parse_token(document));
   if (kind == "slas") return mistakes_of(billing::parse_agreement(document));
-  if (kind == "providers") return mistakes_of(billing::parse_provider(document));
+  if (kind == "providers") {
+    json mistakes = mistakes_of(parse_sells(document));
+    for (json& e : mistakes_of(billing::parse_provider(document))) mistakes.push_back(e);
+    return mistakes;
+  }
   if (kind == "rates") return mistakes_of(billing::parse_rates(document));
   if (kind == "issuers") return mistakes_of(billing::parse_issuer(document));
   return mistakes_of(billing::parse_tariff(document));
