@@ -18,7 +18,10 @@ using httplib::Response;
 using nlohmann::json;
 
 constexpr size_t kBodyMax = 256 * 1024;
-constexpr size_t kThreads = 4;
+constexpr size_t kThreads = 4;  // beside those of listeners
+constexpr auto kHeartbeat = std::chrono::seconds(5);
+// What does not take what it is sent for so long is dropped.
+constexpr time_t kWritePatience = 5;  // seconds
 constexpr auto kPatience = std::chrono::seconds(30);
 
 void write(Response& response, const Answer& answer) {
@@ -40,6 +43,16 @@ uint64_t id_of(const Request& request) {
   uint64_t id = 0;
   std::from_chars(text.data(), text.data() + text.size(), id);
   return id;
+}
+
+// The header "Last-Event-ID"; nullopt: there is none.
+tl::expected<std::optional<uint64_t>, Answer> number_in(const std::string& text) {
+  if (text.empty()) return std::optional<uint64_t>();
+  uint64_t number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (read.ec == std::errc() && read.ptr == text.data() + text.size()) return number;
+  return tl::unexpected(
+      refuse(400, "Not understood", "Last-Event-ID is \"" + text + "\"; expected an event's id"));
 }
 
 // Runs `work` with a reply on the control thread and waits for the reply.
@@ -69,7 +82,9 @@ bool wants_text(const Request& request) {
 
 Api::Api(Loop& loop, ApiTarget target)
     : loop_(loop), target_(std::move(target)), server_(std::make_unique<httplib::Server>()) {
-  server_->new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+  const size_t threads = kThreads + Feed::Limits().listeners;
+  server_->new_task_queue = [threads] { return new httplib::ThreadPool(threads); };
+  server_->set_write_timeout(kWritePatience);
   server_->set_payload_max_length(kBodyMax);
   server_->set_keep_alive_max_count(1);
   server_->set_error_handler([](const Request& request, Response& response) {
@@ -94,6 +109,7 @@ Api::Api(Loop& loop, ApiTarget target)
   serve_statements();
   serve_documents();
   serve_state();
+  serve_events();
   serve_market();
   serve_shop();
 }
@@ -110,8 +126,8 @@ struct Api::Call {
 };
 
 // Whoever reaches the address, until the first token is stored.
-tl::expected<Caller, Answer> Api::caller_of(const Request& request) {
-  const auto secret = secret_in(request.get_header_value("Authorization"));
+tl::expected<Caller, Answer> Api::caller_of(const std::string& authorization) {
+  const auto secret = secret_in(authorization);
   const std::string hash = secret ? hash_of_secret(*secret) : std::string();
   return loop_
       .call([this, hash]() -> tl::expected<Caller, Answer> {
@@ -129,7 +145,7 @@ tl::expected<Caller, Answer> Api::caller_of(const Request& request) {
 void Api::serve(const std::string& operation, Handler handler) {
   const Operation& o = *find_operation(operation);
   const auto handle = [this, &o, handler](const Request& request, Response& response) {
-    const auto caller = caller_of(request);
+    const auto caller = caller_of(request.get_header_value("Authorization"));
     if (!caller) {
       response.set_header("WWW-Authenticate", "Bearer");
       return write(response, caller.error());
@@ -265,11 +281,13 @@ void Api::serve_documents() {
     const auto body = parse_body(call.request, call.response);
     if (!body) return;
     const std::string kind = call.word(1), id = call.word(2);
-    write(call.response, loop_
-                             .call([this, kind, id, body] {
-                               return target_.documents.put(target_.books, kind, id, *body);
-                             })
-                             .get());
+    const Answer answer = loop_
+                              .call([this, kind, id, body] {
+                                return target_.documents.put(target_.books, kind, id, *body);
+                              })
+                              .get();
+    if (answer.status == 200) target_.feed.publish("document-stored", {{"kind", kind}, {"id", id}});
+    write(call.response, answer);
   });
 }
 
@@ -288,6 +306,48 @@ void Api::serve_state() {
   });
   serve("describe", [](const Call& call) {
     write(call.response, {200, openapi(ANABRANCH_VERSION)});
+  });
+}
+
+struct Api::Listening {
+  std::unique_ptr<Feed::Listener> listener;
+  Caller caller;
+  std::string authorization;
+  std::chrono::steady_clock::time_point checked;
+};
+
+// A token may be revoked while somebody listens with it.
+bool Api::may_listen(Listening& listening) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - listening.checked < kHeartbeat) return true;
+  listening.checked = now;
+  const auto caller = caller_of(listening.authorization);
+  return caller && caller->role == listening.caller.role &&
+         caller->client == listening.caller.client;
+}
+
+void Api::serve_events() {
+  serve("followEvents", [this](const Call& call) {
+    const auto after = number_in(call.request.get_header_value("Last-Event-ID"));
+    if (!after) return write(call.response, after.error());
+    const auto listening = std::make_shared<Listening>(Listening{
+        target_.feed.listen(call.caller, *after), call.caller,
+        call.request.get_header_value("Authorization"), std::chrono::steady_clock::now()});
+    if (!listening->listener) {
+      return write(call.response, refuse(503, "Too many listen",
+                                         "no more can follow what happens now; try again later"));
+    }
+    call.response.set_header("Cache-Control", "no-store");
+    call.response.set_chunked_content_provider(
+        "text/event-stream", [this, listening](size_t, httplib::DataSink& sink) {
+          const auto text = listening->listener->next(kHeartbeat);
+          if (!text || !may_listen(*listening)) {
+            sink.done();
+            return true;
+          }
+          const std::string sent = text->empty() ? ":\n\n" : *text;
+          return sink.write(sent.data(), sent.size());
+        });
   });
 }
 
@@ -316,7 +376,7 @@ void Api::serve_shop() {
       }
       response.set_content(reply.body, type);
     };
-    const auto caller = caller_of(request);
+    const auto caller = caller_of(request.get_header_value("Authorization"));
     if (!caller) {
       response.set_header("WWW-Authenticate", "Bearer");
       return answer(negotiation::error_reply(401, "unauthenticated", "a client's token is needed"));
@@ -350,6 +410,7 @@ tl::expected<void, std::string> Api::start(const Endpoint& listen) {
 
 void Api::stop() {
   if (!thread_.joinable()) return;
+  target_.feed.stop();  // or threads would go on sending
   server_->stop();
   thread_.join();
 }

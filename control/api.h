@@ -11,6 +11,7 @@
 #include <tl/expected.hpp>
 
 #include "control/document_store.h"
+#include "control/feed.h"
 #include "control/loop.h"
 #include "control/routes.h"
 #include "control/services.h"
@@ -29,6 +30,7 @@ struct ApiTarget {
   Services& services;
   DocumentStore& documents;
   Books& books;
+  Feed& feed;
   Market& market;
   Shopfront& shop;
   Services::Flush flush;
@@ -49,12 +51,15 @@ class Api {
   struct Call;  // a request whose caller is known and may make it
   using Handler = std::function<void(const Call&)>;
   void serve(const std::string& operation, Handler handler);
-  tl::expected<Caller, Answer> caller_of(const httplib::Request& request);
+  tl::expected<Caller, Answer> caller_of(const std::string& authorization);
   std::optional<nlohmann::json> request_of(const Call& call);
   void serve_services();
   void serve_statements();
   void serve_documents();
   void serve_state();
+  void serve_events();
+  struct Listening;  // to what happens
+  bool may_listen(Listening& listening);
   void serve_market();
   void serve_shop();
   Answer own_document(const Caller& caller, const std::string& kind, const std::string& id);

@@ -352,6 +352,35 @@ constexpr const char* kSchemas = R"json({
       }
     }
   },
+  "Events": {"type": "string", "description": "server-sent events; of each, id, event and data"},
+  "Event": {
+    "type": "object",
+    "description": "the data of an event; the event is its name",
+    "required": ["at"],
+    "properties": {
+      "at": {"type": "string"},
+      "client": {"type": "string", "description": "of service-…: whose they are"},
+      "services": {
+        "type": "array",
+        "description": "of service-started, -changed, -degraded, -restored and -ended",
+        "items": {"type": "integer", "minimum": 1}
+      },
+      "scenario": {"$ref": "#/components/schemas/Scenario"},
+      "note": {"type": "string", "description": "of service-degraded: what cannot be kept"},
+      "octets": {"$ref": "#/components/schemas/Count"},
+      "path": {"type": "string", "description": "of path-up, path-suspected and path-dead"},
+      "state": {"type": "string"},
+      "provider": {"type": "string"},
+      "network": {"type": "string"},
+      "of": {"enum": ["link", "network", "provider"], "description": "of rating-changed"},
+      "name": {"type": "string"},
+      "rating": {"type": "number", "minimum": 0, "maximum": 100},
+      "before": {"type": "number", "minimum": 0, "maximum": 100},
+      "kind": {"type": "string", "description": "of document-stored"},
+      "id": {"type": ["string", "integer"]},
+      "peer": {"type": "string", "description": "of session-up and session-down"}
+    }
+  },
   "Status": {
     "type": "object",
     "required": ["gateway", "peer", "session", "paths"],

@@ -393,6 +393,16 @@ void read_billing(TableReader t, Config& c) {
   t.finish();
 }
 
+void read_decisions(TableReader t, Config& c) {
+  const auto number = [&](const char* key, uint32_t& into, uint64_t least, uint64_t most) {
+    into = static_cast<uint32_t>(t.integer(key, into, least, most));
+  };
+  number("file_mb", c.decisions_file_mb, 1, 1024);
+  number("keep_mb", c.decisions_keep_mb, 0, 100'000'000);
+  number("keep_days", c.decisions_keep_days, 0, 36'500);
+  t.finish();
+}
+
 struct CollectorAddress {
   bool over_tcp = true;
   Endpoint endpoint;
@@ -484,6 +494,7 @@ tl::expected<Config, std::string> parse_config(std::string_view text, const std:
     read_peer(root.table("peer"), c);
     read_api(root.table("api"), c);
     read_billing(root.table("billing"), c);
+    read_decisions(root.table("decisions"), c);
     read_negotiation(root, c);
     read_shop(root, c);
     read_flows(root, c);

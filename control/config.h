@@ -127,8 +127,12 @@ struct Config {
   std::string statements_dir;                // where statements are delivered to
   std::string ledger;  // "postgresql://…"; empty: ledger.sqlite in state_dir
 
-  uint64_t shop_bps = 0;            // [shop] sold to clients at most; 0: nothing is for sale
-  int64_t order_window_s = 86'400;  // [negotiation] how long paths are ordered for
+  // [decisions]: how long decisions stay on record
+  uint32_t decisions_file_mb = 16;
+  uint32_t decisions_keep_mb = 512;    // 0: without limit
+  uint32_t decisions_keep_days = 400;  // 0: for ever
+  uint64_t shop_bps = 0;               // [shop] sold to clients at most; 0: nothing is for sale
+  int64_t order_window_s = 86'400;     // [negotiation] how long paths are ordered for
 
   std::optional<FlowsConfig> flows;  // none: nothing is recorded of flows
 

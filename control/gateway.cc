@@ -14,6 +14,7 @@
 
 #include <filesystem>
 
+#include "billing/wall_clock.h"
 #include "control/kernel/interface.h"
 #include "dataplane/eal.h"
 
@@ -338,19 +339,35 @@ Gateway::Status Gateway::open_control() {
   const auto flush_function = [this](std::function<void(Books::Status)> done) {
     flush(std::move(done), true);
   };
+  open_chronicle();
   market_ = std::make_unique<Market>(loop_, config_, documents_, *books_);
   if (auto reopened = market_->reopen(); !reopened) return reopened;
-  services_ = std::make_unique<Services>(config_, documents_, *books_, *carrier_, *peering_,
-                                         *monitor_, *topology_, *market_, flush_function);
+  services_ =
+      std::make_unique<Services>(config_, documents_, *books_, *carrier_, *peering_, *monitor_,
+                                 *topology_, *market_, flush_function, *chronicle_);
   if (auto reopened = services_->reopen(); !reopened) return reopened;
   shop_ = std::make_unique<Shopfront>(config_, documents_, *books_, *services_);
   if (auto reopened = shop_->reopen(); !reopened) return reopened;
   if (config_.flows) open_flows();
   if (auto started = peering_->start(); !started) return started;
   api_ = std::make_unique<Api>(
-      loop_, ApiTarget{*services_, documents_, *books_, *market_, *shop_, flush_function,
+      loop_, ApiTarget{*services_, documents_, *books_, *feed_, *market_, *shop_, flush_function,
                        [this] { return counters(); }, [this] { return status(); }});
   return api_->start(config_.api_listen);
+}
+
+void Gateway::open_chronicle() {
+  feed_ =
+      std::make_unique<Feed>(Feed::Limits{}, static_cast<uint64_t>(billing::wall_now_ns() / 1000));
+  decisions_ = std::make_unique<DecisionLog>(
+      DecisionLog::Options{.folder = config_.state_dir + "/decisions",
+                           .gateway = config_.name,
+                           .retention = {.file_octets = uint64_t{config_.decisions_file_mb} << 20,
+                                         .keep_octets = uint64_t{config_.decisions_keep_mb} << 20,
+                                         .keep_days = config_.decisions_keep_days},
+                           .notice = [](const std::string& what) { spdlog::warn("{}", what); }});
+  chronicle_ = std::make_unique<Chronicle>(*decisions_, *feed_);
+  watch_ = std::make_unique<Watch>(*feed_);
 }
 
 void Gateway::open_flows() {
@@ -397,6 +414,8 @@ void Gateway::tick() {
   topology_->tick(carrier_->paths_in_use(), monitor_->remotes());
   services_->tick();
   carrier_->tick();
+  watch_->paths(monitor_->states(topology_->path_sizes()));
+  watch_->session(peering_->is_up(), config_.peer.name);
 }
 
 void Gateway::second() {
@@ -406,6 +425,7 @@ void Gateway::second() {
   services_->recompute();
   shop_->tick();
   services_->look();
+  watch_->ratings(services_->rated());
   keep_keys();
   const bool tell = ++told_ % kTellEvery == 0;
   if (tell) peering_->tell(count_paths());
@@ -552,12 +572,19 @@ nlohmann::json Gateway::counted() const {
 }
 
 nlohmann::json Gateway::status() const {
+  const DecisionLog::Counts kept = decisions_->counts();
   return {{"gateway", config_.name},
           {"peer", config_.peer.name},
           {"session", peering_->is_up() ? "up" : "down"},
           {"session_reached_at", peering_->reached_at()},
           {"key_phases", keyring_->phases()},
           {"paths", counted()},
+          {"decisions",
+           {{"written", kept.written},
+            {"waiting", kept.waiting},
+            {"failures", kept.failures},
+            {"lost", kept.lost}}},
+          {"listeners", feed_->listeners()},
           {"meters_pending", attendance_ != nullptr && attendance_->pending()},
           {"meters_went_backwards", books_->meters_went_backwards()},
           {"meters_alarms", attendance_ == nullptr ? 0 : attendance_->alarms()}};

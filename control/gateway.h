@@ -10,9 +10,11 @@
 
 #include "control/api.h"
 #include "control/attendance.h"
+#include "control/chronicle.h"
 #include "control/flow_export.h"
 #include "control/flow_records.h"
 #include "control/topology.h"
+#include "control/watch.h"
 #include "dataplane/ports.h"
 #include "dataplane/telemetry.h"
 #include "dataplane/workers.h"
@@ -43,6 +45,7 @@ class Gateway {
   Status open_workers();
   void open_telemetry();
   Status open_control();
+  void open_chronicle();
   void open_flows();
   void export_flows();
   void export_last_flows();
@@ -89,6 +92,10 @@ class Gateway {
   std::unique_ptr<Attendance> attendance_;
   std::unique_ptr<Keyring> keyring_;
   std::unique_ptr<Peering> peering_;
+  std::unique_ptr<Feed> feed_;
+  std::unique_ptr<DecisionLog> decisions_;
+  std::unique_ptr<Chronicle> chronicle_;
+  std::unique_ptr<Watch> watch_;
   std::unique_ptr<Market> market_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<Shopfront> shop_;

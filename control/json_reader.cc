@@ -18,6 +18,13 @@ std::string shown(const json& value) {
   return text;
 }
 
+// RFC 6901: "~" and "/" inside of a name are "~0" and "~1".
+std::string in_pointer(const std::string& name) {
+  std::string out;
+  for (const char c : name) out += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+  return out;
+}
+
 }  // namespace
 
 tl::expected<json, std::string> parse_json(std::string_view text) {
@@ -154,7 +161,7 @@ void JsonReader::finish() {
   if (!object_.is_object()) return;
   for (const auto& [key, value] : object_.items()) {
     if (std::find(asked_.begin(), asked_.end(), key) == asked_.end()) {
-      fail(key, "unknown field" + suggestion(key, asked_));
+      fail(in_pointer(key), "unknown field" + suggestion(key, asked_));
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "control/api_schemas.h"
+#include "control/document_schemas.h"
 
 namespace anabranch::control {
 namespace {
@@ -16,6 +17,8 @@ std::string any_kind() {
     pattern += (pattern.empty() ? "" : "|") + std::string(kind);
   return pattern;
 }
+
+constexpr std::string_view kAnyKind = "{kind}";
 
 json reference(const std::string& schema) {
   return {{"$ref", "#/components/schemas/" + schema}};
@@ -36,7 +39,6 @@ std::vector<std::string> names_in(const std::string& path) {
 json parameter(const std::string& name) {
   json schema{{"type", "string"}, {"pattern", "^[a-z0-9-]{1,64}$"}};
   if (name == "service") schema = {{"type", "integer"}, {"minimum", 1}};
-  if (name == "kind") schema = {{"type", "string"}, {"enum", kDocumentKinds}};
   return {{"name", name}, {"in", "path"}, {"required", true}, {"schema", schema}};
 }
 
@@ -44,18 +46,64 @@ json describe(const Operation& o) {
   json parameters = json::array();
   for (const std::string& name : names_in(o.path)) parameters.push_back(parameter(name));
   json gives{{"description", o.summary}};
-  if (o.gives != nullptr) gives["content"] = content("application/json", reference(o.gives));
+  if (o.gives != nullptr) gives["content"] = content(o.type, reference(o.gives));
   const json refused{{"description", "Refused, and why"},
                      {"content", content("application/problem+json", reference("Problem"))}};
   json described{{"operationId", o.id},
                  {"summary", o.summary},
                  {"description", std::string("For ") + to_string(o.audience) + "."},
                  {"responses", {{std::to_string(o.status), gives}, {"default", refused}}}};
+  if (o.type != std::string_view("application/json"))
+    parameters.push_back({{"name", "Last-Event-ID"},
+                          {"in", "header"},
+                          {"schema", {{"type", "string"}, {"pattern", "^[0-9]{1,19}$"}}}});
   if (!parameters.empty()) described["parameters"] = parameters;
   if (o.takes != nullptr)
     described["requestBody"] = {{"required", true},
                                 {"content", content("application/json", reference(o.takes))}};
   return described;
+}
+
+// A path for each kind: what is taken and given is known by it.
+void describe_kinds(const Operation& o, const std::string& method, json& paths) {
+  for (const std::string kind : kDocumentKinds) {
+    std::string path = o.path;
+    path.replace(path.find(kAnyKind), kAnyKind.size(), kind);
+    json described = describe(o);
+    described["operationId"] = std::string(o.id) + "_" + kind;
+    std::erase_if(described["parameters"].get_ref<json::array_t&>(),
+                  [](const json& p) { return p["name"] == "kind"; });
+    if (described["parameters"].empty()) described.erase("parameters");
+    const json document = reference(schema_name(kind));
+    const bool is_list = std::string_view(o.gives) == "Documents";
+    described["responses"][std::to_string(o.status)]["content"] =
+        content(o.type, is_list ? json{{"type", "array"}, {"items", document}} : document);
+    if (o.takes != nullptr)
+      described["requestBody"]["content"] = content("application/json", document);
+    paths[path][method] = std::move(described);
+  }
+}
+
+// "#/$defs/…" as seen from the root of a description.
+void move_references(json& schema, const std::string& name) {
+  if (!schema.is_structured()) return;
+  for (auto& [key, inner] : schema.items()) {
+    if (key == "$ref" && inner.is_string())
+      inner = "#/components/schemas/" + name + inner.get<std::string>().substr(1);
+    else
+      move_references(inner, name);
+  }
+}
+
+json all_schemas() {
+  json schemas = api_schemas();
+  for (const std::string kind : kDocumentKinds) {
+    json schema = document_schema(kind);
+    schema.erase("$schema");
+    move_references(schema, schema_name(kind));
+    schemas[schema_name(kind)] = std::move(schema);
+  }
+  return schemas;
 }
 
 }  // namespace
@@ -125,6 +173,10 @@ const std::vector<Operation>& operations() {
        Audience::readers, nullptr, "Counters"},
       {"GET", "/v1/status", "showStatus", "The gateway and its session with the peer",
        Audience::readers, nullptr, "Status"},
+      {"GET", "/v1/events", "followEvents",
+       "What happens, as it happens: server-sent events, of which each has an Event as data. With "
+       "the header Last-Event-ID those behind it; event `reset` when some of them are gone",
+       Audience::all, nullptr, "Events", 200, "text/event-stream"},
       {"GET", "/openapi.json", "describe", "This description", Audience::all, nullptr, "Object"},
   };
   return all;
@@ -154,7 +206,10 @@ json openapi(const std::string& version) {
     std::string method = o.method;
     std::transform(method.begin(), method.end(), method.begin(),
                    [](char c) { return static_cast<char>(c | 0x20); });
-    paths[o.path][method] = describe(o);
+    if (std::string_view(o.path).find(kAnyKind) == std::string_view::npos)
+      paths[o.path][method] = describe(o);
+    else
+      describe_kinds(o, method, paths);
   }
   return {{"openapi", "3.1.0"},
           {"info",
@@ -165,7 +220,7 @@ json openapi(const std::string& version) {
           {"paths", paths},
           {"components",
            {{"securitySchemes", {{"token", {{"type", "http"}, {"scheme", "bearer"}}}}},
-            {"schemas", api_schemas()}}}};
+            {"schemas", all_schemas()}}}};
 }
 
 }  // namespace anabranch::control

@@ -28,6 +28,7 @@ struct Operation {
   const char* takes = nullptr;  // a schema's name; nullptr: no body
   const char* gives = nullptr;  // a schema's name
   int status = 200;
+  const char* type = "application/json";  // of what it gives
 };
 // Auditors read only.
 bool may_use(const Operation& operation, Role role);

@@ -46,7 +46,7 @@ T read_kept_as(const std::string& file, const char* what) {
 
 Services::Services(const Config& config, DocumentStore& documents, Books& books, Carrier& carrier,
                    Peering& peering, PathMonitor& paths, const Topology& topology, Market& market,
-                   Flush flush)
+                   Flush flush, Chronicle& chronicle)
     : config_(config),
       documents_(documents),
       books_(books),
@@ -56,6 +56,7 @@ Services::Services(const Config& config, DocumentStore& documents, Books& books,
       topology_(topology),
       market_(market),
       flush_(std::move(flush)),
+      chronicle_(chronicle),
       minutes_(config.name) {
   history_ = read_kept_as<RatingHistory>(ratings_file(config), "ratings");
   spending_ = read_kept_as<Spending>(spending_file(config), "sums spent of budgets");
@@ -88,17 +89,40 @@ tl::expected<Services::Terms, Answer> Services::terms_of(const ServiceRequest& r
                                    "\"; one of them does not exist"));
 }
 
-tl::expected<Scenario, Answer> Services::choose(const ServiceRequest& request,
+Decision Services::inputs(const PricedPaths& priced, const Profile& profile,
+                          const ServiceRequest& request, const Scenario* in_force) const {
+  const int64_t age_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - rated_at_).count();
+  Decision d;
+  d.paths = priced.paths;
+  d.profile = profile;
+  d.request = request;
+  d.currency = priced.currency;
+  if (in_force != nullptr) d.in_force = *in_force;
+  d.ratings = ratings_;
+  d.ages_ms = {{"measurements", age_ms}, {"ratings", age_ms}};
+  return d;
+}
+
+tl::expected<Decision, Answer> Services::inputs(const ServiceRequest& request,
                                                 const Scenario* in_force) const {
   const auto terms = terms_of(request);
   if (!terms) return tl::unexpected(terms.error());
-  const std::string& currency = terms->tariff.currency;
   const int64_t at_s = std::max(billing::wall_now_s(), request.start_s.value_or(0));
-  const Choice choice = prefer(priced_paths(*terms, at_s * 1'000'000'000), terms->profile,
-                               with_budget(request), currency, in_force, &ratings_);
-  if (choice.preferred) return *choice.preferred;
-  return tl::unexpected(
-      refuse(409, "Request cannot be met", choice.refusal + budget_text(request, currency)));
+  return inputs({priced_paths(*terms, at_s * 1'000'000'000), terms->tariff.currency},
+                terms->profile, with_budget(request), in_force);
+}
+
+Ruling Services::choose(const ServiceRequest& request, const Scenario* in_force) const {
+  auto d = inputs(request, in_force);
+  if (!d) return {std::nullopt, tl::unexpected(d.error()), {}};
+  const Choice choice =
+      prefer(d->paths, d->profile, d->request, d->currency, in_force, &d->ratings);
+  d->weighing.choice = choice;
+  if (choice.preferred) return {std::move(*d), *choice.preferred, {}};
+  Answer refusal =
+      refuse(409, "Request cannot be met", choice.refusal + budget_text(request, d->currency));
+  return {std::move(*d), tl::unexpected(std::move(refusal)), {}};
 }
 
 void Services::request(const json& document, Reply reply) {
@@ -112,25 +136,29 @@ void Services::request(const json& document, Reply reply) {
         503, "Peer not connected",
         "the control session with " + config_.peer.name + " is down; try again when it is up"));
   }
-  const auto scenario = choose(*request, nullptr);
-  if (scenario) return open(*request, *scenario, std::move(reply));
+  Ruling decided = choose(*request, nullptr);
+  if (decided.outcome) return open(*request, std::move(decided), std::move(reply));
   auto need = need_of(*request, now_s);
-  if (!need) return reply(scenario.error());
-  negotiate(*request, std::move(*need), scenario.error(), std::move(reply));
+  if (need) return negotiate(*request, std::move(*need), decided.outcome.error(), std::move(reply));
+  reply(decided.outcome.error());
+  chronicle_.asked(std::move(decided));
 }
 
-void Services::open(const ServiceRequest& request, const Scenario& scenario, Reply reply) {
+void Services::open(const ServiceRequest& request, Ruling decided, Reply reply) {
   const int64_t now_s = billing::wall_now_s();
+  const Scenario scenario = *decided.outcome;
   const Client& client = *documents_.client(request.client);
   const billing::Tariff& tariff = *documents_.tariff(client.tariff);
   const auto id = books_.open_service(client.id, tariff, control::to_json(request).dump());
   if (!id) return reply(refuse(500, "Not stored", id.error()));
+  decided.services = {{*id, client.id}};
   Service service{.request = request, .asked_s = now_s};
   service.currency = tariff.currency;
   service.scenario = scenario;
   if (request.start_s.value_or(now_s) > now_s) {
     service.state = State::scheduled;
-    return reply({201, to_json(*id, services_[*id] = std::move(service))});
+    reply({201, to_json(*id, services_[*id] = std::move(service))});
+    return chronicle_.asked(std::move(decided));
   }
   if (const auto carried = carry(*id, service); !carried) {
     books_.close_service(*id);
@@ -138,6 +166,7 @@ void Services::open(const ServiceRequest& request, const Scenario& scenario, Rep
   }
   service.reply = std::move(reply);
   put_in_force(*id, services_[*id] = std::move(service), scenario);
+  chronicle_.asked(std::move(decided));
 }
 
 tl::expected<void, std::string> Services::carry(uint64_t id, Service& service) {
@@ -155,10 +184,7 @@ void Services::change(uint64_t id, const Caller& caller, const json& document, R
   if (!request) return reply(request.error());
   if (request->client != service.request.client) {
     return reply(refuse(422, "Another client's", "a service stays its client's",
-                        {{"/client",
-                          "expected "
-                          " + service.request.client + "
-                          ""}}));
+                        {{"/client", "expected \"" + service.request.client + "\""}}));
   }
   if (service.state != State::active && service.state != State::scheduled) {
     return reply(
@@ -169,20 +195,26 @@ void Services::change(uint64_t id, const Caller& caller, const json& document, R
     return reply(refuse(422, "Begun already", "the service is in force",
                         {{"/start", "expected as it was asked for, or nothing"}}));
   }
-  const auto scenario = choose(*request, &service.scenario);
-  if (!scenario) return reply(scenario.error());
+  Ruling decided = choose(*request, &service.scenario);
+  decided.services = {{id, request->client}};
+  if (!decided.outcome) {
+    reply(decided.outcome.error());
+    return chronicle_.asked(std::move(decided));
+  }
+  const Scenario scenario = *decided.outcome;
   if (const auto kept = books_.change_request(id, control::to_json(*request).dump()); !kept)
     return reply(refuse(500, "Not stored", kept.error()));
   service.request = *request;
   service.note.clear();
   spdlog::info("service {} of client {} was asked for anew", id, request->client);
   if (service.state == State::scheduled) {
-    service.scenario = *scenario;
+    service.scenario = scenario;
   } else {
     carrier_.set_rules(*carrier_.find(id), request->traffic);
-    put_in_force(id, service, *scenario);
+    put_in_force(id, service, scenario);
   }
   reply({200, to_json(id, service)});
+  chronicle_.changed(std::move(decided));
 }
 
 std::optional<uint64_t> Services::id_of_key(const std::string& client,
@@ -356,14 +388,42 @@ void Services::decide() {
     ids.push_back(id);
   }
   const Round round = control::recompute(asking, ratings_);
-  for (size_t i = 0; i < ids.size(); ++i) adopt(ids[i], services_.at(ids[i]), round.of(i));
+  Rulings rulings;
+  for (size_t i = 0; i < ids.size(); ++i)
+    adopt(ids[i], asking[i], round.of(i), rulings[round.kind_of[i]]);
+  for (auto& [kind, told] : rulings) {
+    for (Ruling* ruling : {&told.refused, &told.changed}) {
+      if (!ruling->services.empty()) chronicle_.changed(std::move(*ruling));
+    }
+  }
 }
 
-void Services::adopt(uint64_t id, Service& service, const Decided& decided) {
-  service.note = decided.refusal;
+Ruling Services::ruling(const Asking& asking, const ServiceRequest& request, Choice choice) const {
+  Decision d = inputs(*asking.market, *asking.profile, request, asking.in_force);
+  Ruling result;
+  if (choice.preferred)
+    result.outcome = *choice.preferred;
+  else
+    result.outcome = tl::unexpected(refuse(409, "Request cannot be met", choice.refusal));
+  d.weighing.choice = std::move(choice);
+  result.decision = std::move(d);
+  return result;
+}
+
+// What is told of services that are equal is told once.
+void Services::adopt(uint64_t id, const Asking& asking, const Decided& decided, Told& told) {
+  Service& service = services_.at(id);
+  const std::string before = std::exchange(service.note, decided.refusal);
+  const auto tell = [&](Ruling& ruling, const ServiceRequest& request, Choice choice) {
+    if (ruling.services.empty()) ruling = this->ruling(asking, request, std::move(choice));
+    ruling.services.emplace_back(id, service.request.client);
+  };
   if (!decided.refusal.empty()) {
     service.note += budget_text(service.request, service.currency);
+    if (before.empty()) tell(told.refused, *asking.request, {std::nullopt, decided.refusal});
     negotiate_for(service);
+  } else if (!before.empty()) {
+    chronicle_.service("service-restored", id, service.request.client);
   }
   if (!decided.scenario) return;  // no path at all: the plan stays until one is back
   const Scenario& scenario = *decided.scenario;
@@ -372,6 +432,8 @@ void Services::adopt(uint64_t id, Service& service, const Decided& decided) {
     service.scenario.reasons = scenario.reasons;
     return;
   }
+  const ServiceRequest any{.client = service.request.client};
+  tell(told.changed, decided.refusal.empty() ? *asking.request : any, {scenario, {}});
   put_in_force(id, service, scenario);
   spdlog::info("service {}: another scenario: {}", id,
                scenario.reasons.empty() ? "" : scenario.reasons.front());
@@ -464,6 +526,8 @@ void Services::tick() {
 void Services::tick_starting(uint64_t id, Service& service) {
   if (carrier_.find(id)->peer_receiver != 0) {
     service.state = State::active;
+    chronicle_.service("service-started", id, service.request.client,
+                       {{"scenario", control::to_json(service.scenario, service.currency)}});
     if (service.reply) {
       service.reply({201, to_json(id, service)});
       service.reply = nullptr;
@@ -498,6 +562,7 @@ void Services::end_scheduled(uint64_t id, Reply reply) {
     return reply ? reply(refuse(500, "Not stored", closed.error())) : void();
   json body = to_json(id, services_.at(id));
   body["state"] = "ended";
+  chronicle_.service("service-ended", id, services_.at(id).request.client, {{"octets", 0}});
   services_.erase(id);
   if (reply) reply({200, body});
 }
@@ -544,6 +609,8 @@ void Services::close(uint64_t id) {
       spdlog::error("service {}: {}", id, closed.error());
     }
     peering_.gone(id);
+    chronicle_.service("service-ended", id, service.request.client,
+                       {{"octets", carrier_.octets(*carrier_.find(id))}});
     json body = to_json(id, service);
     body["state"] = "ended";
     const Reply reply = std::move(service.reply);

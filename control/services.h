@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "control/chronicle.h"
 #include "control/decision.h"
 #include "control/document_store.h"
 #include "control/forecast.h"
@@ -32,7 +33,7 @@ class Services {
 
   Services(const Config& config, DocumentStore& documents, Books& books, Carrier& carrier,
            Peering& peering, PathMonitor& paths, const Topology& topology, Market& market,
-           Flush flush);
+           Flush flush, Chronicle& chronicle);
 
   // After a restart: services that were open go on, with their slots and meters.
   tl::expected<void, std::string> reopen();
@@ -59,6 +60,7 @@ class Services {
   Answer list(const Caller& caller) const;
   Answer paths() const;
   Answer ratings() const;
+  const Ratings& rated() const { return ratings_; }
   // What the service's scenario is decided by now: to be explained elsewhere, for that takes long.
   tl::expected<Decision, Answer> decision(uint64_t id, const Caller& caller) const;
 
@@ -103,10 +105,20 @@ class Services {
   std::vector<PathState> priced_paths(const Terms& terms, int64_t at_ns) const;
   // Whether it may be used then; with what of it is ours.
   bool make_usable(PathState& path, const Profile& profile, int64_t at_ns) const;
-  tl::expected<Scenario, Answer> choose(const ServiceRequest& request,
+  // What a scenario is decided by now.
+  tl::expected<Decision, Answer> inputs(const ServiceRequest& request,
                                         const Scenario* in_force) const;
+  Decision inputs(const PricedPaths& priced, const Profile& profile, const ServiceRequest& request,
+                  const Scenario* in_force) const;
+  Ruling choose(const ServiceRequest& request, const Scenario* in_force) const;
+  // Of services that are equal, what is told and put on record.
+  struct Told {
+    Ruling refused, changed;
+  };
+  using Rulings = std::map<uint32_t, Told>;  // by kind of a round
+  Ruling ruling(const Asking& asking, const ServiceRequest& request, Choice choice) const;
   void decide();
-  void adopt(uint64_t id, Service& service, const Decided& decided);
+  void adopt(uint64_t id, const Asking& asking, const Decided& decided, Told& told);
   void look_at_forecasts(int64_t now_s);
   static bool is_carried(const Service& service) {
     return service.state == State::starting || service.state == State::active;
@@ -118,7 +130,7 @@ class Services {
   const Service* find(uint64_t id, const Caller& caller) const;
   std::optional<Answer> known_by_key(const ServiceRequest& request) const;
   static Answer unknown(uint64_t id);
-  void open(const ServiceRequest& request, const Scenario& scenario, Reply reply);
+  void open(const ServiceRequest& request, Ruling ruling, Reply reply);
   // services_market.cc
   std::vector<PathState> for_sale(const Profile& profile) const;
   std::vector<std::string> who_helps(const ServiceRequest& request, const Terms& terms,
@@ -154,6 +166,7 @@ class Services {
   const Topology& topology_;
   Market& market_;
   Flush flush_;
+  Chronicle& chronicle_;
   std::map<uint64_t, Service> services_;
   uint16_t alive_ = 0;
   Minutes minutes_;

@@ -150,8 +150,8 @@ std::optional<Services::Offer> Services::offer(const std::string& client, uint64
   ServiceRequest request{.client = client};
   if (documents_.client(client) == nullptr) return std::nullopt;
   request.rate_up_bps = request.rate_down_bps = rate_bps;
-  auto scenario = choose(request, nullptr);
-  if (!scenario) scenario = choose({.client = client}, nullptr);
+  auto scenario = choose(request, nullptr).outcome;
+  if (!scenario) scenario = choose({.client = client}, nullptr).outcome;
   if (!scenario) return std::nullopt;
   return Offer{std::move(*scenario), terms_of(request)->tariff.currency};
 }
@@ -162,15 +162,16 @@ void Services::negotiate(const ServiceRequest& request, Market::Need need, const
       std::move(need), [this, request, refusal, reply = std::move(reply)](const auto& taken) {
         const auto known = known_by_key(request);
         if (known) return reply(*known);
-        const auto scenario = choose(request, nullptr);
-        if (scenario) return open(request, *scenario, reply);
+        Ruling decided = choose(request, nullptr);
+        if (decided.outcome) return open(request, std::move(decided), reply);
         if (taken) market_.cancel(*taken, "the request cannot be kept with it either");
-        Answer answer = scenario.error();
+        Answer answer = decided.outcome.error();
         answer.body["detail"] =
             refusal.body.value("detail", "") + "; other providers: " +
             (taken ? *taken + " took the order, but: " + answer.body.value("detail", "")
                    : taken.error());
         reply(answer);
+        chronicle_.asked(std::move(decided));
       });
 }
 

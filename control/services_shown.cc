@@ -75,19 +75,7 @@ Answer Services::ratings() const {
 tl::expected<Decision, Answer> Services::decision(uint64_t id, const Caller& caller) const {
   const Service* service = find(id, caller);
   if (service == nullptr) return tl::unexpected(unknown(id));
-  const auto terms = terms_of(service->request);
-  if (!terms) return tl::unexpected(terms.error());
-  const int64_t age_ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - rated_at_).count();
-  Decision d;
-  d.paths = priced_paths(*terms, billing::wall_now_ns());
-  d.profile = terms->profile;
-  d.request = with_budget(service->request);
-  d.currency = terms->tariff.currency;
-  d.in_force = service->scenario;
-  d.ratings = ratings_;
-  d.ages_ms = {{"measurements", age_ms}, {"ratings", age_ms}};
-  return d;
+  return inputs(service->request, &service->scenario);
 }
 
 Answer Services::paths() const {

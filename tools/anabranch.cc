@@ -14,10 +14,14 @@
 #include <sstream>
 
 #include "control/access.h"
+#include "control/document_schemas.h"
 #include "control/tls/identity.h"
 #include "tools/bill.h"
+#include "tools/completion.h"
+#include "tools/events.h"
 #include "tools/journal.h"
 #include "tools/ledger.h"
+#include "tools/replay.h"
 
 namespace {
 
@@ -346,6 +350,18 @@ void add_statements(CLI::App& app, Options& options) {
   });
 }
 
+CLI::IsMember any_kind() {
+  const auto& kinds = anabranch::control::kDocumentKinds;
+  return CLI::IsMember(std::vector<std::string>(kinds.begin(), kinds.end()));
+}
+
+void add_schema(CLI::App& app) {
+  auto* sub = app.add_subcommand("schema", "the JSON Schema of a kind of document");
+  auto kind = std::make_shared<std::string>();
+  sub->add_option("kind", *kind, "which")->required()->check(any_kind());
+  sub->callback([kind] { fmt::print("{}\n", anabranch::control::document_schema(*kind).dump(2)); });
+}
+
 void add_state(CLI::App& app, Options& options) {
   app.add_subcommand("paths", "paths, measurements, ratings")->callback([&options] {
     const json paths = Client(options).get("/v1/paths");
@@ -372,10 +388,7 @@ void add_state(CLI::App& app, Options& options) {
   auto* put = app.add_subcommand("put", "store a document");
   auto kind = std::make_shared<std::string>();
   auto file = std::make_shared<std::string>();
-  const auto& kinds = anabranch::control::kDocumentKinds;
-  put->add_option("kind", *kind, "what it is")
-      ->required()
-      ->check(CLI::IsMember(std::vector<std::string>(kinds.begin(), kinds.end())));
+  put->add_option("kind", *kind, "what it is")->required()->check(any_kind());
   put->add_option("file", *file, "the document (JSON)")->required();
   put->callback([kind, file, &options] {
     const json document = read_json_file(*file);
@@ -476,6 +489,10 @@ int main(int argc, char** argv) {
   anabranch::tools::add_journal(app, options.as_json);
   anabranch::tools::add_ledger(app, options.as_json);
   anabranch::tools::add_bill(app, options.as_json);
+  anabranch::tools::add_replay(app, options.as_json);
+  anabranch::tools::add_events(app, options.api, options.token, options.as_json);
+  add_schema(app);
+  anabranch::tools::add_completion(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -70,7 +70,17 @@ class Api(unittest.TestCase):
             jsonschema.Draft202012Validator(schema, resolver=resolver).validate(answer)
 
         service = self.ask("POST", "/v1/services", self.request())[2]
-        values = {"service": service["id"], "client": "acme", "id": "acme", "kind": "clients", "negotiation": "none"}
+        # A document of each kind, to be shown.
+        names = {kind: {**schemas[name]["examples"][0], "id": "an-example"} for kind, name in self.kinds(description).items()}
+        for kind, document in names.items():
+            if kind not in ("clients", "tokens"):
+                self.assertEqual(self.ask("PUT", f"/v1/{kind}/{document['id']}", document)[0], 200)
+        names["clients"] = {"id": "acme"}
+
+        def identity(path):
+            return names[path.split("/")[2]]["id"]
+
+        values = {"service": service["id"], "client": "acme", "negotiation": "none"}
         operations = [(path, method, o) for path, methods in description["paths"].items() for method, o in methods.items()]
         self.assertGreater(len(operations), 12)
         # What ends the service comes last.
@@ -79,10 +89,12 @@ class Api(unittest.TestCase):
                 sources = {"requestService": "10.10.0.128/25", "changeService": "10.10.0.0/25"}
                 source = sources.get(operation["operationId"])
                 body = source and self.request(source=source)
-                if operation["operationId"] in ("putDocument", "showNegotiation"):
-                    continue  # one makes a token, and from then on each request needs one; of the other there is none here
+                # Of one there is none here. Those are below: events have no end, and with a token stored each request needs one.
+                is_document = operation["operationId"].startswith("putDocument")
+                if operation["operationId"] in ("showNegotiation", "followEvents") or is_document or path == "/v1/tokens/{id}":
+                    continue
                 expected = next(int(status) for status in operation["responses"] if status != "default")
-                where = re.sub(r"{(\w+)}", lambda m: str(values[m[1]]), path)
+                where = re.sub(r"{(\w+)}", lambda m: str(values[m[1]] if m[1] in values else identity(path)), path)
                 status, headers, answer = self.ask(method.upper(), where, body)
                 self.assertEqual(status, expected, answer)
                 schema = operation["responses"][str(status)]["content"]["application/json"]["schema"]
@@ -90,6 +102,34 @@ class Api(unittest.TestCase):
                 status, headers, answer = self.ask(method.upper(), where + "/nothing")
                 self.assertEqual((status, headers["content-type"]), (404, "application/problem+json"), answer)
                 check(answer, schemas["Problem"])
+
+    @staticmethod
+    def kinds(description):
+        """The name of each kind's schema."""
+        return {path.split("/")[2]: o["put"]["requestBody"]["content"]["application/json"]["schema"]["$ref"].split("/")[-1]
+                for path, o in description["paths"].items() if "put" in o and path.endswith("/{id}")}
+
+    def test_documents_are_taken_and_refused_as_their_schema_says(self):
+        description = self.ask("GET", "/openapi.json")[2]
+        kinds = self.kinds(description)
+        self.assertEqual(len(kinds), 8)
+        resolver = jsonschema.RefResolver("", description)
+        # Tokens last: from then on each request needs one.
+        for kind, name in sorted(kinds.items(), key=lambda k: k[0] == "tokens"):
+            with self.subTest(kind=kind):
+                schema = {"$ref": f"#/components/schemas/{name}"}
+                validator = jsonschema.Draft202012Validator(schema, resolver=resolver)
+                alone = json.loads(self.cli("schema", kind).stdout)
+                for example in alone["examples"]:
+                    example["id"] = "an-example"  # others are of files
+                    self.assertEqual([e.message for e in validator.iter_errors(example)], [])
+                    jsonschema.Draft202012Validator(alone).validate(example)
+                    wrong = {**example, "colour": "red"}
+                    self.assertFalse(validator.is_valid(wrong))
+                    status, _, answer = self.ask("PUT", f"/v1/{kind}/{example['id']}", wrong)
+                    self.assertEqual((status, [e["pointer"] for e in answer["errors"]]), (400, ["/colour"]))
+                    status, _, answer = self.ask("PUT", f"/v1/{kind}/{example['id']}", example)
+                    self.assertEqual(status, 200, answer)
 
     def test_requests_are_refused_as_their_schema_says(self):
         description = self.ask("GET", "/openapi.json")[2]
@@ -215,6 +255,167 @@ class Api(unittest.TestCase):
         kept.write_text("{}")
         restart()
         self.assertIn("ratings begin anew", self.sites.log("site-a"))
+
+    def link(self, name, to):
+        self.sites.run("net", self.sites.tools / "linkemu/linkemu", "set", "--socket", self.sites.run_dir / "linkemu", name, "both", to)
+
+    def replayed(self, *words):
+        done = self.cli("--json", "replay", "--state", self.sites.state / "state/site-a", *words)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        return done.returncode, json.loads(done.stdout)
+
+    def test_decisions_are_on_record_and_come_out_the_same_again(self):
+        first, second = (self.ask("POST", "/v1/services", self.request(source=f"10.10.0.{n}/25"))[2]["id"] for n in (0, 128))
+        refused = self.ask("POST", "/v1/services", {**self.request(), "rate_up": "10 Gbit/s"})
+        self.assertEqual((refused[0], refused[2]["title"]), (409, "Request cannot be met"))
+        self.link("fibre", "down")
+        self.sites.wait_for(lambda: not any(s["path"] == "fibre" for s in self.ask("GET", f"/v1/services/{first}")[2]["scenario"]["shares"]),
+                            20, "no other scenario is put in force", "site-a")
+        both = [min(first, second), max(first, second)]
+
+        def on_record():
+            status, said = self.replayed()
+            self.assertEqual((status, {r["result"] for r in said["records"]}), (0, {"same"}), said)
+            return said["records"]
+
+        self.sites.wait_for(lambda: both in [r["services"] for r in on_record()], 20, "what was changed for both is not one record", "site-a")
+        services = [r["services"] for r in on_record()]
+        self.assertEqual((services[:3], services[2]), ([[first], [second], []], []))
+        self.assertTrue(all(first in r["services"] for r in self.replayed("--service", first)[1]["records"]))
+        self.assertEqual(self.ask("GET", "/v1/status")[2]["decisions"]["lost"], 0)
+
+        # Killed, and started again: the chain goes on.
+        self.sites.processes["site-a"].kill()
+        self.sites.processes.pop("site-a").wait()
+        before = len(on_record())
+        self.sites.start_gateway("a")
+        self.sites.wait_for(lambda: len(on_record()) > before, 20, "nothing is on record after a restart", "site-a")
+        numbers = [r["number"] for r in on_record()]
+        self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
+
+        # Spoilt: named by file and line, and all else is decided again.
+        file = next((self.sites.state / "state/site-a/decisions").glob("*.jsonl"))
+        text = file.read_bytes()
+        at = text.index(b'"currency":"EUR"', text.index(b"\n"))
+        copy = self.sites.state / "spoilt.jsonl"
+        copy.write_bytes(text[:at] + text[at:].replace(b"EUR", b"USD", 1))
+        said = self.cli("replay", copy)
+        self.assertEqual(said.returncode, 1)
+        self.assertIn(f"{copy}:2: is not as it was written", said.stdout)
+        self.assertRegex(said.stdout, f"{len(numbers) - 1} the same, 0 not; 0 torn, 1 spoilt")
+
+    def listen(self, name, token=None, after=None):
+        """Writes what is heard to a file, line by line."""
+        code = ("import http.client,json,sys;c=http.client.HTTPConnection('10.10.0.1',8080,timeout=30);"
+                "c.request('GET','/v1/events',None,json.loads(sys.argv[1]));r=c.getresponse();print(r.status,flush=True)\n"
+                "while line:=r.readline(): print(line.decode(),end='',flush=True)\n"
+                "print('END',flush=True)")
+        headers = ({} if token is None else {"Authorization": f"Bearer {token}"}) | ({} if after is None else {"Last-Event-ID": str(after)})
+        with open(self.sites.state / f"{name}.heard", "w") as heard:
+            process = subprocess.Popen(self.sites.command("client", sys.executable, "-c", code, json.dumps(headers)), stdout=heard,
+                                       stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.sites.wait_for(lambda: "id: " in self.heard(name) or not self.heard(name).startswith("200") and self.heard(name), 10,
+                            f"{name} is not listened to")
+        return process
+
+    def heard(self, name):
+        return (self.sites.state / f"{name}.heard").read_text()
+
+    def events(self, name):
+        return [(int(i), event, json.loads(data)) for i, event, data in re.findall(r"id: (\d+)\nevent: (.*)\ndata: (.*)\n\n", self.heard(name))]
+
+    def until(self, name, event, /, **fields):
+        def found():
+            return [e for e in self.events(name) if e[1] == event and all(e[2].get(k) == v for k, v in fields.items())]
+        self.sites.wait_for(found, 20, f"{event} {fields} is not heard by {name}: {self.heard(name)[-500:]}", "site-a")
+        return found()[-1]
+
+    def test_what_happens_is_told_to_who_listens(self):
+        self.listen("all")
+        service = self.ask("POST", "/v1/services", self.request())[2]["id"]
+        started = self.until("all", "service-started", services=[service], client="acme")
+        acme = self.ask("GET", "/v1/clients/acme")[2]
+        self.ask("PUT", "/v1/clients/other", {**acme, "id": "other"})
+        self.until("all", "document-stored", kind="clients", id="other")
+        self.link("fibre", "down")
+        self.until("all", "path-dead", path="fibre")
+        self.until("all", "service-changed", services=[service])
+        self.until("all", "rating-changed", of="link", name="fibre")
+        self.link("fibre", "up")
+        self.until("all", "path-up", path="fibre")
+
+        def session():
+            return [event for _, event, _ in self.events("all") if event.startswith("session-")][-1:]
+
+        self.sites.stop("site-b")
+        self.sites.wait_for(lambda: session() == ["session-down"], 20, "the session's end is not heard", "site-a")
+        self.sites.start_gateway("b")
+        self.sites.wait_for(lambda: session() == ["session-up"], 20, "the session is not heard of again", "site-a")
+        self.ask("DELETE", f"/v1/services/{service}")
+        self.until("all", "service-ended", services=[service])
+        all_events = self.events("all")
+        numbers = [number for number, _, _ in all_events]
+        self.assertEqual(numbers, sorted(set(numbers)))
+        description = self.ask("GET", "/openapi.json")[2]
+        validator = jsonschema.Draft202012Validator({"$ref": "#/components/schemas/Event"}, resolver=jsonschema.RefResolver("", description))
+        for _, event, data in all_events:
+            self.assertEqual([e.message for e in validator.iter_errors(data)], [], event)
+
+        # Goes on where it was; what is gone is said to be.
+        self.listen("again", after=started[0])
+        self.until("again", "service-ended", services=[service])
+        missed = [e for e in all_events if e[0] > started[0]]
+        self.assertEqual(self.events("again")[:len(missed)], missed)
+        self.listen("late", after=17)
+        self.assertEqual([event for _, event, _ in self.events("late")], ["reset"])
+        self.listen("wrong", after="yesterday")
+        self.assertTrue(self.heard("wrong").startswith("400"))
+        said = subprocess.run(self.sites.command("client", "timeout", "3", BUILD / "tools/anabranch", "--api", "http://10.10.0.1:8080", "events"),
+                              capture_output=True, text=True)
+        self.assertEqual((said.returncode, said.stderr), (124, ""), "follows until it is ended")
+
+        # Neither many listeners nor one that reads nothing hold up others, or the end.
+        for n in range(13):
+            self.listen(f"many-{n}")
+        self.listen("too-many")
+        self.assertTrue(self.heard("too-many").startswith("503"), self.heard("too-many"))
+        self.assertEqual(self.ask("GET", "/v1/status")[2]["listeners"], 16)
+        self.assertEqual(self.sites.stop("site-a"), 0)
+        self.sites.wait_for(lambda: self.heard("all").endswith("END\n"), 10, "a listener is not told of the end")
+
+    def test_a_client_hears_of_its_own_services_until_its_token_is_revoked(self):
+        acme = self.ask("GET", "/v1/clients/acme")[2]
+        self.ask("PUT", "/v1/clients/other", {**acme, "id": "other"})
+        operator = self.cli("token", "ops", "--role", "operator").stdout.strip()
+
+        def token(name, *words):
+            return self.cli("token", name, *words, token=operator).stdout.strip()
+
+        mine, auditor = token("c1", "--role", "client", "--client", "acme"), token("a1", "--role", "auditor")
+        self.listen("nobody")
+        self.assertTrue(self.heard("nobody").startswith("401"))
+        self.listen("mine", token=mine)
+        self.listen("auditor", token=auditor)
+        theirs = self.ask("POST", "/v1/services", self.request(client="other"), token=operator)[2]["id"]
+        ours = self.ask("POST", "/v1/services", self.request(source="10.10.0.128/25"), token=operator)[2]["id"]
+        self.until("mine", "service-started", services=[ours])
+        self.until("auditor", "service-started", services=[theirs])
+        self.until("auditor", "service-started", services=[ours])
+        self.assertEqual([(event, data["services"]) for _, event, data in self.events("mine")], [("service-started", [ours])])
+        # Who hears of nothing else hears that the gateway is there.
+        self.sites.wait_for(lambda: "\n:\n" in self.heard("mine"), 20, "no heartbeat is heard", "site-a")
+        said = subprocess.Popen(self.sites.command("client", "env", f"ANABRANCH_TOKEN={mine}", BUILD / "tools/anabranch", "--api",
+                                                   "http://10.10.0.1:8080", "--json", "events"), stdout=subprocess.PIPE, text=True)
+        self.addCleanup(said.stdout.close)
+        self.sites.wait_for(lambda: self.ask("GET", "/v1/status", token=operator)[2]["listeners"] == 3, 10, "the command does not listen")
+        self.ask("DELETE", f"/v1/services/{ours}", token=operator)
+        self.assertEqual(json.loads(said.stdout.readline())["event"], "service-ended")
+        self.assertEqual(self.cli("token", "c1", "--revoke", token=operator).returncode, 0)
+        self.sites.wait_for(lambda: self.heard("mine").endswith("END\n"), 20, "who has a token that was revoked goes on listening", "site-a")
+        self.assertEqual(said.wait(30), 1, "the command says that it is refused")
+        self.assertEqual(self.ask("GET", "/v1/status", token=operator)[2]["listeners"], 1)
 
     def test_a_service_ends_when_it_was_asked_for_until(self):
         past = self.ask("POST", "/v1/services", {**self.request(), "until": "2001-01-01T00:00:00Z"})

@@ -1,0 +1,535 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/document_schemas.h"
+
+#include <array>
+#include <string_view>
+
+namespace anabranch::control {
+namespace {
+
+using nlohmann::json;
+
+// Those of a client's: what control reads.
+constexpr const char* kOfClients = R"json({
+  "clients": {
+    "type": "object",
+    "required": ["id", "name", "profile", "tariff", "prefixes"],
+    "additionalProperties": false,
+    "properties": {
+      "id": {"$ref": "#/$defs/id"},
+      "name": {"$ref": "#/$defs/text"},
+      "profile": {"$ref": "#/$defs/id", "description": "its segmentation profile"},
+      "tariff": {"$ref": "#/$defs/id"},
+      "sla": {"$ref": "#/$defs/id", "description": "its service level agreement"},
+      "prefixes": {
+        "type": "array",
+        "description": "what it may ask service for",
+        "items": {"$ref": "#/$defs/text"}
+      }
+    },
+    "examples": [{
+      "id": "acme", "name": "Acme Ltd", "profile": "bonded", "tariff": "standard", "sla": "gold",
+      "prefixes": ["10.10.0.0/24", "2001:db8:1::/48"]
+    }]
+  },
+  "profiles": {
+    "type": "object",
+    "required": ["id"],
+    "additionalProperties": false,
+    "properties": {
+      "id": {"$ref": "#/$defs/id"},
+      "providers": {"$ref": "#/$defs/standings"},
+      "networks": {"$ref": "#/$defs/standings"},
+      "prefer_highest_rated": {"enum": ["provider", "network"]},
+      "pre_approved": {
+        "type": "array",
+        "description": "providers that may be asked for quotes",
+        "uniqueItems": true,
+        "items": {"$ref": "#/$defs/id"}
+      },
+      "quality_percent": {
+        "type": "integer",
+        "description": "100: only quality counts; 0: only price",
+        "minimum": 0,
+        "maximum": 100,
+        "default": 100
+      },
+      "segmentation": {"type": "array", "items": {"enum": ["flow", "packet"]}},
+      "dispersion": {
+        "type": "array",
+        "items": {
+          "enum": ["weighted", "earliest-delivery", "flow", "flowlet", "redundant", "priority",
+                   "standby"]
+        }
+      },
+      "weight": {
+        "type": "integer",
+        "description": "share against others while all paths are busy",
+        "minimum": 1,
+        "maximum": 100,
+        "default": 1
+      },
+      "rate_up_max": {"$ref": "#/$defs/rate"},
+      "rate_down_max": {"$ref": "#/$defs/rate"},
+      "classes": {
+        "type": "object",
+        "description": "by DSCP",
+        "additionalProperties": {"enum": ["urgent", "normal", "background"]}
+      },
+      "billing": {"$ref": "#/$defs/billing"}
+    },
+    "examples": [{
+      "id": "bonded",
+      "providers": {"northfibre": "prefer", "airmobile": "avoid"},
+      "networks": {"northfibre-ftth": "prefer"},
+      "prefer_highest_rated": "provider",
+      "pre_approved": ["northfibre"],
+      "quality_percent": 80,
+      "dispersion": ["earliest-delivery", "flow"],
+      "weight": 2,
+      "rate_up_max": "50 Mbit/s",
+      "classes": {"EF": "urgent", "CS1": "background"},
+      "billing": {"statements": "by-provider", "provider_charges": "summarised"}
+    }]
+  },
+  "tokens": {
+    "type": "object",
+    "required": ["id", "role", "sha256"],
+    "additionalProperties": false,
+    "properties": {
+      "id": {"$ref": "#/$defs/id"},
+      "role": {"enum": ["operator", "auditor", "client"]},
+      "client": {"$ref": "#/$defs/id", "description": "whose, where the role is client"},
+      "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "of the secret"},
+      "revoked": {"type": "boolean", "default": false}
+    },
+    "if": {"properties": {"role": {"const": "client"}}},
+    "then": {"required": ["client"]},
+    "else": {"not": {"required": ["client"]}},
+    "examples": [{
+      "id": "reports",
+      "role": "auditor",
+      "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    }]
+  }
+})json";
+
+constexpr const char* kOfBilling = R"json({
+  "slas": {
+    "type": "object",
+    "required": ["id"],
+    "additionalProperties": false,
+    "properties": {
+      "id": {"$ref": "#/$defs/text"},
+      "billing": {"$ref": "#/$defs/billing"},
+      "promises": {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 16,
+        "items": {"$ref": "#/$defs/promise"}
+      }
+    },
+    "examples": [{
+      "id": "gold",
+      "billing": {"statements": "by-provider"},
+      "promises": [
+        {"of": "availability",
+         "credits": [{"below": "99.9", "percent": "10"}, {"below": "99", "percent": "25"}]},
+        {"of": "latency", "ms": "60", "credits": [{"below": "95", "percent": "5"}]},
+        {"of": "loss", "percent": "0.5", "credits": [{"below": "99", "percent": "5"}]}
+      ]
+    }]
+  },
+  "providers": {
+    "type": "object",
+    "required": ["id", "tariff"],
+    "additionalProperties": false,
+    "properties": {
+      "id": {"$ref": "#/$defs/text", "description": "as in the configuration"},
+      "name": {"$ref": "#/$defs/text"},
+      "tariff": {"$ref": "#/$defs/text", "description": "by which we owe the provider"},
+      "zone": {"$ref": "#/$defs/text"},
+      "cycle_day": {"$ref": "#/$defs/cycle_day"},
+      "sells": {
+        "type": "object",
+        "description": "where paths may be ordered of it",
+        "required": ["url"],
+        "additionalProperties": false,
+        "properties": {
+          "url": {"$ref": "#/$defs/text"},
+          "insecure_cleartext": {"type": "boolean", "default": false},
+          "token_file": {"$ref": "#/$defs/text"},
+          "ca": {"$ref": "#/$defs/text"},
+          "certificate": {"$ref": "#/$defs/text"},
+          "key": {"$ref": "#/$defs/text"},
+          "offering": {"$ref": "#/$defs/text", "description": "what it calls a path"},
+          "without_availability": {"type": "boolean", "default": false}
+        },
+        "dependentRequired": {"certificate": ["key"], "key": ["certificate"]}
+      }
+    },
+    "examples": [
+      {
+        "id": "airmobile", "name": "Air Mobile", "tariff": "airmobile-wholesale",
+        "zone": "Europe/Berlin", "cycle_day": 15
+      },
+      {
+        "id": "skywave", "tariff": "skywave-ordered",
+        "sells": {"url": "https://api.skywave.example/tmf-api", "offering": "path"}
+      }
+    ]
+  },
+  "rates": {
+    "type": "object",
+    "description": "of exchange",
+    "required": ["id", "date", "base", "rates"],
+    "additionalProperties": false,
+    "properties": {
+      "id": {"$ref": "#/$defs/text"},
+      "date": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
+      "base": {"$ref": "#/$defs/currency"},
+      "rates": {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"$ref": "#/$defs/currency"},
+        "additionalProperties": {"$ref": "#/$defs/decimal12"}
+      }
+    },
+    "examples": [{
+      "id": "ecb-2026-11-30", "date": "2026-11-30", "base": "EUR",
+      "rates": {"USD": "1.0834", "GBP": "0.8652"}
+    }]
+  },
+  "issuers": {
+    "type": "object",
+    "required": ["id", "name"],
+    "additionalProperties": false,
+    "properties": {
+      "id": {"$ref": "#/$defs/text"},
+      "name": {"$ref": "#/$defs/text", "description": "as on statements"},
+      "zone": {"$ref": "#/$defs/text"},
+      "grace_hours": {
+        "type": "integer",
+        "description": "so long after its end a period is closed",
+        "minimum": 0,
+        "maximum": 672,
+        "default": 24
+      }
+    },
+    "examples": [{
+      "id": "anabranch-co", "name": "Anabranch Co", "zone": "Europe/Berlin", "grace_hours": 24
+    }]
+  }
+})json";
+
+constexpr const char* kTariffs = R"json({
+  "type": "object",
+  "required": ["id", "currency"],
+  "additionalProperties": false,
+  "properties": {
+    "id": {"$ref": "#/$defs/text"},
+    "currency": {"$ref": "#/$defs/currency"},
+    "zone": {"$ref": "#/$defs/text"},
+    "tax": {"$ref": "#/$defs/tax"},
+    "items": {
+      "type": "array",
+      "minItems": 1,
+      "maxItems": 256,
+      "items": {"$ref": "#/$defs/item"}
+    },
+    "prices": {
+      "type": "array",
+      "description": "instead of items: a price for each provider",
+      "minItems": 1,
+      "items": {
+        "type": "object",
+        "required": ["provider", "per_gb"],
+        "additionalProperties": false,
+        "properties": {
+          "provider": {"$ref": "#/$defs/text"},
+          "per_gb": {"$ref": "#/$defs/decimal9"}
+        }
+      }
+    },
+    "charged": {"type": "array", "items": {"$ref": "#/$defs/kind"}}
+  },
+  "oneOf": [
+    {"required": ["items"], "not": {"anyOf": [{"required": ["prices"]}, {"required": ["charged"]}]}},
+    {"required": ["prices"], "not": {"required": ["items"]}}
+  ],
+  "examples": [
+    {
+      "id": "standard",
+      "currency": "EUR",
+      "prices": [
+        {"provider": "northfibre", "per_gb": "0.50"}, {"provider": "airmobile", "per_gb": "2.40"}
+      ],
+      "charged": ["first", "repair", "copy", "overhead"]
+    },
+    {
+      "id": "business",
+      "currency": "EUR",
+      "zone": "Europe/Berlin",
+      "tax": {"category": "S", "percent": "19"},
+      "items": [
+        {"id": "night", "times": [{"days": ["mon", "tue"], "from": "22:00", "to": "06:00"}],
+         "per_gb": "0.10"},
+        {"id": "mobile", "providers": ["airmobile"], "pass_through": {"margin_percent": "7.5"}},
+        {"id": "up", "direction": "sent", "paths": ["dsl"], "kinds": ["first", "repair"],
+         "per_octet": "0.0000000005"},
+        {"id": "burst", "networks": ["northfibre-ftth"],
+         "percentile": {"percent": 95, "of": "higher", "per_mbps": "2.00", "commit_mbps": "10",
+                        "overage_per_mbps": "3.00"}},
+        {"id": "small", "providers": ["coppertel"], "prorated": false,
+         "allowance": {"gb": "100", "per_gb": "0.50"}},
+        {"id": "bulk", "providers": ["bulk"], "volume": [{"per_gb": "0.20"}]},
+        {"id": "own", "description": "between sites", "providers": ["own"], "free": true},
+        {"id": "day",
+         "graduated": [{"up_to_gb": "100", "per_gb": "0.50"}, {"per_gb": "0.30"}]},
+        {"id": "least", "commit": "100.00", "items": ["day"]},
+        {"id": "line", "flat": "49.00", "tax": {"category": "Z"}}
+      ]
+    }
+  ]
+})json";
+
+constexpr const char* kDefs = R"json({
+  "id": {"type": "string", "pattern": "^[a-z0-9-]{1,64}$"},
+  "text": {"type": "string", "minLength": 1},
+  "rate": {
+    "type": "string",
+    "pattern": "^([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)? ?[kMG]?bit/s$",
+    "description": "such as 50 Mbit/s; at least 64 kbit/s"
+  },
+  "standings": {
+    "type": "object",
+    "description": "by name",
+    "additionalProperties": {"enum": ["prefer", "allow", "avoid", "never"]}
+  },
+  "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217"},
+  "cycle_day": {"type": "integer", "minimum": 1, "maximum": 31, "default": 1},
+  "billing": {
+    "type": "object",
+    "description": "what an agreement says is before what a profile says",
+    "additionalProperties": false,
+    "properties": {
+      "statements": {"enum": ["aggregated", "by-provider"]},
+      "provider_charges": {"enum": ["itemised", "summarised", "separate"]},
+      "currency": {"$ref": "#/$defs/currency"},
+      "cycle_day": {"$ref": "#/$defs/cycle_day"},
+      "zone": {"$ref": "#/$defs/text"},
+      "delivery": {"type": "array", "minItems": 1, "items": {"enum": ["text", "json", "csv", "html"]}}
+    }
+  },
+  "percent": {
+    "type": "string",
+    "pattern": "^(0*[0-9]{1,2}([.][0-9]{1,4})?|0*100([.]0{1,4})?)$",
+    "description": "0 to 100"
+  },
+  "promise": {
+    "type": "object",
+    "required": ["of", "credits"],
+    "additionalProperties": false,
+    "properties": {
+      "of": {"enum": ["availability", "latency", "loss"]},
+      "ms": {"type": "string", "pattern": "^[0-9]+([.][0-9]{1,3})?$"},
+      "percent": {"$ref": "#/$defs/percent"},
+      "credits": {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 8,
+        "items": {
+          "type": "object",
+          "required": ["below", "percent"],
+          "additionalProperties": false,
+          "properties": {
+            "below": {"$ref": "#/$defs/percent"},
+            "percent": {"$ref": "#/$defs/percent"}
+          }
+        }
+      }
+    },
+    "allOf": [
+      {"if": {"properties": {"of": {"const": "latency"}}},
+       "then": {"required": ["ms"]}, "else": {"not": {"required": ["ms"]}}},
+      {"if": {"properties": {"of": {"const": "loss"}}},
+       "then": {"required": ["percent"]}, "else": {"not": {"required": ["percent"]}}}
+    ]
+  },
+  "decimal6": {"type": "string", "pattern": "^[0-9]+([.][0-9]{1,6})?$"},
+  "decimal9": {"type": "string", "pattern": "^[0-9]+([.][0-9]{1,9})?$"},
+  "decimal12": {"type": "string", "pattern": "^[0-9]+([.][0-9]{1,12})?$"},
+  "decimal18": {"type": "string", "pattern": "^[0-9]+([.][0-9]{1,18})?$"},
+  "kind": {"enum": ["first", "repair", "copy", "overhead", "control", "refused", "unattended"]},
+  "names": {
+    "type": "array",
+    "minItems": 1,
+    "uniqueItems": true,
+    "items": {"$ref": "#/$defs/text"}
+  },
+  "tax": {
+    "type": "object",
+    "description": "EN 16931",
+    "required": ["category"],
+    "additionalProperties": false,
+    "properties": {
+      "category": {"enum": ["S", "Z", "E", "AE", "O", "G", "K"]},
+      "percent": {"type": "string", "pattern": "^[0-9]+([.][0-9]{1,4})?$"},
+      "reason": {"$ref": "#/$defs/text"}
+    },
+    "allOf": [
+      {"if": {"properties": {"category": {"const": "S"}}}, "then": {"required": ["percent"]}},
+      {"if": {"properties": {"category": {"enum": ["S", "Z"]}}},
+       "then": {"not": {"required": ["reason"]}}, "else": {"required": ["reason"]}}
+    ]
+  },
+  "time": {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][05]$|^24:00$"},
+  "window": {
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {
+      "days": {
+        "type": "array",
+        "minItems": 1,
+        "items": {"enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}
+      },
+      "from": {"$ref": "#/$defs/time"},
+      "to": {"$ref": "#/$defs/time"}
+    }
+  },
+  "tiers": {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": 64,
+    "items": {
+      "type": "object",
+      "required": ["per_gb"],
+      "additionalProperties": false,
+      "properties": {
+        "up_to_gb": {"$ref": "#/$defs/decimal9", "description": "the last tier has no end"},
+        "per_gb": {"$ref": "#/$defs/decimal9"}
+      }
+    }
+  },
+  "item": {
+    "type": "object",
+    "required": ["id"],
+    "additionalProperties": false,
+    "properties": {
+      "id": {"$ref": "#/$defs/text"},
+      "description": {"$ref": "#/$defs/text"},
+      "providers": {"$ref": "#/$defs/names"},
+      "networks": {"$ref": "#/$defs/names"},
+      "paths": {"$ref": "#/$defs/names"},
+      "direction": {"enum": ["sent", "received"]},
+      "kinds": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/kind"}},
+      "times": {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 64,
+        "items": {"$ref": "#/$defs/window"}
+      },
+      "per_gb": {"$ref": "#/$defs/decimal9"},
+      "per_octet": {"$ref": "#/$defs/decimal18"},
+      "graduated": {"$ref": "#/$defs/tiers"},
+      "volume": {"$ref": "#/$defs/tiers"},
+      "allowance": {
+        "type": "object",
+        "required": ["gb", "per_gb"],
+        "additionalProperties": false,
+        "properties": {
+          "gb": {"$ref": "#/$defs/decimal9"},
+          "per_gb": {"$ref": "#/$defs/decimal9"}
+        }
+      },
+      "percentile": {
+        "type": "object",
+        "required": ["per_mbps"],
+        "additionalProperties": false,
+        "properties": {
+          "percent": {"type": "integer", "minimum": 1, "maximum": 100, "default": 95},
+          "of": {"enum": ["higher", "sum"]},
+          "per_mbps": {"$ref": "#/$defs/decimal9"},
+          "commit_mbps": {"$ref": "#/$defs/decimal6"},
+          "overage_per_mbps": {"$ref": "#/$defs/decimal9"}
+        },
+        "dependentRequired": {"overage_per_mbps": ["commit_mbps"]}
+      },
+      "pass_through": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "margin_percent": {"$ref": "#/$defs/decimal9"},
+          "margin_per_gb": {"$ref": "#/$defs/decimal9"}
+        }
+      },
+      "flat": {"$ref": "#/$defs/decimal18"},
+      "commit": {"$ref": "#/$defs/decimal18"},
+      "items": {"$ref": "#/$defs/names", "description": "of a commit: those it counts"},
+      "free": {"type": "boolean"},
+      "prorated": {"type": "boolean", "default": true},
+      "tax": {"$ref": "#/$defs/tax"}
+    },
+    "oneOf": [
+      {"required": ["per_gb"]},
+      {"required": ["per_octet"]},
+      {"required": ["graduated"]},
+      {"required": ["volume"]},
+      {"required": ["allowance"]},
+      {"required": ["percentile"]},
+      {"required": ["pass_through"]},
+      {"required": ["flat"]},
+      {"required": ["commit"]},
+      {"required": ["free"], "properties": {"free": {"const": true}}}
+    ],
+    "dependentRequired": {"items": ["commit"]}
+  }
+})json";
+
+constexpr std::array<std::pair<std::string_view, const char*>, 8> kSchemaNames{
+    {{"clients", "Client"},
+     {"profiles", "Profile"},
+     {"slas", "Agreement"},
+     {"tariffs", "Tariff"},
+     {"providers", "Provider"},
+     {"rates", "ExchangeRates"},
+     {"issuers", "Issuer"},
+     {"tokens", "Token"}}};
+
+// The definitions that `schema` refers to, and theirs.
+void add_definitions(const json& schema, const json& all, json& used) {
+  if (schema.is_structured()) {
+    for (const json& inner : schema) add_definitions(inner, all, used);
+  }
+  if (!schema.is_object() || !schema.contains("$ref")) return;
+  constexpr std::string_view kPrefix = "#/$defs/";
+  const std::string name = schema["$ref"].get<std::string>().substr(kPrefix.size());
+  if (used.contains(name)) return;
+  used[name] = all.at(name);
+  add_definitions(all.at(name), all, used);
+}
+
+}  // namespace
+
+const char* schema_name(const std::string& kind) {
+  for (const auto& [known, name] : kSchemaNames) {
+    if (kind == known) return name;
+  }
+  return nullptr;
+}
+
+json document_schema(const std::string& kind) {
+  static const json of_clients = json::parse(kOfClients), of_billing = json::parse(kOfBilling),
+                    definitions = json::parse(kDefs);
+  json schema = kind == "tariffs"           ? json::parse(kTariffs)
+                : of_clients.contains(kind) ? of_clients.at(kind)
+                                            : of_billing.at(kind);
+  json used = json::object();
+  add_definitions(schema, definitions, used);
+  schema["$schema"] = "https://json-schema.org/draft/2020-12/schema";
+  schema["title"] = schema_name(kind);
+  schema["$defs"] = std::move(used);
+  return schema;
+}
+
+}  // namespace anabranch::control
