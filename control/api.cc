@@ -6,6 +6,7 @@
 
 #include <charconv>
 
+#include "billing/wall_clock.h"
 #include "control/explain.h"
 #include "control/json_reader.h"
 
@@ -94,6 +95,7 @@ Api::Api(Loop& loop, ApiTarget target)
   serve_documents();
   serve_state();
   serve_market();
+  serve_shop();
 }
 
 Api::~Api() {
@@ -298,6 +300,43 @@ void Api::serve_market() {
   serve("showNegotiation", [this](const Call& call) {
     write(call.response, target_.market.negotiation(call.word(1)));
   });
+}
+
+// In TM Forum's words, which describe themselves.
+void Api::serve_shop() {
+  const auto handle = [this](const Request& request, Response& response) {
+    const auto answer = [&](const negotiation::Reply& reply) {
+      response.status = reply.status;
+      std::string type = "application/json";
+      for (const auto& [name, value] : reply.headers) {
+        if (name == "Content-Type")
+          type = value;
+        else
+          response.set_header(name, value);
+      }
+      response.set_content(reply.body, type);
+    };
+    const auto caller = caller_of(request);
+    if (!caller) {
+      response.set_header("WWW-Authenticate", "Bearer");
+      return answer(negotiation::error_reply(401, "unauthenticated", "a client's token is needed"));
+    }
+    if (caller->role != Role::client)
+      return answer(
+          negotiation::error_reply(403, "forbidden", "only clients buy, by their tokens"));
+    if (!target_.shop.is_open())
+      return answer(negotiation::error_reply(404, "notFound", "nothing is for sale here"));
+    negotiation::Asked asked{.buyer = caller->client, .method = request.method};
+    asked.path = request.matches[1];
+    for (const auto& [name, value] : request.params) asked.query[name] = value;
+    asked.body = request.body;
+    asked.now_ns = billing::wall_now_ns();
+    answer(loop_.call([this, asked] { return target_.shop.handle(asked); }).get());
+  };
+  const char* const kAll = "/tmf-api(/.*)";
+  server_->Get(kAll, handle);
+  server_->Post(kAll, handle);
+  server_->Patch(kAll, handle);
 }
 
 tl::expected<void, std::string> Api::start(const Endpoint& listen) {

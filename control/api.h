@@ -14,6 +14,7 @@
 #include "control/loop.h"
 #include "control/routes.h"
 #include "control/services.h"
+#include "control/shopfront.h"
 
 namespace httplib {
 class Server;
@@ -29,6 +30,7 @@ struct ApiTarget {
   DocumentStore& documents;
   Books& books;
   Market& market;
+  Shopfront& shop;
   Services::Flush flush;
   std::function<nlohmann::json()> counters;
   std::function<nlohmann::json()> status;
@@ -54,6 +56,7 @@ class Api {
   void serve_documents();
   void serve_state();
   void serve_market();
+  void serve_shop();
   Answer own_document(const Caller& caller, const std::string& kind, const std::string& id);
 
   Loop& loop_;

@@ -407,6 +407,13 @@ std::optional<CollectorAddress> parse_collector(std::string_view text) {
   return CollectorAddress{over_tcp, *endpoint};
 }
 
+void read_shop(TableReader& root, Config& c) {
+  TableReader t = root.table("shop");
+  if (root.has("shop"))
+    c.shop_bps = t.parsed("bandwidth", "a rate such as \"50 Mbit/s\"", parse_rate).value_or(0);
+  t.finish();
+}
+
 void read_negotiation(TableReader& root, Config& c) {
   TableReader t = root.table("negotiation");
   c.order_window_s = t.parsed("window", kWindow, parse_duration, false).value_or(c.order_window_s);
@@ -478,6 +485,7 @@ tl::expected<Config, std::string> parse_config(std::string_view text, const std:
     read_api(root.table("api"), c);
     read_billing(root.table("billing"), c);
     read_negotiation(root, c);
+    read_shop(root, c);
     read_flows(root, c);
   };
   if (auto parsed = parse_toml(text, file, read); !parsed) return tl::unexpected(parsed.error());

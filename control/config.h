@@ -127,6 +127,7 @@ struct Config {
   std::string statements_dir;                // where statements are delivered to
   std::string ledger;  // "postgresql://…"; empty: ledger.sqlite in state_dir
 
+  uint64_t shop_bps = 0;            // [shop] sold to clients at most; 0: nothing is for sale
   int64_t order_window_s = 86'400;  // [negotiation] how long paths are ordered for
 
   std::optional<FlowsConfig> flows;  // none: nothing is recorded of flows

@@ -343,10 +343,12 @@ Gateway::Status Gateway::open_control() {
   services_ = std::make_unique<Services>(config_, documents_, *books_, *carrier_, *peering_,
                                          *monitor_, *topology_, *market_, flush_function);
   if (auto reopened = services_->reopen(); !reopened) return reopened;
+  shop_ = std::make_unique<Shopfront>(config_, documents_, *books_, *services_);
+  if (auto reopened = shop_->reopen(); !reopened) return reopened;
   if (config_.flows) open_flows();
   if (auto started = peering_->start(); !started) return started;
   api_ = std::make_unique<Api>(
-      loop_, ApiTarget{*services_, documents_, *books_, *market_, flush_function,
+      loop_, ApiTarget{*services_, documents_, *books_, *market_, *shop_, flush_function,
                        [this] { return counters(); }, [this] { return status(); }});
   return api_->start(config_.api_listen);
 }
@@ -402,6 +404,7 @@ void Gateway::second() {
   carrier_->set_path_sizes(monitor_->fitting(topology_->path_sizes()));
   services_->rate();
   services_->recompute();
+  shop_->tick();
   services_->look();
   keep_keys();
   const bool tell = ++told_ % kTellEvery == 0;

@@ -91,6 +91,7 @@ class Gateway {
   std::unique_ptr<Peering> peering_;
   std::unique_ptr<Market> market_;
   std::unique_ptr<Services> services_;
+  std::unique_ptr<Shopfront> shop_;
   std::unique_ptr<FlowRecords> flow_records_;  // nullptr: nothing is recorded of flows
   std::unique_ptr<FlowExport> flow_export_;
   std::unique_ptr<Api> api_;

@@ -185,18 +185,25 @@ void Services::change(uint64_t id, const Caller& caller, const json& document, R
   reply({200, to_json(id, service)});
 }
 
+std::optional<uint64_t> Services::id_of_key(const std::string& client,
+                                            const std::string& key) const {
+  const auto found = std::find_if(services_.begin(), services_.end(), [&](const auto& entry) {
+    return entry.second.request.client == client && entry.second.request.key == key;
+  });
+  return found == services_.end() ? std::nullopt : std::optional(found->first);
+}
+
 std::optional<Answer> Services::known_by_key(const ServiceRequest& request) const {
   if (request.key.empty()) return std::nullopt;
-  for (const auto& [id, service] : services_) {
-    if (service.request.client != request.client || service.request.key != request.key) continue;
-    if (control::to_json(service.request) == control::to_json(request))
-      return Answer{200, to_json(id, service)};
-    return refuse(409, "Key is in use",
-                  "service " + std::to_string(id) + " was asked for with the key \"" + request.key +
-                      "\" and is another; use a key of its own, or end it",
-                  {{"/key", "expected one that is new"}});
-  }
-  return std::nullopt;
+  const auto id = id_of_key(request.client, request.key);
+  if (!id) return std::nullopt;
+  const Service& service = services_.at(*id);
+  if (control::to_json(service.request) == control::to_json(request))
+    return Answer{200, to_json(*id, service)};
+  return refuse(409, "Key is in use",
+                "service " + std::to_string(*id) + " was asked for with the key \"" + request.key +
+                    "\" and is another; use a key of its own, or end it",
+                {{"/key", "expected one that is new"}});
 }
 
 tl::expected<void, std::string> Services::reopen() {

@@ -48,6 +48,13 @@ class Services {
   // done.
   // Another client's service is unknown to `caller`.
   void end(uint64_t id, const Caller& caller, Reply reply);
+  // What a client would be given now, of at most that rate each way; nullopt: nothing.
+  struct Offer {
+    Scenario scenario;
+    std::string currency;
+  };
+  std::optional<Offer> offer(const std::string& client, uint64_t rate_bps) const;
+  std::optional<uint64_t> id_of_key(const std::string& client, const std::string& key) const;
   Answer show(uint64_t id, const Caller& caller) const;
   Answer list(const Caller& caller) const;
   Answer paths() const;

@@ -146,6 +146,16 @@ std::optional<Market::Need> Services::need_of(const ServiceRequest& request,
   return need;
 }
 
+std::optional<Services::Offer> Services::offer(const std::string& client, uint64_t rate_bps) const {
+  ServiceRequest request{.client = client};
+  if (documents_.client(client) == nullptr) return std::nullopt;
+  request.rate_up_bps = request.rate_down_bps = rate_bps;
+  auto scenario = choose(request, nullptr);
+  if (!scenario) scenario = choose({.client = client}, nullptr);
+  if (!scenario) return std::nullopt;
+  return Offer{std::move(*scenario), terms_of(request)->tariff.currency};
+}
+
 void Services::negotiate(const ServiceRequest& request, Market::Need need, const Answer& refusal,
                          Reply reply) {
   market_.negotiate(

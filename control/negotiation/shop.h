@@ -53,6 +53,9 @@ struct Reply {
   std::string body;  // JSON
 };
 
+// An error in TM Forum's form.
+Reply error_reply(int status, const std::string& code, const std::string& reason);
+
 // Of each buyer at once: a quote reserves capacity, and costs the buyer nothing.
 inline constexpr size_t kOpenQuotesMax = 32;
 // Of each buyer, with those that are over; these are forgotten a day later.
@@ -87,6 +90,8 @@ class Shop {
     bool order_cancelled = false;
     int64_t ordered_ns = 0;
   };
+  // Quotes and, where `order` is not empty, orders, with those that are over.
+  const std::vector<Sold>& sold() const { return sold_; }
 
  private:
   struct Wanted;

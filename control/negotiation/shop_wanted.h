@@ -16,7 +16,6 @@ struct Shop::Wanted {
 // Whether it holds capacity now.
 bool is_reserved(const Shop::Sold& sold, int64_t now_ns);
 // RFC 9110 status with TMF630's error body.
-Reply error_reply(int status, const std::string& code, const std::string& reason);
 Reply reply_of(int status, const nlohmann::json& body);
 
 }  // namespace anabranch::negotiation

@@ -5,6 +5,7 @@
     negotiation_smoke.py BUILD
 """
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -30,8 +31,7 @@ class Negotiation(unittest.TestCase):
     def setUp(self):
         self.sites = sites.Sites(BUILD)
         self.addCleanup(self.close)
-        self.sites.edits = [(f'provider = "{p}"\n', f'provider = "{p}"\non_order = true\n') for p in APPROVED]
-        self.sites.edits.append(("[api]", f'[negotiation]\nwindow = "{self.window}"\n\n[api]'))
+        self.sites.edits = self.edits()
         self.sites.documents = {
             "site-a/tariffs/standard.json": json.dumps(
                 {"id": "standard", "currency": "EUR", "items": [
@@ -47,6 +47,10 @@ class Negotiation(unittest.TestCase):
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for name, url in json.loads(self.shop.stdout.readline()).items():
             self.put("providers", {"id": name, "tariff": f"{name}-ordered", "sells": {"url": url}})
+
+    def edits(self):
+        return [*((f'provider = "{p}"\n', f'provider = "{p}"\non_order = true\n') for p in APPROVED),
+                ("[api]", f'[negotiation]\nwindow = "{self.window}"\n\n[api]')]
 
     def close(self):
         try:
@@ -155,6 +159,62 @@ class Chosen(Negotiation):
         self.assertEqual(self.orders(), {})
         self.sites.wait_for(lambda: all(one["quotes_open"] + one["orders_open"] == 0 for one in self.book().values()), 20, "something is left open", "site-a")
         self.assertEqual(self.sites.cli_json("services"), [])
+
+
+class Shop(Negotiation):
+    """The gateway is a provider too: a client's own gateway buys of it, by the same interfaces."""
+    for_sale = '[shop]\nbandwidth = "30 Mbit/s"\n\n'
+
+    def setUp(self):
+        super().setUp()
+        os.environ["ANABRANCH_TOKEN"] = self.sites.cli("token", "ops", "--role", "operator").strip()
+        self.addCleanup(os.environ.pop, "ANABRANCH_TOKEN")
+        self.token = self.sites.cli("token", "buyer", "--role", "client", "--client", "acme").strip()
+
+    def edits(self):
+        return [*super().edits(), ("[api]", self.for_sale + "[api]")]
+
+    def buy(self, token, mbps):
+        """As a gateway would: availability, quote, order."""
+        seller = {"provider": "site-a", "url": "http://10.10.0.1:8080/tmf-api", "plain": True, "token": token}
+        asked = {"wish": {"id": f"wish-{mbps}", "bandwidth_mbps": mbps}, "sellers": [seller], "takes_ms": 5000}
+        done = subprocess.run(self.sites.command("client", BUILD / "tests/control/negotiation/negotiate_cli"),
+                              input=json.dumps(asked), capture_output=True, text=True, timeout=60, check=True)
+        return json.loads(done.stdout)
+
+    def cancel(self, order):
+        code = ("import http.client,sys;c=http.client.HTTPConnection('10.10.0.1',8080,timeout=60);"
+                "c.request('POST','/tmf-api/productOrderingManagement/v4/cancelProductOrder',sys.argv[2],"
+                "{'Authorization':'Bearer '+sys.argv[1],'Content-Type':'application/json'});print(c.getresponse().status)")
+        return self.sites.run("client", sys.executable, "-c", code, self.token, json.dumps({"productOrder": {"id": order}})).strip()
+
+    def services(self):
+        return {s["request"]["key"]: s for s in self.sites.cli_json("services")}
+
+    def test_an_order_is_a_service_until_it_is_cancelled(self):
+        self.assertNotIn("held", self.buy("a-token-of-nobody", 20))
+        self.assertNotIn("held", self.buy(os.environ["ANABRANCH_TOKEN"], 20))  # who operates it is no client
+        self.assertNotIn("held", self.buy(self.token, 31))  # more than is for sale
+        held = self.buy(self.token, 20)["held"]
+        self.sites.wait_for(lambda: self.services(), 20, "the order is no service", "site-a")
+        service = self.services()[f"shop-{held['order']}"]
+        self.assertEqual((service["client"], service["request"]["rate_up"]), ("acme", "20 Mbit/s"))
+        self.assertNotIn("held", self.buy(self.token, 11))  # of 30, 20 are sold
+        self.send()
+        self.sites.stop("site-a")
+        self.sites.start_gateway("a")
+        self.sites.wait_for(self.sites.paths_up, 20, "not all paths came up", "site-a")
+        self.assertEqual({s["id"] for s in self.services().values()}, {service["id"]})
+        self.assertEqual(self.cancel(held["order"]), "201")
+        self.sites.wait_for(lambda: not self.services(), 20, "a cancelled order's service goes on", "site-a")
+        self.assertIn("held", self.buy(self.token, 25))
+
+
+class Closed(Shop):
+    for_sale = ""
+
+    def test_an_order_is_a_service_until_it_is_cancelled(self):
+        self.assertIn("nothing is for sale here", json.dumps(self.buy(self.token, 20)))
 
 
 class Rejected(Negotiation):

@@ -23,7 +23,7 @@ Clocks real_clocks() {
 
 Wish read_wish(const json& w, int64_t now_ns) {
   Wish wish{.id = w.at("id"), .buyer = "buyer-1", .offering = "path"};
-  wish.bandwidth_mbps = 100;
+  wish.bandwidth_mbps = w.value("bandwidth_mbps", 100);
   wish.from_ns = now_ns;
   wish.until_ns = now_ns + 86400 * kSecondNs;
   wish.currency = "EUR";
@@ -43,6 +43,7 @@ std::vector<Seller> read_sellers(const json& list) {
     seller.approved = s.value("approved", true);
     seller.endpoint.base_url = s.at("url");
     seller.endpoint.bearer_token = s.value("token", "");
+    seller.endpoint.plain_allowed = s.value("plain", false);
     seller.endpoint.ca_file = s.value("ca", "");
     seller.endpoint.certificate_file = s.value("certificate", "");
     seller.endpoint.key_file = s.value("key", "");
