@@ -43,7 +43,7 @@ class Forecasts {
  private:
   enum Quantity : size_t { goodput, latency, loss, kQuantities };
   struct Expectation {
-    int64_t second = -1;
+    int64_t second = INT64_MIN;
     std::array<float, kQuantities> values{};
   };
   struct Errors {
