@@ -52,6 +52,7 @@ FieldErrors DocumentStore::take(const std::string& kind, const json& document, s
   if (kind == "profiles") return store(parse_profile(document), profiles_);
   if (kind == "slas") return store(billing::parse_agreement(document), slas_);
   if (kind == "providers") return store(billing::parse_provider(document), providers_);
+  if (kind == "quotas") return store(parse_quota(document), quotas_);
   if (kind == "tokens") return store(parse_token(document), tokens_);
   if (kind == "rates") return check(billing::parse_rates(document));
   if (kind == "issuers") return check(billing::parse_issuer(document));
@@ -148,6 +149,7 @@ Answer DocumentStore::put(Books& books, const std::string& kind, const std::stri
     return refuse(500, "Not stored", stored.error());
   }
   *this = std::move(next);
+  if (kind == "quotas") ++quotas_version_;
   return {200, document};
 }
 

@@ -174,7 +174,8 @@ Gateway::Status Gateway::open_meters() {
   if (!meters->fresh() && !same) {
     Usage old(meters->region(), meters->workers(), counted_as);
     auto done = std::make_shared<std::promise<Books::Status>>();
-    books_->flush(old.read(), [done](Books::Status status) { done->set_value(std::move(status)); });
+    books_->flush(old.read(true),
+                  [done](Books::Status status) { done->set_value(std::move(status)); });
     if (auto status = done->get_future().get(); !status) return status;
     std::filesystem::remove(file);
     meters = dataplane::Meters::open(file, config_.workers());
@@ -321,6 +322,10 @@ Gateway::Status Gateway::open_control() {
   if (witness_)
     attendance_ = std::make_unique<Attendance>(*usage_, *witness_, *workers_, shared_uplinks_);
 
+  quotas_ = std::make_unique<Quotas>(config_, documents_, plans_, *workers_, places_,
+                                     config_.state_dir + "/journal", nullptr);
+  quotas_->wait(*usage_);
+
   std::map<uint8_t, Session::Ends> ends;
   for (const PathConfig& path : config_.peer.paths) {
     const auto u = static_cast<size_t>(config_.find_uplink(path.uplink) - config_.uplinks.data());
@@ -334,18 +339,21 @@ Gateway::Status Gateway::open_control() {
       Peering::Events{
           .up = [this] { services_->announce_all(); },
           .refused = [this](uint64_t id,
-                            const std::string& reason) { services_->refused(id, reason); }});
+                            const std::string& reason) { services_->refused(id, reason); },
+          .limits = [this](const Limits& limits) { quotas_->peer_said(limits); }});
   const auto flush_function = [this](std::function<void(Books::Status)> done) {
     flush(std::move(done), true);
   };
   services_ = std::make_unique<Services>(config_, documents_, *books_, *carrier_, *peering_,
                                          *monitor_, *topology_, flush_function);
+  services_->adjust_paths([this](PathState& path) { quotas_->apply(path); });
   if (auto reopened = services_->reopen(); !reopened) return reopened;
   if (config_.flows) open_flows();
   if (auto started = peering_->start(); !started) return started;
   api_ = std::make_unique<Api>(
-      loop_, ApiTarget{*services_, documents_, *books_, flush_function,
-                       [this] { return counters(); }, [this] { return status(); }});
+      loop_,
+      ApiTarget{*services_, documents_, *books_, flush_function, [this] { return counters(); },
+                [this] { return status(); }, [this] { return quotas_->usage(); }});
   return api_->start(config_.api_listen);
 }
 
@@ -398,6 +406,7 @@ void Gateway::tick() {
 void Gateway::second() {
   monitor_->measure();
   carrier_->set_path_sizes(monitor_->fitting(topology_->path_sizes()));
+  keep_quotas();
   services_->rate();
   services_->recompute();
   services_->look();
@@ -411,7 +420,13 @@ void Gateway::second() {
         flushing_ = false;
         if (!status) spdlog::error("usage is not journaled yet: {}", status.error());
       },
-      tell);
+      tell || quotas_->any());
+}
+
+// Bills and quotas are of the same readings: where there are quotas, those are journaled as often.
+void Gateway::keep_quotas() {
+  quotas_->second(*usage_);
+  if (quotas_->any()) peering_->tell(quotas_->for_peer());
 }
 
 void Gateway::keep_keys() {
@@ -519,6 +534,7 @@ nlohmann::json Gateway::counters() const {
           {"given_up", c.given_up.get()},
           {"retained", c.retained.get()},
           {"unretained", c.unretained.get()},
+          {"diverted", c.diverted.get()},
           {"late", c.late.get()},
           {"gaps", c.gaps.get()},
           {"forced", c.forced.get()},
@@ -553,6 +569,7 @@ nlohmann::json Gateway::status() const {
           {"session_reached_at", peering_->reached_at()},
           {"key_phases", keyring_->phases()},
           {"paths", counted()},
+          {"quota_alerts", quotas_->alerts()},
           {"meters_pending", attendance_ != nullptr && attendance_->pending()},
           {"meters_went_backwards", books_->meters_went_backwards()},
           {"meters_alarms", attendance_ == nullptr ? 0 : attendance_->alarms()}};

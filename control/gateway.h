@@ -12,6 +12,7 @@
 #include "control/attendance.h"
 #include "control/flow_export.h"
 #include "control/flow_records.h"
+#include "control/quotas.h"
 #include "control/topology.h"
 #include "dataplane/ports.h"
 #include "dataplane/telemetry.h"
@@ -58,6 +59,7 @@ class Gateway {
   nlohmann::json counted() const;
   Counted count_paths() const;
   void keep_keys();
+  void keep_quotas();
 
   Config config_;
   DocumentStore documents_;
@@ -88,6 +90,7 @@ class Gateway {
   std::unique_ptr<PathMonitor> monitor_;
   std::unique_ptr<Attendance> attendance_;
   std::unique_ptr<Keyring> keyring_;
+  std::unique_ptr<Quotas> quotas_;
   std::unique_ptr<Peering> peering_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<FlowRecords> flow_records_;  // nullptr: nothing is recorded of flows

@@ -266,6 +266,8 @@ class Preference {
           "paths the profile avoids are used, because the request cannot be met without them");
     for (const auto& share : s.shares) {
       if (standing(path(share)) == Standing::prefer) why.push_back(preferred(path(share)));
+      if (const PathState& p = path(share); !p.quota.empty())
+        why.push_back(p.name + ": " + p.quota);
     }
     for (const PathState& p : paths_) {
       const bool used = std::any_of(s.shares.begin(), s.shares.end(),
@@ -365,6 +367,7 @@ class Preference {
   }
 
   std::string left_out(const PathState& p, const Scenario* chosen = nullptr) const {
+    if (p.used_up) return p.quota;
     if (!p.alive) return "down";
     switch (standing(p)) {
       case Standing::never:

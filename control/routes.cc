@@ -115,6 +115,9 @@ const std::vector<Operation>& operations() {
        Audience::readers, nullptr, "Counters"},
       {"GET", "/v1/status", "showStatus", "The gateway and its session with the peer",
        Audience::readers, nullptr, "Status"},
+      {"GET", "/v1/quota-usage", "showQuotas",
+       "What of each quota is used in its cycle, and will be as it goes on", Audience::readers,
+       nullptr, "QuotaUsage"},
       {"GET", "/openapi.json", "describe", "This description", Audience::all, nullptr, "Object"},
   };
   return all;

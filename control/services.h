@@ -30,6 +30,9 @@ class Services {
   Services(const Config& config, DocumentStore& documents, Books& books, Carrier& carrier,
            Peering& peering, PathMonitor& paths, const Topology& topology, Flush flush);
 
+  // What is to be known of each path besides what is measured, before a scenario is chosen.
+  void adjust_paths(std::function<void(PathState&)> adjust) { adjust_ = std::move(adjust); }
+
   // After a restart: services that were open go on, with their slots and meters.
   tl::expected<void, std::string> reopen();
 
@@ -118,6 +121,7 @@ class Services {
   PathMonitor& paths_;
   const Topology& topology_;
   Flush flush_;
+  std::function<void(PathState&)> adjust_;
   std::map<uint64_t, Service> services_;
   uint16_t alive_ = 0;
   Minutes minutes_;
