@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "control/access.h"
+#include "control/quota.h"
 #include "control/tls/identity.h"
 #include "tools/bill.h"
 #include "tools/journal.h"

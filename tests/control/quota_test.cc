@@ -25,7 +25,7 @@ const billing::Catalogue::Path kMobile{"mobile", "airmobile", "5g"};
 json document(json more = json::object()) {
   json d{{"id", "month"}, {"uplink", "fibre"}, {"octets", "100 GB"}, {"at_limit", "stop"}};
   d.update(more);
-  return d;
+  return json::parse(d.dump());  // as from a file: whole numbers are unsigned
 }
 Quota quota(json more = json::object()) {
   const auto parsed = parse_quota(document(std::move(more)));

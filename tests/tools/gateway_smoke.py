@@ -687,7 +687,7 @@ class Quotas(World):
         self.transfer(20_000_000)
         self.wait_for(lambda: self.usage()["state"] == "paying", f"it is not used up: {self.usage()}")
         inputs = json.loads(self.sites.cli("--json", "explain", identity))
-        self.assertIn('quota "fibre-month"', json.dumps(inputs["sentences"]), inputs["sentences"])
+        self.assertIn('quota "fibre-month"', " ".join(inputs["sentences"]), inputs["sentences"])
         self.assertGreater(self.usage()["used"], self.octets)
 
 
