@@ -19,6 +19,11 @@ Period cycle_before(const billing::Cycle& cycle, const Period& p) {
   return cycle.containing(p.from_ns - 1);
 }
 
+// What rolled over is used first, so what a cycle leaves depends on those before it.
+unsigned cycles_looked_at(const Quota& quota) {
+  return 2 * quota.rollover_cycles;
+}
+
 uint64_t saturated(double octets) {
   return octets >= 1.8e19 ? UINT64_MAX : static_cast<uint64_t>(octets);
 }
@@ -43,7 +48,7 @@ void QuotaAccount::add(const billing::Catalogue::Path& path, billing::Direction 
 
 int64_t QuotaAccount::wanted_since_ns(int64_t now_ns) const {
   Period cycle = quota_.cycle.containing(now_ns);
-  for (unsigned n = 0; n < quota_.rollover_cycles; ++n) cycle = cycle_before(quota_.cycle, cycle);
+  for (unsigned n = 0; n < cycles_looked_at(quota_); ++n) cycle = cycle_before(quota_.cycle, cycle);
   return cycle.from_ns;
 }
 
@@ -56,7 +61,7 @@ uint64_t QuotaAccount::used_in(const Period& cycle) const {
 // the cycles that are looked at is not.
 uint64_t QuotaAccount::carried_into(const Period& cycle) const {
   std::vector<Period> before;  // the earliest last
-  for (Period p = cycle; before.size() < quota_.rollover_cycles;) {
+  for (Period p = cycle; before.size() < cycles_looked_at(quota_);) {
     p = cycle_before(quota_.cycle, p);
     if (p.from_ns < known_since_ns_) break;
     before.push_back(p);
@@ -70,6 +75,7 @@ uint64_t QuotaAccount::carried_into(const Period& cycle) const {
       k -= taken;
       used -= taken;
     }
+    if (kept.size() > quota_.rollover_cycles) kept.erase(kept.begin());
     uint64_t sum = 0;
     for (auto k = kept.rbegin(); k != kept.rend(); ++k) {
       *k = std::min(*k, quota_.rollover_max - sum);
