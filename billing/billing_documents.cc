@@ -73,8 +73,9 @@ tl::expected<Issuer, DocumentErrors> parse_issuer(const json& document) {
 
 tl::expected<ProviderTerms, DocumentErrors> parse_provider(const json& document) {
   DocumentErrors errors;
-  DocumentReader r(document, "", "a provider", {"id", "name", "tariff", "zone", "cycle_day"},
-                   errors);
+  // "sells" is the other half (control/seller_document.h).
+  DocumentReader r(document, "", "a provider",
+                   {"id", "name", "tariff", "zone", "cycle_day", "sells"}, errors);
   if (!document.is_object()) return tl::unexpected(errors);
   ProviderTerms provider{.id = r.text("id", "the provider's name, as in the configuration"),
                          .name = r.text("name", "the provider's name, as on statements", false),
@@ -162,10 +163,18 @@ std::optional<int64_t> BillingDocuments::house_since() const {
   return house->second.front().valid_from_ns;
 }
 
+// It sells, and nothing was ordered of it yet: it has no tariff, and nothing to charge by one.
+bool BillingDocuments::awaits_order(const Versions& provider) const {
+  const json stored = json::parse(provider.back().text, nullptr, false);
+  return stored.is_object() && stored.contains("sells") &&
+         !kinds_.at("tariffs").contains(text_of(stored, "tariff"));
+}
+
 std::map<std::string, int64_t> BillingDocuments::providers() const {
   std::map<std::string, int64_t> all;
-  for (const auto& [id, versions] : kinds_.at("providers"))
-    all[id] = versions.front().valid_from_ns;
+  for (const auto& [id, versions] : kinds_.at("providers")) {
+    if (!awaits_order(versions)) all[id] = versions.front().valid_from_ns;
+  }
   return all;
 }
 

@@ -95,6 +95,7 @@ class BillingDocuments {
   BillingDocuments() = default;
   Result<nlohmann::json> document(const std::string& kind, const std::string& id,
                                   int64_t at_ns) const;
+  bool awaits_order(const Versions& provider) const;
   Result<std::shared_ptr<const Tariff>> tariff(const std::string& id, int64_t at_ns);
   Result<InForce> in_force(const std::string& tariff, int64_t at_ns);
   Result<InForce> with_passed(std::shared_ptr<const Tariff> tariff, int64_t at_ns);

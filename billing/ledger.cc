@@ -191,6 +191,18 @@ Status Ledger::close_service(uint64_t id, int64_t wall_ns) {
       .map_error(sentence);
 }
 
+Status Ledger::change_request(uint64_t id, const std::string& request) {
+  return store_
+      ->transact(Mode::write,
+                 [&] {
+                   return store_->run(
+                       "UPDATE services SET request = $1 WHERE gateway = $2 AND id = $3 AND "
+                       "closed_ns IS NULL",
+                       request, gateway_, id);
+                 })
+      .map_error(sentence);
+}
+
 tl::expected<std::vector<ServiceEntry>, std::string> Ledger::services() const {
   const auto rows = store_->read(kServiceColumns + "WHERE gateway = $1 ORDER BY id", gateway_);
   if (!rows) return tl::unexpected(sentence(rows.error()));

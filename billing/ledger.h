@@ -92,6 +92,8 @@ class Ledger {
                                                    const std::string& request, int64_t wall_ns);
   Status reserve_service_ids(uint64_t through);
   Status close_service(uint64_t id, int64_t wall_ns);
+  // What the service was asked for as, from now on.
+  Status change_request(uint64_t id, const std::string& request);
   tl::expected<std::vector<ServiceEntry>, std::string> services() const;
   std::optional<ServiceEntry> service(uint64_t id) const;
   // Of all gateways that share the ledger: whose, and since when.

@@ -13,4 +13,8 @@ inline int64_t wall_now_ns() {
       .count();
 }
 
+inline int64_t wall_now_s() {
+  return wall_now_ns() / 1'000'000'000;
+}
+
 }  // namespace anabranch::billing

@@ -93,6 +93,7 @@ Api::Api(Loop& loop, ApiTarget target)
   serve_statements();
   serve_documents();
   serve_state();
+  serve_market();
 }
 
 Api::~Api() {
@@ -145,20 +146,34 @@ void Api::serve(const std::string& operation, Handler handler) {
   if (method == "DELETE") server_->Delete(pattern, handle);
 }
 
+// A client asks for itself alone.
+std::optional<json> Api::request_of(const Call& call) {
+  auto body = parse_body(call.request, call.response);
+  if (!body) return std::nullopt;
+  const json client = body->is_object() ? body->value("client", json()) : json();
+  if (!client.is_string() || call.caller.is(client.get<std::string>())) return body;
+  write(call.response, refuse(403, "Not for you", "the token is " + call.caller.client + "'s",
+                              {{"/client", "expected \"" + call.caller.client + "\""}}));
+  return std::nullopt;
+}
+
 // What is another's looks to a client as if it did not exist.
 void Api::serve_services() {
   serve("requestService", [this](const Call& call) {
-    const auto body = parse_body(call.request, call.response);
+    const auto body = request_of(call);
     if (!body) return;
-    if (const json client = body->is_object() ? body->value("client", json()) : json();
-        client.is_string() && !call.caller.is(client.get<std::string>())) {
-      return write(call.response,
-                   refuse(403, "Not for you", "the token is " + call.caller.client + "'s",
-                          {{"/client", "expected \"" + call.caller.client + "\""}}));
-    }
     wait_for_reply(loop_, call.response, [this, body](Services::Reply reply) {
       target_.services.request(*body, std::move(reply));
     });
+  });
+  serve("changeService", [this](const Call& call) {
+    const auto body = request_of(call);
+    if (!body) return;
+    const uint64_t id = id_of(call.request);
+    wait_for_reply(loop_, call.response,
+                   [this, id, body, caller = call.caller](Services::Reply reply) {
+                     target_.services.change(id, caller, *body, std::move(reply));
+                   });
   });
   serve("listServices", [this](const Call& call) {
     write(call.response,
@@ -274,6 +289,17 @@ void Api::serve_state() {
   });
   serve("describe", [](const Call& call) {
     write(call.response, {200, openapi(ANABRANCH_VERSION)});
+  });
+}
+
+void Api::serve_market() {
+  serve("listOrders", [this](const Call& call) {
+    write(call.response, loop_.call([this] { return target_.market.orders(); }).get());
+  });
+  serve("listNegotiations",
+        [this](const Call& call) { write(call.response, target_.market.negotiations()); });
+  serve("showNegotiation", [this](const Call& call) {
+    write(call.response, target_.market.negotiation(call.word(1)));
   });
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -27,6 +28,7 @@ struct ApiTarget {
   Services& services;
   DocumentStore& documents;
   Books& books;
+  Market& market;
   Services::Flush flush;
   std::function<nlohmann::json()> counters;
   std::function<nlohmann::json()> status;
@@ -47,10 +49,12 @@ class Api {
   using Handler = std::function<void(const Call&)>;
   void serve(const std::string& operation, Handler handler);
   tl::expected<Caller, Answer> caller_of(const httplib::Request& request);
+  std::optional<nlohmann::json> request_of(const Call& call);
   void serve_services();
   void serve_statements();
   void serve_documents();
   void serve_state();
+  void serve_market();
   Answer own_document(const Caller& caller, const std::string& kind, const std::string& id);
 
   Loop& loop_;

@@ -9,6 +9,19 @@ constexpr const char* kSchemas = R"json({
   "Id": {"type": "string", "pattern": "^[a-z0-9-]{1,64}$"},
   "Rate": {"type": "string", "pattern": "^[0-9.]+ ?[kMG]?bit/s$", "examples": ["50 Mbit/s"]},
   "Prefix": {"type": "string", "examples": ["10.10.0.0/24", "2001:db8:1::/48"]},
+  "Instant": {
+    "type": "string",
+    "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+    "examples": ["2026-12-31T18:00:00Z"]
+  },
+  "Money": {
+    "type": "object",
+    "required": ["amount", "currency"],
+    "properties": {
+      "amount": {"$ref": "#/components/schemas/Price"},
+      "currency": {"type": "string"}
+    }
+  },
   "Ports": {"type": "string", "pattern": "^[0-9]{1,5}(-[0-9]{1,5})?$"},
   "Count": {"type": "integer", "minimum": 0},
   "Measure": {"type": "number", "minimum": 0},
@@ -55,10 +68,29 @@ constexpr const char* kSchemas = R"json({
         "$ref": "#/components/schemas/Id",
         "description": "asked for twice with the same key, it is one service"
       },
+      "start": {
+        "$ref": "#/components/schemas/Instant",
+        "description": "when it begins; at once without"
+      },
       "until": {
-        "type": "string",
-        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+        "$ref": "#/components/schemas/Instant",
         "description": "when it ends by itself"
+      },
+      "duration": {
+        "type": "string",
+        "pattern": "^[0-9]+([.][0-9]+)? ?(d|h|min|s)$",
+        "examples": ["8 h"],
+        "description": "in place of until"
+      },
+      "volume": {
+        "type": "string",
+        "pattern": "^[0-9]+([.][0-9]+)? ?(PB|TB|GB|MB|kB|B)$",
+        "examples": ["500 GB"],
+        "description": "expected, both ways together"
+      },
+      "budget": {
+        "$ref": "#/components/schemas/Price",
+        "description": "it ends by itself when it has cost as much; with a volume, a limit of price"
       },
       "traffic": {
         "type": "array",
@@ -116,14 +148,79 @@ constexpr const char* kSchemas = R"json({
     "properties": {
       "id": {"type": "integer", "minimum": 1},
       "client": {"type": "string"},
-      "state": {"enum": ["starting", "active", "ending", "ended", "visiting"]},
+      "state": {"enum": ["scheduled", "starting", "active", "ending", "ended", "visiting"]},
       "home": {"type": "string", "description": "whose service it is, where it is visiting"},
       "request": {"$ref": "#/components/schemas/ServiceRequest"},
       "scenario": {"$ref": "#/components/schemas/Scenario"},
+      "until": {"$ref": "#/components/schemas/Instant"},
+      "expected_price": {"$ref": "#/components/schemas/Money"},
+      "spent": {"$ref": "#/components/schemas/Money"},
       "note": {"type": "string", "description": "what of the request cannot be kept at present"},
       "octets": {"$ref": "#/components/schemas/Count"}
     }
   },
+  "Orders": {
+    "type": "array",
+    "items": {
+      "type": "object",
+      "required": ["provider", "order", "negotiation", "client", "state", "bandwidth_mbps", "from",
+                   "until", "prices", "currency"],
+      "properties": {
+        "provider": {"type": "string"},
+        "order": {"type": "string", "description": "the provider's number"},
+        "negotiation": {"type": "string"},
+        "client": {"type": "string", "description": "for whose request"},
+        "state": {"enum": ["in force", "reserved"]},
+        "bandwidth_mbps": {"$ref": "#/components/schemas/Count"},
+        "from": {"type": "string"},
+        "until": {"type": "string"},
+        "prices": {
+          "type": "array",
+          "items": {
+            "type": "object",
+            "required": ["per", "amount"],
+            "properties": {
+              "per": {"enum": ["gb", "month", "once"]},
+              "amount": {"$ref": "#/components/schemas/Price"}
+            }
+          }
+        },
+        "currency": {"type": "string"}
+      }
+    }
+  },
+  "Negotiation": {
+    "type": "object",
+    "required": ["id", "client", "state", "began"],
+    "properties": {
+      "id": {"type": "string"},
+      "client": {"type": "string"},
+      "state": {"enum": ["begun", "ordered", "failed"]},
+      "began": {"type": "string"},
+      "told": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "required": ["provider", "won", "what"],
+          "properties": {
+            "provider": {"type": "string"},
+            "won": {"type": "boolean"},
+            "what": {"type": "string"},
+            "total": {"$ref": "#/components/schemas/Price"}
+          }
+        }
+      },
+      "exchanges": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "required": ["ended", "provider", "method", "path", "status", "failure",
+                       "request_sha256", "answer_sha256"]
+        }
+      }
+    }
+  },
+  "Negotiations": {"type": "array", "items": {"$ref": "#/components/schemas/Negotiation"}},
   "Explanation": {
     "type": "object",
     "required": ["sentences", "inputs", "changes", "changes_complete"],

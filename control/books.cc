@@ -68,6 +68,10 @@ Books::Status Books::close_service(uint64_t id) {
   return loop_.call([&] { return billing_->ledger().close_service(id, wall_now_ns()); }).get();
 }
 
+Books::Status Books::change_request(uint64_t id, const std::string& request) {
+  return loop_.call([&] { return billing_->ledger().change_request(id, request); }).get();
+}
+
 tl::expected<std::vector<billing::ServiceEntry>, std::string> Books::services() {
   return loop_.call([&] { return billing_->ledger().services(); }).get();
 }

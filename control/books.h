@@ -33,6 +33,7 @@ class Books {
                                                    const billing::Tariff& tariff,
                                                    const std::string& request);
   Status close_service(uint64_t id);
+  Status change_request(uint64_t id, const std::string& request);
   tl::expected<std::vector<billing::ServiceEntry>, std::string> services();
   Status put_document(const std::string& kind, const std::string& id, const std::string& text);
   // All are in force from now on.

@@ -102,6 +102,12 @@ void Carrier::set_carriage(Carried& service, const Carriage& carriage) {
   publish(service);
 }
 
+void Carrier::set_rules(Carried& service, std::vector<TrafficRule> rules) {
+  if (service.rules == rules) return;
+  service.rules = std::move(rules);
+  change_rules();
+}
+
 void Carrier::set_peer_receiver(Carried& service, uint32_t receiver) {
   if (service.peer_receiver == receiver) return;
   service.peer_receiver = receiver;
@@ -165,6 +171,22 @@ uint64_t Carrier::octets(const Carried& service) const {
   uint64_t sum = 0;
   for (const auto& worker : meters_.all()) sum += octets_of(worker.services[service.slot]);
   return sum;
+}
+
+Carrier::ByPath Carrier::first_octets(const Carried& service) const {
+  ByPath octets{};
+  for (const auto& worker : meters_.all()) {
+    const dataplane::ServiceMeters& meters = worker.services[service.slot];
+    for (uint8_t path = 0; path < octets.size(); ++path) {
+      const dataplane::Place place = dataplane::path_place(path);
+      for (size_t d = 0; d < dataplane::kDirections; ++d) {
+        const size_t kind = static_cast<size_t>(dataplane::Kind::first);
+        octets[path] +=
+            meters.places[place][d][kind].octets.get() - meters.bases[place][d][kind].octets.get();
+      }
+    }
+  }
+  return octets;
 }
 
 void Carrier::tick() {

@@ -3,6 +3,7 @@
 // Runs on the control thread, the only one that publishes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <future>
@@ -51,6 +52,7 @@ class Carrier {
 
   // Each publishes what changed.
   void set_carriage(Carried& service, const Carriage& carriage);
+  void set_rules(Carried& service, std::vector<TrafficRule> rules);
   void set_peer_receiver(Carried& service, uint32_t receiver);
   void renew_receiver(Carried& service);  // and forgets the peer's
   void close(Carried& service);           // its rules go
@@ -68,6 +70,9 @@ class Carrier {
   uint16_t paths_in_use() const;  // bit p: a plan uses path p
   // Octets ever counted for a service, both directions.
   uint64_t octets(const Carried& service) const;
+  // Of the client's own packets (first sends), by path, both directions.
+  using ByPath = std::array<uint64_t, dataplane::kPathsMax>;
+  ByPath first_octets(const Carried& service) const;
 
   // Now and then: frees what was replaced.
   void tick();

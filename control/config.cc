@@ -20,6 +20,7 @@ constexpr const char* kAddress = "an IPv4 address such as \"10.1.1.1\"";
 constexpr const char* kAddress6 = "an IPv6 address such as \"2001:db8:1::1\"";
 constexpr const char* kPrefixes = "a list of prefixes such as [\"10.10.0.0/24\"], host bits zero";
 constexpr const char* kLinkRate = "a rate such as \"100 Mbit/s\", or \"auto\"";
+constexpr const char* kWindow = "a duration such as \"1 d\" or \"8 h\"";
 constexpr const char* kName = "a name of 1 to 32 characters out of a-z, 0-9 and -";
 
 bool is_name(const std::string& text) {
@@ -214,6 +215,7 @@ UplinkConfig read_uplink(TableReader& t, uint16_t mtu_max) {
   u.port = read_port(t, {.ipv4 = !t.has("network_address_ipv6")}, mtu_max);
   read_rates(t, u);
   u.link_overhead = static_cast<uint16_t>(t.integer("link_overhead", u.link_overhead, 0, 200));
+  u.on_order = t.boolean("on_order", false);
   u.gateway = t.parsed("gateway", kAddress, parse_ipv4, false);
   u.gateway6 = t.parsed("gateway_ipv6", kAddress6, parse_ipv6, false);
   t.finish();
@@ -405,6 +407,12 @@ std::optional<CollectorAddress> parse_collector(std::string_view text) {
   return CollectorAddress{over_tcp, *endpoint};
 }
 
+void read_negotiation(TableReader& root, Config& c) {
+  TableReader t = root.table("negotiation");
+  c.order_window_s = t.parsed("window", kWindow, parse_duration, false).value_or(c.order_window_s);
+  t.finish();
+}
+
 // Flows are personal data: nothing of them is recorded unless it is asked for.
 void read_flows(TableReader& root, Config& c) {
   TableReader t = root.table("flows");
@@ -469,6 +477,7 @@ tl::expected<Config, std::string> parse_config(std::string_view text, const std:
     read_peer(root.table("peer"), c);
     read_api(root.table("api"), c);
     read_billing(root.table("billing"), c);
+    read_negotiation(root, c);
     read_flows(root, c);
   };
   if (auto parsed = parse_toml(text, file, read); !parsed) return tl::unexpected(parsed.error());

@@ -47,6 +47,7 @@ struct UplinkConfig {
   // What a packet takes of the rate besides itself; by default Ethernet's header, FCS, preamble and
   // gap.
   uint16_t link_overhead = 38;
+  bool on_order = false;       // it carries clients' traffic while it is ordered (market.h)
   std::optional<Ip> gateway;   // next hop when the peer is not on the link
   std::optional<Ip> gateway6;  // … of IPv6
 };
@@ -125,6 +126,8 @@ struct Config {
   bool close_periods = true;                 // when they are due, from this gateway's journal
   std::string statements_dir;                // where statements are delivered to
   std::string ledger;  // "postgresql://…"; empty: ledger.sqlite in state_dir
+
+  int64_t order_window_s = 86'400;  // [negotiation] how long paths are ordered for
 
   std::optional<FlowsConfig> flows;  // none: nothing is recorded of flows
 

@@ -51,12 +51,27 @@ FieldErrors DocumentStore::take(const std::string& kind, const json& document, s
   if (kind == "clients") return store(parse_client(document), clients_);
   if (kind == "profiles") return store(parse_profile(document), profiles_);
   if (kind == "slas") return store(billing::parse_agreement(document), slas_);
-  if (kind == "providers") return store(billing::parse_provider(document), providers_);
+  if (kind == "providers") {
+    if (FieldErrors errors = take_sells(document); !errors.empty()) return errors;
+    return store(billing::parse_provider(document), providers_);
+  }
   if (kind == "quotas") return store(parse_quota(document), quotas_);
   if (kind == "tokens") return store(parse_token(document), tokens_);
   if (kind == "rates") return check(billing::parse_rates(document));
   if (kind == "issuers") return check(billing::parse_issuer(document));
   return store(billing::parse_tariff(document), tariffs_);
+}
+
+FieldErrors DocumentStore::take_sells(const json& provider) {
+  auto sells = parse_sells(provider);
+  if (!sells) return sells.error();
+  const json id = provider.is_object() ? provider.value("id", json()) : json();
+  if (!id.is_string()) return {};  // the other half says so
+  if (*sells)
+    sells_.insert_or_assign(id, std::move(**sells));
+  else
+    sells_.erase(id);
+  return {};
 }
 
 tl::expected<DocumentStore, std::string> DocumentStore::read(const std::string& folder) {

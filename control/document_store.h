@@ -18,6 +18,7 @@
 #include "control/books.h"
 #include "control/documents.h"
 #include "control/quota.h"
+#include "control/seller_document.h"
 
 namespace anabranch::control {
 
@@ -43,6 +44,11 @@ class DocumentStore {
   const billing::Tariff* tariff(const std::string& id) const { return find(tariffs_, id); }
   // By which we owe a provider; null: none is known.
   const billing::Tariff* tariff_of_provider(const std::string& provider) const;
+  // Where the provider sells; null: it does not.
+  const Sells* sells(const std::string& provider) const { return find(sells_, provider); }
+  bool is_of_file(const std::string& kind, const std::string& id) const {
+    return from_file_.contains({kind, id});
+  }
   // By the hash of its secret; nullptr: none that is in force.
   const Token* token(const std::string& sha256) const;
   bool has_tokens() const { return !tokens_.empty(); }
@@ -67,12 +73,14 @@ class DocumentStore {
     return found == all.end() ? nullptr : &found->second;
   }
   FieldErrors take(const std::string& kind, const nlohmann::json& document, std::string& id);
+  FieldErrors take_sells(const nlohmann::json& provider);
 
   std::map<std::string, Client> clients_;
   std::map<std::string, Profile> profiles_;
   std::map<std::string, billing::Agreement> slas_;
   std::map<std::string, billing::Tariff> tariffs_;
   std::map<std::string, billing::ProviderTerms> providers_;
+  std::map<std::string, Sells> sells_;
   std::map<std::string, Token> tokens_;
   std::map<std::string, Quota> quotas_;
   uint64_t quotas_version_ = 0;

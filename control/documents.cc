@@ -28,8 +28,12 @@ constexpr const char* kDscp = "a DSCP such as \"EF\", \"AF41\", \"CS1\" or \"10\
 constexpr const char* kHighestRated = "\"provider\" or \"network\"";
 constexpr const char* kClasses = "\"urgent\", \"normal\" or \"background\" by DSCP";
 constexpr const char* kInstant = "a time such as \"2026-12-31T18:00:00Z\"";
+constexpr const char* kPrice = "a price such as \"0.80\"";
+constexpr const char* kVolume = "a volume such as \"500 GB\"";
+constexpr const char* kDuration = "a duration such as \"8 h\" or \"90 min\"";
 constexpr const char* kInstantFormat = "%Y-%m-%dT%H:%M:%SZ";
 constexpr size_t kRulesMax = 16;
+constexpr uint64_t kDurationMax = uint64_t{100} * 366 * 86'400;  // seconds
 
 constexpr std::array<std::pair<const char*, Standing>, 4> kStandingNames{
     {{"prefer", Standing::prefer},
@@ -83,15 +87,54 @@ std::optional<double> read_limit(JsonReader& r, const char* key, double most) {
   return value < 0 ? std::nullopt : std::optional(value);
 }
 
-bool is_price(const std::string& text) {
+std::optional<std::string> parse_price(const std::string& text) {
   const size_t point = std::min(text.find('.'), text.size());
   const auto digits = [](std::string_view s) {
     return !s.empty() && s.size() <= 9 &&
            std::all_of(s.begin(), s.end(), [](char c) { return c >= '0' && c <= '9'; });
   };
   const std::string_view view(text);
-  return digits(view.substr(0, point)) && (point == text.size() || digits(view.substr(point + 1)));
+  const bool is_price =
+      digits(view.substr(0, point)) && (point == text.size() || digits(view.substr(point + 1)));
+  return is_price ? std::optional(text) : std::nullopt;
 }
+
+// A number and a unit. The greatest result is 2^63 − 1.
+template <size_t kCount>
+std::optional<uint64_t> parse_quantity(
+    std::string_view text, const std::array<std::pair<std::string_view, uint64_t>, kCount>& units) {
+  double value = 0;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+  if (error != std::errc() || !(value > 0)) return std::nullopt;
+  std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
+  if (unit.starts_with(' ')) unit.remove_prefix(1);
+  for (const auto& [name, size] : units) {
+    const double quantity = value * static_cast<double>(size);
+    if (unit == name && quantity >= 1 && quantity < 9.2e18)
+      return static_cast<uint64_t>(std::llround(quantity));
+  }
+  return std::nullopt;
+}
+
+// In the greatest unit of which it is a whole number.
+template <size_t kCount>
+std::string quantity_text(uint64_t quantity,
+                          const std::array<std::pair<std::string_view, uint64_t>, kCount>& units) {
+  for (const auto& [name, size] : units) {
+    if (quantity % size == 0) return std::to_string(quantity / size) + " " + std::string(name);
+  }
+  return {};
+}
+
+using Unit = std::pair<std::string_view, uint64_t>;
+constexpr std::array<Unit, 6> kVolumes{{{"PB", 1'000'000'000'000'000},
+                                        {"TB", 1'000'000'000'000},
+                                        {"GB", 1'000'000'000},
+                                        {"MB", 1'000'000},
+                                        {"kB", 1'000},
+                                        {"B", 1}}};
+constexpr std::array<Unit, 4> kDurations{{{"d", 86'400}, {"h", 3'600}, {"min", 60}, {"s", 1}}};
 
 template <typename T>
 Parsed<T> result_of(T&& value, FieldErrors&& errors) {
@@ -294,11 +337,16 @@ Parsed<ServiceRequest> parse_request(const json& document) {
   q.rate_down_bps = r.parsed("rate_down", kServiceRate, parse_rate, false);
   q.latency_ms_max = read_limit(r, "latency_ms_max", 60'000);
   q.loss_percent_max = read_limit(r, "loss_percent_max", 100);
-  const std::string price = r.text("price_per_gb_max", "a price such as \"0.80\"", false);
-  if (!price.empty() && !is_price(price))
-    r.wrong("price_per_gb_max", "\"" + price + "\"", "a price such as \"0.80\"");
-  if (!price.empty()) q.price_per_gb_max = price;
+  q.price_per_gb_max = r.parsed("price_per_gb_max", kPrice, parse_price, false);
+  q.volume_octets = r.parsed("volume", kVolume, parse_volume, false);
+  q.budget = r.parsed("budget", kPrice, parse_price, false);
+  q.start_s = r.parsed("start", kInstant, parse_instant, false);
   q.until_s = r.parsed("until", kInstant, parse_instant, false);
+  q.duration_s = r.parsed("duration", kDuration, parse_duration, false);
+  if (q.until_s && q.duration_s)
+    r.wrong("duration", "a duration", "nothing, for \"until\" is given; or no \"until\"");
+  if (q.until_s && q.start_s && *q.until_s <= *q.start_s)
+    r.wrong("until", instant_text(*q.until_s), "a time after \"start\"");
   r.finish();
   return result_of(std::move(q), std::move(errors));
 }
@@ -313,6 +361,10 @@ json to_json(const ServiceRequest& q) {
   if (q.loss_percent_max) result["loss_percent_max"] = *q.loss_percent_max;
   if (q.price_per_gb_max) result["price_per_gb_max"] = *q.price_per_gb_max;
   if (!q.key.empty()) result["key"] = q.key;
+  if (q.volume_octets) result["volume"] = volume_text(*q.volume_octets);
+  if (q.budget) result["budget"] = *q.budget;
+  if (q.start_s) result["start"] = instant_text(*q.start_s);
+  if (q.duration_s) result["duration"] = duration_text(*q.duration_s);
   if (q.until_s) result["until"] = instant_text(*q.until_s);
   return result;
 }
@@ -344,6 +396,24 @@ std::string rate_text(uint64_t bps) {
     return std::to_string(bps / size) + (decimals.empty() ? "" : "." + decimals) + unit;
   }
   return std::to_string(bps) + " bit/s";
+}
+
+std::optional<uint64_t> parse_volume(std::string_view text) {
+  return parse_quantity(text, kVolumes);
+}
+
+std::string volume_text(uint64_t octets) {
+  return quantity_text(octets, kVolumes);
+}
+
+std::optional<int64_t> parse_duration(std::string_view text) {
+  const auto seconds = parse_quantity(text, kDurations);
+  return seconds && *seconds <= kDurationMax ? std::optional(static_cast<int64_t>(*seconds))
+                                             : std::nullopt;
+}
+
+std::string duration_text(int64_t seconds) {
+  return quantity_text(static_cast<uint64_t>(seconds), kDurations);
 }
 
 std::optional<int64_t> parse_instant(const std::string& text) {

@@ -81,6 +81,7 @@ struct TrafficRule {
   uint16_t source_port_from = 0, source_port_to = 65535;
   uint16_t destination_port_from = 0, destination_port_to = 65535;
   std::optional<uint8_t> dscp;  // 0..63
+  bool operator==(const TrafficRule&) const = default;
 };
 
 struct ServiceRequest {
@@ -93,7 +94,12 @@ struct ServiceRequest {
   std::optional<double> latency_ms_max;  // one way
   std::optional<double> loss_percent_max;
   std::optional<std::string> price_per_gb_max;  // decimal text, in the tariff's currency
-  std::optional<int64_t> until_s;               // Unix time when it ends by itself
+  std::optional<uint64_t> volume_octets;        // expected, of its packets, both ways together
+  // Decimal text in the tariff's currency: it ends by itself when it has cost as much.
+  std::optional<std::string> budget;
+  std::optional<int64_t> start_s;     // Unix time when it begins; none: at once
+  std::optional<int64_t> until_s;     // Unix time when it ends by itself
+  std::optional<int64_t> duration_s;  // in place of `until_s`
 };
 
 // Mistakes as billing says them.
@@ -107,6 +113,14 @@ nlohmann::json to_json(const ServiceRequest& request);
 // "100 Mbit/s", "2.5 Gbit/s", "800 kbit/s", "64000 bit/s" → bits a second.
 std::optional<uint64_t> parse_rate(std::string_view text);
 std::string rate_text(uint64_t bits_per_second);
+
+// "500 GB", "1.5 TB", "64 MB" (10^6 octets), "700 B" → octets.
+std::optional<uint64_t> parse_volume(std::string_view text);
+std::string volume_text(uint64_t octets);
+
+// "8 h", "90 min", "45 s", "2 d" → seconds.
+std::optional<int64_t> parse_duration(std::string_view text);
+std::string duration_text(int64_t seconds);
 
 // "2026-12-31T18:00:00Z" (RFC 3339, UTC) ↔ Unix time.
 std::optional<int64_t> parse_instant(const std::string& text);

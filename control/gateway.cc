@@ -344,16 +344,18 @@ Gateway::Status Gateway::open_control() {
   const auto flush_function = [this](std::function<void(Books::Status)> done) {
     flush(std::move(done), true);
   };
+  market_ = std::make_unique<Market>(loop_, config_, documents_, *books_);
+  if (auto reopened = market_->reopen(); !reopened) return reopened;
   services_ = std::make_unique<Services>(config_, documents_, *books_, *carrier_, *peering_,
-                                         *monitor_, *topology_, flush_function);
+                                         *monitor_, *topology_, *market_, flush_function);
   services_->adjust_paths([this](PathState& path) { quotas_->apply(path); });
   if (auto reopened = services_->reopen(); !reopened) return reopened;
   if (config_.flows) open_flows();
   if (auto started = peering_->start(); !started) return started;
-  api_ = std::make_unique<Api>(
-      loop_,
-      ApiTarget{*services_, documents_, *books_, flush_function, [this] { return counters(); },
-                [this] { return status(); }, [this] { return quotas_->usage(); }});
+  api_ = std::make_unique<Api>(loop_,
+                               ApiTarget{*services_, documents_, *books_, *market_, flush_function,
+                                         [this] { return counters(); }, [this] { return status(); },
+                                         [this] { return quotas_->usage(); }});
   return api_->start(config_.api_listen);
 }
 

@@ -92,6 +92,7 @@ class Gateway {
   std::unique_ptr<Keyring> keyring_;
   std::unique_ptr<Quotas> quotas_;
   std::unique_ptr<Peering> peering_;
+  std::unique_ptr<Market> market_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<FlowRecords> flow_records_;  // nullptr: nothing is recorded of flows
   std::unique_ptr<FlowExport> flow_export_;

@@ -61,8 +61,8 @@ std::string JsonReader::text(const char* key, const char* expected, bool require
   return {};
 }
 
-bool JsonReader::boolean(const char* key) {
-  const json& value = raw(key, "true or false", true);
+bool JsonReader::boolean(const char* key, bool required) {
+  const json& value = raw(key, "true or false", required);
   if (has(key) && !value.is_boolean()) wrong(key, shown(value), "true or false");
   return value.is_boolean() && value.get<bool>();
 }

@@ -30,7 +30,7 @@ class JsonReader {
 
   // Each returns the fallback after a mistake.
   std::string text(const char* key, const char* expected, bool required = true);
-  bool boolean(const char* key);
+  bool boolean(const char* key, bool required = true);
   double number(const char* key, double fallback, double least, double most);
   uint64_t integer(const char* key, uint64_t least, uint64_t most, bool required = true,
                    uint64_t fallback = 0);

@@ -167,6 +167,7 @@ void Peering::receive_announce(const Announce& announce) {
     spdlog::info("carrying service {} of {} for client {}", announce.service, config_.peer.name,
                  announce.client);
   }
+  carrier_.set_rules(*service, announce.rules);
   carrier_.set_carriage(*service, carriage);
   carrier_.set_peer_receiver(*service, announce.receiver);
   session_.send(Accept{announce.service, service->receiver});

@@ -8,7 +8,8 @@
 
 #include "billing/guide_price.h"
 #include "billing/wall_clock.h"
-#include "control/rating_file.h"
+#include "control/admission.h"
+#include "control/kept_file.h"
 
 namespace anabranch::control {
 namespace {
@@ -19,42 +20,32 @@ constexpr auto kStartPatience = std::chrono::seconds(4);
 constexpr auto kQuiet =
     std::chrono::milliseconds(600);  // longer than any hole may wait, and a round trip
 constexpr auto kFlushRetry = std::chrono::seconds(1);
-constexpr int64_t kRatingsKeptEvery = 60;  // seconds
+constexpr int64_t kKeptEvery = 60;  // seconds
 constexpr auto kEndPatience = std::chrono::seconds(10);
 
 std::string ratings_file(const Config& config) {
   return config.state_dir + "/ratings.json";
 }
-
-// Rules without a destination mean everything behind the peer.
-void expand_destinations(std::vector<TrafficRule>& rules, const std::vector<Prefix>& behind_peer) {
-  std::vector<TrafficRule> expanded;
-  for (const TrafficRule& rule : rules) {
-    if (rule.destination.length != 0) {
-      expanded.push_back(rule);
-      continue;
-    }
-    for (const Prefix& prefix : behind_peer) {
-      if (prefix.is_ipv4() != rule.source.is_ipv4()) continue;
-      expanded.push_back(rule);
-      expanded.back().destination = prefix;
-    }
-  }
-  rules = std::move(expanded);
+std::string spending_file(const Config& config) {
+  return config.state_dir + "/spending.json";
 }
 
-int64_t unix_now_s() {
-  return billing::wall_now_ns() / 1'000'000'000;
-}
-
-Answer unknown_service(uint64_t id) {
-  return refuse(404, "Unknown service", "there is no open service " + std::to_string(id));
+// Made of what was kept; anew, and said so, where that is gone or spoilt.
+template <typename T>
+T read_kept_as(const std::string& file, const char* what) {
+  const auto kept = read_kept(file);
+  if (kept && !*kept) return T();
+  auto made = kept ? T::from_json(**kept) : tl::expected<T, std::string>(T());
+  if (kept && made) return std::move(*made);
+  spdlog::warn("{} begin anew: {}", what, kept ? file + ": " + made.error() : kept.error());
+  return T();
 }
 
 }  // namespace
 
 Services::Services(const Config& config, DocumentStore& documents, Books& books, Carrier& carrier,
-                   Peering& peering, PathMonitor& paths, const Topology& topology, Flush flush)
+                   Peering& peering, PathMonitor& paths, const Topology& topology, Market& market,
+                   Flush flush)
     : config_(config),
       documents_(documents),
       books_(books),
@@ -62,77 +53,28 @@ Services::Services(const Config& config, DocumentStore& documents, Books& books,
       peering_(peering),
       paths_(paths),
       topology_(topology),
+      market_(market),
       flush_(std::move(flush)),
       minutes_(config.name) {
-  if (auto kept = read_ratings(ratings_file(config)))
-    history_ = std::move(*kept);
-  else
-    spdlog::warn("ratings begin anew: {}", kept.error());
+  history_ = read_kept_as<RatingHistory>(ratings_file(config), "ratings");
+  spending_ = read_kept_as<Spending>(spending_file(config), "sums spent of budgets");
   ratings_ = control::rate(paths_.states(topology_.path_sizes()));
 }
 
-std::vector<PathState> Services::priced_paths(const billing::Tariff& tariff) const {
+std::vector<PathState> Services::priced_paths(const Terms& terms, int64_t at_ns) const {
   std::vector<PathState> states = paths_.states(topology_.path_sizes());
   std::erase_if(states, [&](PathState& state) {
-    const auto price = billing::guide_price(tariff, state.provider, state.network, state.name,
-                                            documents_.tariff_of_provider(state.provider));
+    if (!make_usable(state, terms.profile, at_ns)) return true;
+    const billing::Tariff* theirs = market_.tariff_at(state.provider, at_ns);
+    if (theirs == nullptr) theirs = documents_.tariff_of_provider(state.provider);
+    const auto price =
+        billing::guide_price(terms.tariff, state.provider, state.network, state.name, theirs);
     if (price) state.price_attos_per_octet = static_cast<Uint128>(price->attos());
     return !price.has_value();  // a provider the client's tariff does not price cannot be used for
                                 // it
   });
   if (adjust_) std::for_each(states.begin(), states.end(), adjust_);
   return states;
-}
-
-tl::expected<ServiceRequest, Answer> Services::check(const json& document) const {
-  auto request = parse_request(document);
-  if (!request) {
-    return tl::unexpected(refuse(400, "Wrong request",
-                                 std::to_string(request.error().size()) + " field(s) are wrong",
-                                 request.error()));
-  }
-  const Client* client = documents_.client(request->client);
-  if (client == nullptr) {
-    return tl::unexpected(
-        refuse(404, "Unknown client", "there is no client \"" + request->client + "\""));
-  }
-  FieldErrors errors;
-  const auto lies_within = [](const Prefix& p, const std::vector<Prefix>& all) {
-    return std::any_of(all.begin(), all.end(), [&](const Prefix& a) { return a.contains(p); });
-  };
-  for (size_t i = 0; i < request->traffic.size(); ++i) {
-    const TrafficRule& rule = request->traffic[i];
-    const std::string at = "/traffic/" + std::to_string(i);
-    if (!lies_within(rule.source, client->prefixes)) {
-      errors.push_back(
-          {at + "/source", to_string(rule.source) + " is not within the client's prefixes"});
-    }
-    if (!lies_within(rule.source, config_.lan_prefixes)) {
-      errors.push_back({at + "/source", to_string(rule.source) + " is not behind this gateway"});
-    }
-    const auto of_its_family = [&](const Prefix& p) {
-      return p.is_ipv4() == rule.source.is_ipv4();
-    };
-    if (rule.destination.length == 0 &&
-        std::none_of(config_.peer.prefixes.begin(), config_.peer.prefixes.end(), of_its_family)) {
-      errors.push_back({at + "/source", "nothing of its family is behind " + config_.peer.name});
-    }
-    if (rule.destination.length != 0 && !lies_within(rule.destination, config_.peer.prefixes)) {
-      errors.push_back({at + "/destination",
-                        to_string(rule.destination) + " is not behind " + config_.peer.name});
-    }
-  }
-  if (request->until_s && *request->until_s <= unix_now_s()) {
-    return tl::unexpected(refuse(422, "Over already", "the service would end before it begins",
-                                 {{"/until", instant_text(*request->until_s) + " is past"}}));
-  }
-  if (!errors.empty()) {
-    return tl::unexpected(refuse(422, "Traffic cannot be carried",
-                                 "some of the traffic is not the client's or leads elsewhere",
-                                 errors));
-  }
-  expand_destinations(request->traffic, config_.peer.prefixes);
-  return *request;
 }
 
 tl::expected<Services::Terms, Answer> Services::terms_of(const ServiceRequest& request) const {
@@ -150,38 +92,97 @@ tl::expected<Scenario, Answer> Services::choose(const ServiceRequest& request,
                                                 const Scenario* in_force) const {
   const auto terms = terms_of(request);
   if (!terms) return tl::unexpected(terms.error());
-  const Choice choice = prefer(priced_paths(terms->tariff), terms->profile, request,
-                               terms->tariff.currency, in_force, &ratings_);
+  const std::string& currency = terms->tariff.currency;
+  const int64_t at_s = std::max(billing::wall_now_s(), request.start_s.value_or(0));
+  const Choice choice = prefer(priced_paths(*terms, at_s * 1'000'000'000), terms->profile,
+                               with_budget(request), currency, in_force, &ratings_);
   if (choice.preferred) return *choice.preferred;
-  return tl::unexpected(refuse(409, "Request cannot be met", choice.refusal));
+  return tl::unexpected(
+      refuse(409, "Request cannot be met", choice.refusal + budget_text(request, currency)));
 }
 
 void Services::request(const json& document, Reply reply) {
-  const auto request = check(document);
+  const int64_t now_s = billing::wall_now_s();
+  const auto request = admit(document, config_, documents_, now_s);
   if (!request) return reply(request.error());
   if (const auto known = known_by_key(*request)) return reply(*known);
-  if (!peering_.is_up()) {
+  const bool is_later = request->start_s.value_or(now_s) > now_s;
+  if (!is_later && !peering_.is_up()) {
     return reply(refuse(
         503, "Peer not connected",
         "the control session with " + config_.peer.name + " is down; try again when it is up"));
   }
   const auto scenario = choose(*request, nullptr);
-  if (!scenario) return reply(scenario.error());
-  const Client& client = *documents_.client(request->client);
-  const auto id = books_.open_service(client.id, *documents_.tariff(client.tariff),
-                                      control::to_json(*request).dump());
+  if (scenario) return open(*request, *scenario, std::move(reply));
+  auto need = need_of(*request, now_s);
+  if (!need) return reply(scenario.error());
+  negotiate(*request, std::move(*need), scenario.error(), std::move(reply));
+}
+
+void Services::open(const ServiceRequest& request, const Scenario& scenario, Reply reply) {
+  const int64_t now_s = billing::wall_now_s();
+  const Client& client = *documents_.client(request.client);
+  const billing::Tariff& tariff = *documents_.tariff(client.tariff);
+  const auto id = books_.open_service(client.id, tariff, control::to_json(request).dump());
   if (!id) return reply(refuse(500, "Not stored", id.error()));
-  const auto added = carrier_.add(*id, client.id, request->traffic, {});
-  if (!added) {
-    books_.close_service(*id);
-    return reply(refuse(503, "No room", added.error()));
+  Service service{.request = request, .asked_s = now_s};
+  service.currency = tariff.currency;
+  service.scenario = scenario;
+  if (request.start_s.value_or(now_s) > now_s) {
+    service.state = State::scheduled;
+    return reply({201, to_json(*id, services_[*id] = std::move(service))});
   }
-  Service& service = services_[*id];
-  service.request = *request;
-  service.currency = documents_.tariff(client.tariff)->currency;
+  if (const auto carried = carry(*id, service); !carried) {
+    books_.close_service(*id);
+    return reply(refuse(503, "No room", carried.error()));
+  }
   service.reply = std::move(reply);
+  put_in_force(*id, services_[*id] = std::move(service), scenario);
+}
+
+tl::expected<void, std::string> Services::carry(uint64_t id, Service& service) {
+  const auto added = carrier_.add(id, service.request.client, service.request.traffic, {});
+  if (!added) return tl::unexpected(added.error());
+  service.state = State::starting;
   service.since = Clock::now();
-  put_in_force(*id, service, *scenario);
+  return {};
+}
+
+void Services::change(uint64_t id, const Caller& caller, const json& document, Reply reply) {
+  if (find(id, caller) == nullptr) return reply(unknown(id));
+  Service& service = services_.at(id);
+  const auto request = admit(document, config_, documents_, billing::wall_now_s());
+  if (!request) return reply(request.error());
+  if (request->client != service.request.client) {
+    return reply(refuse(422, "Another client's", "a service stays its client's",
+                        {{"/client",
+                          "expected "
+                          " + service.request.client + "
+                          ""}}));
+  }
+  if (service.state != State::active && service.state != State::scheduled) {
+    return reply(
+        refuse(409, "Not in force",
+               "service " + std::to_string(id) + " is being started or ended; ask again later"));
+  }
+  if (service.state == State::active && request->start_s != service.request.start_s) {
+    return reply(refuse(422, "Begun already", "the service is in force",
+                        {{"/start", "expected as it was asked for, or nothing"}}));
+  }
+  const auto scenario = choose(*request, &service.scenario);
+  if (!scenario) return reply(scenario.error());
+  if (const auto kept = books_.change_request(id, control::to_json(*request).dump()); !kept)
+    return reply(refuse(500, "Not stored", kept.error()));
+  service.request = *request;
+  service.note.clear();
+  spdlog::info("service {} of client {} was asked for anew", id, request->client);
+  if (service.state == State::scheduled) {
+    service.scenario = *scenario;
+  } else {
+    carrier_.set_rules(*carrier_.find(id), request->traffic);
+    put_in_force(id, service, *scenario);
+  }
+  reply({200, to_json(id, service)});
 }
 
 std::optional<Answer> Services::known_by_key(const ServiceRequest& request) const {
@@ -217,13 +218,16 @@ tl::expected<void, std::string> Services::reopen() {
           entry.id, entry.client);
       continue;
     }
-    const auto added = carrier_.add(entry.id, entry.client, request->traffic, {});
-    if (!added) {
-      spdlog::error("service {}: {}", entry.id, added.error());
+    const int64_t asked_s = entry.opened_ns / 1'000'000'000;
+    Service service{.request = *request, .asked_s = asked_s};
+    service.currency = tariff->currency;
+    if (request->start_s.value_or(0) > billing::wall_now_s()) {
+      service.state = State::scheduled;
+    } else if (const auto carried = carry(entry.id, service); !carried) {
+      spdlog::error("service {}: {}", entry.id, carried.error());
       continue;
     }
-    services_[entry.id] = {
-        .request = *request, .currency = tariff->currency, .since = Clock::now()};
+    services_[entry.id] = std::move(service);
     spdlog::info("service {} of client {} goes on", entry.id, entry.client);
   }
   return {};
@@ -237,32 +241,90 @@ void Services::put_in_force(uint64_t id, Service& service, const Scenario& scena
   peering_.announce(carried, service.down);
 }
 
-void Services::end_what_is_over() {
-  const int64_t now_s = unix_now_s();
+void Services::begin_what_is_due() {
+  const int64_t now_s = billing::wall_now_s();
   for (auto& [id, service] : services_) {
-    if (service.state != State::active || !service.request.until_s) continue;
-    if (*service.request.until_s > now_s) continue;
-    spdlog::info("service {} ends: it was asked for until {}", id,
-                 instant_text(*service.request.until_s));
-    end(id, service, nullptr);
+    if (service.state != State::scheduled || *service.request.start_s > now_s) continue;
+    if (const auto carried = carry(id, service); !carried) {
+      service.note = "it cannot begin yet: " + carried.error();
+      continue;
+    }
+    spdlog::info("service {} begins, as it was asked for", id);
+    service.note.clear();
+    put_in_force(id, service, service.scenario);
   }
 }
 
+void Services::end_what_is_over() {
+  const int64_t now_s = billing::wall_now_s();
+  std::vector<std::pair<uint64_t, std::string>> over;
+  for (const auto& [id, service] : services_) {
+    if (service.state != State::active && service.state != State::scheduled) continue;
+    const auto until_s = end_of(service.request, service.asked_s);
+    if (until_s && *until_s <= now_s)
+      over.emplace_back(id, "it was asked for until " + instant_text(*until_s));
+    else if (is_spent(id, service))
+      over.emplace_back(
+          id, "its budget of " + *service.request.budget + " " + service.currency + " is used up");
+  }
+  for (const auto& [id, why] : over) {
+    spdlog::info("service {} ends: {}", id, why);
+    end(id, services_.at(id), nullptr);
+  }
+}
+
+// Only of those that have a budget.
+void Services::spend() {
+  for (const auto& [id, service] : services_) {
+    if (!service.request.budget || !is_carried(service)) continue;
+    const auto terms = terms_of(service.request);
+    if (!terms) continue;
+    Spending::Prices prices;
+    for (const PathState& path : priced_paths(*terms, billing::wall_now_ns())) {
+      prices[path.index] =
+          billing::Amount::from_attos(static_cast<billing::Int128>(path.price_attos_per_octet));
+    }
+    spending_.count(id, carrier_.first_octets(*carrier_.find(id)), prices);
+  }
+}
+
+bool Services::is_spent(uint64_t id, const Service& service) const {
+  if (!service.request.budget) return false;
+  return spending_.spent(id) >=
+         billing::parse_amount(*service.request.budget).value_or(billing::Amount());
+}
+
 void Services::rate() {
-  const int64_t now_s = unix_now_s();
+  const int64_t now_s = billing::wall_now_s();
   history_.add(now_s, paths_.states(topology_.path_sizes()));
   ratings_ = history_.ratings();
   rated_at_ = Clock::now();
-  if (now_s - kept_at_s_ < kRatingsKeptEvery) return;
+  if (now_s - kept_at_s_ < kKeptEvery) return;
   kept_at_s_ = now_s;
-  books_.post([file = ratings_file(config_), kept = history_.to_json()] {
-    if (const auto written = write_ratings(file, kept); !written)
-      spdlog::warn("ratings are not kept: {}", written.error());
-  });
+  keep();
+}
+
+void Services::keep() {
+  const auto write = [this](const std::string& file, json kept) {
+    books_.post([file, kept = std::move(kept)] {
+      if (const auto written = write_kept(file, kept); !written)
+        spdlog::warn("not kept for a restart: {}", written.error());
+    });
+  };
+  write(ratings_file(config_), history_.to_json());
+  if (!spending_.empty()) write(spending_file(config_), spending_.to_json());
 }
 
 void Services::recompute() {
+  begin_what_is_due();
+  spend();
   end_what_is_over();
+  market_.tick([this](const Order& order) { return needs(order); },
+               [this](const Order& order) { return need_again(order); });
+  decide();
+}
+
+void Services::decide() {
   Chosen chosen;
   for (auto& [id, service] : services_) recompute(id, service, chosen);
 }
@@ -271,11 +333,16 @@ Services::Group Services::group_of(const Client& client, const ServiceRequest& r
                                    const Scenario& in_force) {
   std::vector<uint8_t> paths;
   for (const auto& share : in_force.shares) paths.push_back(share.path_index);
-  return {client.profile,           client.tariff,
-          request.rate_up_bps,      request.rate_down_bps,
-          request.latency_ms_max,   request.loss_percent_max,
-          request.price_per_gb_max, in_force.dispersion,
-          in_force.order,           paths};
+  return {client.profile,
+          client.tariff,
+          request.rate_up_bps,
+          request.rate_down_bps,
+          request.latency_ms_max,
+          request.loss_percent_max,
+          with_budget(request).price_per_gb_max,
+          in_force.dispersion,
+          in_force.order,
+          paths};
 }
 
 // Once for services that are equal in all that it is chosen by: there are thousands of them, of few
@@ -290,12 +357,13 @@ const tl::expected<Scenario, Answer>& Services::choose(const ServiceRequest& req
 }
 
 void Services::recompute(uint64_t id, Service& service, Chosen& chosen) {
-  if (service.state > State::active) return;
+  if (!is_carried(service)) return;
   const auto* next = &choose(service.request, service.scenario, chosen);
   service.note.clear();
   if (!*next) {
     // Admitted already: carried as well as can be, and what cannot be kept is said.
     service.note = next->error().body.value("detail", "");
+    negotiate_for(service);
     next = &choose({.client = service.request.client}, service.scenario, chosen);
   }
   if (!*next) return;  // no path at all: the plan stays until one is back
@@ -335,7 +403,7 @@ void Services::look() {
 
 void Services::announce_all() {
   for (auto& [id, service] : services_) {
-    if (service.state <= State::active) peering_.announce(*carrier_.find(id), service.down);
+    if (is_carried(service)) peering_.announce(*carrier_.find(id), service.down);
   }
 }
 
@@ -352,7 +420,7 @@ void Services::refused(uint64_t id, const std::string& reason) {
 void Services::tick() {
   if (const uint16_t alive = paths_.alive(); alive != alive_) {
     alive_ = alive;
-    recompute();
+    decide();
   }
   std::vector<uint64_t> ids;  // services may go while they are looked at
   for (const auto& [id, service] : services_) ids.push_back(id);
@@ -394,12 +462,23 @@ const Services::Service* Services::find(uint64_t id, const Caller& caller) const
 }
 
 void Services::end(uint64_t id, const Caller& caller, Reply reply) {
-  if (find(id, caller) == nullptr) return reply(unknown_service(id));
+  if (find(id, caller) == nullptr) return reply(unknown(id));
   end(id, services_.at(id), std::move(reply));
 }
 
+// Nothing of it was carried.
+void Services::end_scheduled(uint64_t id, Reply reply) {
+  if (const auto closed = books_.close_service(id); !closed)
+    return reply ? reply(refuse(500, "Not stored", closed.error())) : void();
+  json body = to_json(id, services_.at(id));
+  body["state"] = "ended";
+  services_.erase(id);
+  if (reply) reply({200, body});
+}
+
 void Services::end(uint64_t id, Service& service, Reply reply) {
-  if (service.state > State::active) {
+  if (service.state == State::scheduled) return end_scheduled(id, std::move(reply));
+  if (!is_carried(service)) {
     return reply(
         refuse(409, "Ending already", "service " + std::to_string(id) + " is being ended"));
   }
@@ -443,94 +522,10 @@ void Services::close(uint64_t id) {
     body["state"] = "ended";
     const Reply reply = std::move(service.reply);
     carrier_.forget(id);
+    spending_.forget(id);
     services_.erase(id);
     if (reply) reply({200, body});
   });
-}
-
-json Services::to_json(uint64_t id, const Service& service) const {
-  static constexpr const char* kStates[] = {"starting", "active", "ending", "ending", "ending"};
-  json result{{"id", id},
-              {"client", service.request.client},
-              {"state", kStates[static_cast<size_t>(service.state)]},
-              {"request", control::to_json(service.request)},
-              {"scenario", control::to_json(service.scenario, service.currency)},
-              {"octets", carrier_.octets(*carrier_.find(id))}};
-  if (!service.note.empty()) result["note"] = service.note;
-  return result;
-}
-
-Answer Services::show(uint64_t id, const Caller& caller) const {
-  const Service* service = find(id, caller);
-  return service == nullptr ? unknown_service(id) : Answer{200, to_json(id, *service)};
-}
-
-Answer Services::list(const Caller& caller) const {
-  json result = json::array();
-  for (const auto& [id, service] : services_) {
-    if (caller.is(service.request.client)) result.push_back(to_json(id, service));
-  }
-  for (const auto& [id, carried] : carrier_.all()) {
-    // Whoever is a client there is nobody's client here.
-    if (!carried.visiting() || caller.role == Role::client) continue;
-    result.push_back({{"id", id & ~Carried::kVisitor},
-                      {"client", carried.client},
-                      {"state", "visiting"},
-                      {"home", config_.peer.name},
-                      {"octets", carrier_.octets(carried)}});
-  }
-  return {200, result};
-}
-
-Answer Services::ratings() const {
-  return {200, history_.history(unix_now_s())};
-}
-
-tl::expected<Decision, Answer> Services::decision(uint64_t id, const Caller& caller) const {
-  const Service* service = find(id, caller);
-  if (service == nullptr) return tl::unexpected(unknown_service(id));
-  const auto terms = terms_of(service->request);
-  if (!terms) return tl::unexpected(terms.error());
-  const int64_t age_ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - rated_at_).count();
-  Decision d;
-  d.paths = priced_paths(terms->tariff);
-  d.profile = terms->profile;
-  d.request = service->request;
-  d.currency = terms->tariff.currency;
-  d.in_force = service->scenario;
-  d.ratings = ratings_;
-  d.ages_ms = {{"measurements", age_ms}, {"ratings", age_ms}};
-  return d;
-}
-
-Answer Services::paths() const {
-  const std::vector<PathState> states = paths_.states(topology_.path_sizes());
-  json result = json::array();
-  for (const PathState& s : states) {
-    result.push_back({{"id", s.index},
-                      {"name", s.name},
-                      {"provider", s.provider},
-                      {"network", s.network},
-                      {"alive", s.alive},
-                      {"state", to_string(s.condition)},
-                      {"rtt_ms", s.rtt_ms},
-                      {"rtt_min_ms", s.rtt_min_ms},
-                      {"rtt_variation_ms", s.rtt_variation_ms},
-                      {"pto_ms", s.pto_ms},
-                      {"mtu", s.mtu},
-                      {"loss_up_percent", s.loss_up * 100},
-                      {"loss_down_percent", s.loss_down * 100},
-                      {"availability_percent", s.availability * 100},
-                      {"rating", rating_of(ratings_.links, s.name)},
-                      {"rate_up_bps", s.rate_up_bps},
-                      {"rate_down_bps", s.rate_down_bps},
-                      {"delivered_bps", s.delivered_bps},
-                      {"queue_up_ms", s.queue_up_ms},
-                      {"queue_down_ms", s.queue_down_ms},
-                      {"in_use", (carrier_.paths_in_use() >> s.index & 1) != 0}});
-  }
-  return {200, result};
 }
 
 }  // namespace anabranch::control

@@ -13,10 +13,12 @@
 
 #include "control/decision.h"
 #include "control/document_store.h"
+#include "control/market.h"
 #include "control/minutes.h"
 #include "control/path_monitor.h"
 #include "control/peering.h"
 #include "control/rating_history.h"
+#include "control/spending.h"
 #include "control/topology.h"
 
 namespace anabranch::control {
@@ -28,7 +30,8 @@ class Services {
   using Flush = std::function<void(std::function<void(Books::Status)> done)>;
 
   Services(const Config& config, DocumentStore& documents, Books& books, Carrier& carrier,
-           Peering& peering, PathMonitor& paths, const Topology& topology, Flush flush);
+           Peering& peering, PathMonitor& paths, const Topology& topology, Market& market,
+           Flush flush);
 
   // What is to be known of each path besides what is measured, before a scenario is chosen.
   void adjust_paths(std::function<void(PathState&)> adjust) { adjust_ = std::move(adjust); }
@@ -40,6 +43,9 @@ class Services {
   // force (then it is as if it had not been asked for), or is refused. Asked for again with the
   // same key it is answered as it is (200).
   void request(const nlohmann::json& document, Reply reply);
+  // The service as asked for anew: the same client, other traffic, limits or times. Replies when
+  // it is decided (200), or is refused; then nothing has changed.
+  void change(uint64_t id, const Caller& caller, const nlohmann::json& document, Reply reply);
   // No new traffic; what is under way arrives; the last usage is journaled. Replies when all is
   // done.
   // Another client's service is unknown to `caller`.
@@ -65,10 +71,12 @@ class Services {
 
  private:
   using Clock = std::chrono::steady_clock;
-  // unpaid: all has arrived, but its last usage could not be journaled yet.
-  enum class State : uint8_t { starting, active, ending, closing, unpaid };
+  // scheduled: it begins later, and is known to the books alone. unpaid: all has arrived, but its
+  // last usage could not be journaled yet.
+  enum class State : uint8_t { scheduled, starting, active, ending, closing, unpaid };
   struct Service {
     ServiceRequest request;
+    int64_t asked_s = 0;  // Unix time
     State state = State::starting;
     Scenario scenario;
     std::string currency;  // of the client's tariff
@@ -76,7 +84,8 @@ class Services {
     Carriage down;         // as the peer sends
     Reply reply;
     Clock::time_point since;
-    uint64_t octets = 0;  // at the last look, while ending
+    Clock::time_point negotiated;  // when other providers were asked last
+    uint64_t octets = 0;           // at the last look, while ending
   };
 
   // What a scenario is chosen by, but for the paths, which are the same for all.
@@ -92,20 +101,48 @@ class Services {
     const billing::Tariff& tariff;
   };
   tl::expected<Terms, Answer> terms_of(const ServiceRequest& request) const;
-  std::vector<PathState> priced_paths(const billing::Tariff& tariff) const;
-  tl::expected<ServiceRequest, Answer> check(const nlohmann::json& document) const;
+  // What may be used at a time (UTC), with what it costs.
+  std::vector<PathState> priced_paths(const Terms& terms, int64_t at_ns) const;
+  // Whether it may be used then; with what of it is ours.
+  bool make_usable(PathState& path, const Profile& profile, int64_t at_ns) const;
   tl::expected<Scenario, Answer> choose(const ServiceRequest& request,
                                         const Scenario* in_force) const;
   static Group group_of(const Client& client, const ServiceRequest& request,
                         const Scenario& in_force);
   const tl::expected<Scenario, Answer>& choose(const ServiceRequest& request,
                                                const Scenario& in_force, Chosen& chosen) const;
+  void decide();
   void recompute(uint64_t id, Service& service, Chosen& chosen);
+  static bool is_carried(const Service& service) {
+    return service.state == State::starting || service.state == State::active;
+  }
+  tl::expected<void, std::string> carry(uint64_t id, Service& service);
   void end(uint64_t id, Service& service, Reply reply);
+  void end_scheduled(uint64_t id, Reply reply);
   // nullptr: there is none, or it is another client's.
   const Service* find(uint64_t id, const Caller& caller) const;
   std::optional<Answer> known_by_key(const ServiceRequest& request) const;
+  static Answer unknown(uint64_t id);
+  void open(const ServiceRequest& request, const Scenario& scenario, Reply reply);
+  // services_market.cc
+  std::vector<PathState> for_sale(const Profile& profile) const;
+  std::vector<std::string> who_helps(const ServiceRequest& request, const Terms& terms,
+                                     const std::vector<PathState>& own,
+                                     uint64_t bandwidth_mbps) const;
+  negotiation::Ranking ranking_by(const Profile& profile) const;
+  // nullopt: nobody can be asked.
+  std::optional<Market::Need> need_of(const ServiceRequest& request, int64_t asked_s) const;
+  std::optional<Market::Need> need_again(const Order& order) const;
+  void negotiate(const ServiceRequest& request, Market::Need need, const Answer& refusal,
+                 Reply reply);
+  void negotiate_for(Service& service);
+  bool needs(const Order& order) const;
+
+  void begin_what_is_due();
   void end_what_is_over();
+  void spend();
+  bool is_spent(uint64_t id, const Service& service) const;
+  void keep();
   void put_in_force(uint64_t id, Service& service, const Scenario& scenario);
   void tick_starting(uint64_t id, Service& service);
   void tick_ending(uint64_t id, Service& service);
@@ -120,6 +157,7 @@ class Services {
   Peering& peering_;
   PathMonitor& paths_;
   const Topology& topology_;
+  Market& market_;
   Flush flush_;
   std::function<void(PathState&)> adjust_;
   std::map<uint64_t, Service> services_;
@@ -128,7 +166,8 @@ class Services {
   RatingHistory history_;
   Ratings ratings_;
   Clock::time_point rated_at_;
-  int64_t kept_at_s_ = 0;  // the history on disk
+  Spending spending_;
+  int64_t kept_at_s_ = 0;  // history and spending, on disk
 };
 
 }  // namespace anabranch::control

@@ -108,6 +108,18 @@ void print_service(const json& service) {
       e["loss_percent"].get<double>(), e.value("price_per_gb", ""), e.value("currency", ""));
   for (const json& reason : s["reasons"])
     fmt::print("  because     {}\n", reason.get<std::string>());
+  const auto money = [](const json& m) {
+    return m.value("amount", "") + " " + m.value("currency", "");
+  };
+  if (service.contains("expected_price"))
+    fmt::print("  price       about {} for {}\n", money(service["expected_price"]),
+               service["request"].value("volume", ""));
+  if (service.contains("spent"))
+    fmt::print("  spent       {} of {}\n", money(service["spent"]),
+               service["request"].value("budget", ""));
+  if (service.value("state", "") == "scheduled")
+    fmt::print("  begins      {}\n", service["request"].value("start", ""));
+  if (service.contains("until")) fmt::print("  ends        {}\n", service.value("until", ""));
   if (service.contains("note")) fmt::print("  note        {}\n", service.value("note", ""));
 }
 
@@ -143,7 +155,7 @@ json read_json_file(const std::string& file) {
 
 struct RequestOptions {
   std::string file, client, source, destination, protocol, ports, rate_up, rate_down, price, key,
-      until;
+      volume, budget, start, until, duration;
   std::optional<int> dscp;
   std::optional<double> latency, loss;
 };
@@ -156,45 +168,73 @@ json request_document(const RequestOptions& r) {
   if (!r.ports.empty()) rule["destination_ports"] = r.ports;
   if (r.dscp) rule["dscp"] = *r.dscp;
   json document{{"client", r.client}, {"traffic", {rule}}};
-  if (!r.rate_up.empty()) document["rate_up"] = r.rate_up;
-  if (!r.rate_down.empty()) document["rate_down"] = r.rate_down;
   if (r.latency) document["latency_ms_max"] = *r.latency;
   if (r.loss) document["loss_percent_max"] = *r.loss;
-  if (!r.price.empty()) document["price_per_gb_max"] = r.price;
-  if (!r.key.empty()) document["key"] = r.key;
-  if (!r.until.empty()) document["until"] = r.until;
+  for (const auto& [field, text] : {std::pair{"rate_up", r.rate_up},
+                                    {"rate_down", r.rate_down},
+                                    {"price_per_gb_max", r.price},
+                                    {"key", r.key},
+                                    {"volume", r.volume},
+                                    {"budget", r.budget},
+                                    {"start", r.start},
+                                    {"until", r.until},
+                                    {"duration", r.duration}}) {
+    if (!text.empty()) document[field] = text;
+  }
   return document;
+}
+
+std::shared_ptr<RequestOptions> request_options(CLI::App& sub) {
+  auto r = std::make_shared<RequestOptions>();
+  auto* file =
+      sub.add_option("--file", r->file, "the request as JSON, instead of the options below");
+  auto* client = sub.add_option("--client", r->client, "who asks, and pays");
+  sub.add_option("--from", r->source, "the client's prefix")->needs(client);
+  sub.add_option("--to", r->destination, "destination prefix; default: everything behind the peer");
+  sub.add_option("--protocol", r->protocol, "tcp, udp or icmp");
+  sub.add_option("--ports", r->ports, "destination ports, such as 80 or 1000-2000");
+  sub.add_option("--dscp", r->dscp, "0 to 63");
+  sub.add_option("--rate-up", r->rate_up, "wanted at least, such as \"50 Mbit/s\"");
+  sub.add_option("--rate-down", r->rate_down, "wanted at least");
+  sub.add_option("--latency-ms", r->latency, "at most, one way");
+  sub.add_option("--loss-percent", r->loss, "at most");
+  sub.add_option("--price-per-gb", r->price, "at most");
+  sub.add_option("--volume", r->volume, "expected, both ways together, such as \"500 GB\"");
+  sub.add_option("--budget", r->budget, "it ends by itself when it has cost as much");
+  sub.add_option("--start", r->start, "when it begins, such as 2026-12-31T18:00:00Z; default: now");
+  auto* until = sub.add_option("--until", r->until, "when it ends by itself");
+  sub.add_option("--duration", r->duration, "or after how long, such as \"8 h\"")->excludes(until);
+  sub.add_option("--key", r->key, "asked for twice with the same key, it is one service");
+  file->excludes(client);
+  return r;
+}
+
+void show(const json& service, const Options& options) {
+  if (options.as_json)
+    fmt::print("{}\n", service.dump(2));
+  else
+    print_service(service);
+}
+
+void need_request(const RequestOptions& r, const char* command) {
+  if (r.file.empty() && (r.client.empty() || r.source.empty()))
+    throw CLI::ValidationError(command, "expected --file, or --client and --from");
 }
 
 void add_request(CLI::App& app, Options& options) {
   auto* sub = app.add_subcommand("request", "ask for a service; done when it is in force");
-  auto r = std::make_shared<RequestOptions>();
-  auto* file =
-      sub->add_option("--file", r->file, "the request as JSON, instead of the options below");
-  auto* client = sub->add_option("--client", r->client, "who asks, and pays");
-  sub->add_option("--from", r->source, "the client's prefix")->needs(client);
-  sub->add_option("--to", r->destination,
-                  "destination prefix; default: everything behind the peer");
-  sub->add_option("--protocol", r->protocol, "tcp, udp or icmp");
-  sub->add_option("--ports", r->ports, "destination ports, such as 80 or 1000-2000");
-  sub->add_option("--dscp", r->dscp, "0 to 63");
-  sub->add_option("--rate-up", r->rate_up, "wanted at least, such as \"50 Mbit/s\"");
-  sub->add_option("--rate-down", r->rate_down, "wanted at least");
-  sub->add_option("--latency-ms", r->latency, "at most, one way");
-  sub->add_option("--loss-percent", r->loss, "at most");
-  sub->add_option("--price-per-gb", r->price, "at most");
-  sub->add_option("--until", r->until, "when it ends by itself, such as 2026-12-31T18:00:00Z");
-  sub->add_option("--key", r->key, "asked for twice with the same key, it is one service");
-  file->excludes(client);
-  sub->callback([r, sub, &options] {
-    if (r->file.empty() && (r->client.empty() || r->source.empty())) {
-      throw CLI::ValidationError("request", "expected --file, or --client and --from");
-    }
-    const json service = Client(options).post("/v1/services", request_document(*r));
-    if (options.as_json)
-      fmt::print("{}\n", service.dump(2));
-    else
-      print_service(service);
+  sub->callback([r = request_options(*sub), &options] {
+    need_request(*r, "request");
+    show(Client(options).post("/v1/services", request_document(*r)), options);
+  });
+  auto* change = app.add_subcommand(
+      "change",
+      "ask for a service otherwise, as a whole: what is not named is not wanted any more");
+  auto id = std::make_shared<uint64_t>();
+  change->add_option("id", *id, "the service")->required();
+  change->callback([r = request_options(*change), id, &options] {
+    need_request(*r, "change");
+    show(Client(options).put("/v1/services/" + std::to_string(*id), request_document(*r)), options);
   });
 }
 
@@ -257,6 +297,53 @@ void print_quotas(const json& quotas) {
                octets("used"), octets("left"), q["percent"].get<uint64_t>(), octets("projected"),
                q.value("state", ""), q.value("cycle_end", ""));
   }
+}
+
+void print_orders(const json& orders) {
+  fmt::print("{:<16} {:<12} {:<12} {:>10} {:<21} {:<21} {}\n", "provider", "order", "for client",
+             "Mbit/s", "from", "until", "price");
+  for (const json& o : orders) {
+    std::string price;
+    for (const json& p : o["prices"]) {
+      price += (price.empty() ? "" : " + ") + p.value("amount", "") + " " +
+               o.value("currency", "") + (p["per"] == "once" ? " once" : "/" + p.value("per", ""));
+    }
+    fmt::print("{:<16} {:<12} {:<12} {:>10} {:<21} {:<21} {}{}\n", o.value("provider", ""),
+               o.value("order", ""), o.value("client", ""), o["bandwidth_mbps"].get<uint64_t>(),
+               o.value("from", ""), o.value("until", ""), price,
+               o["state"] == "reserved" ? " (reserved)" : "");
+  }
+}
+
+void print_negotiation(const json& n) {
+  fmt::print("{} for {}: {}, {}\n", n.value("id", ""), n.value("client", ""), n.value("state", ""),
+             n.value("began", ""));
+  for (const json& told : n.value("told", json::array()))
+    fmt::print("  {}\n", told.value("what", ""));
+  for (const json& e : n.value("exchanges", json::array())) {
+    fmt::print("  {} {:<14} {} {} {}\n", e.value("ended", ""), e.value("provider", ""),
+               e.value("method", ""), e.value("path", ""),
+               e["status"] == 0 ? e.value("failure", "") : e["status"].dump());
+  }
+}
+
+void add_market(CLI::App& app, Options& options) {
+  app.add_subcommand("orders", "what is ordered of other providers")->callback([&options] {
+    const json orders = Client(options).get("/v1/orders");
+    if (options.as_json)
+      fmt::print("{}\n", orders.dump(2));
+    else
+      print_orders(orders);
+  });
+  auto* sub = app.add_subcommand("negotiations",
+                                 "who was asked, who won and why; or every exchange of one");
+  auto id = std::make_shared<std::string>();
+  sub->add_option("id", *id, "one of them");
+  sub->callback([id, &options] {
+    const json answer = Client(options).get("/v1/negotiations" + (id->empty() ? "" : "/" + *id));
+    if (options.as_json) return fmt::print("{}\n", answer.dump(2));
+    for (const json& one : id->empty() ? answer : json::array({answer})) print_negotiation(one);
+  });
 }
 
 void add_statements(CLI::App& app, Options& options) {
@@ -406,6 +493,7 @@ int main(int argc, char** argv) {
   add_request(app, options);
   add_services(app, options);
   add_explain(app, options);
+  add_market(app, options);
   add_statements(app, options);
   add_state(app, options);
   add_token(app, options);

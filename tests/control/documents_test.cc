@@ -36,6 +36,9 @@ json request() {
           {"loss_percent_max", 0.5},
           {"price_per_gb_max", "0.80"},
           {"key", "order-77"},
+          {"volume", "500 GB"},
+          {"budget", "120.50"},
+          {"start", "2028-02-28T18:00:00Z"},
           {"until", "2028-02-29T18:00:00Z"}};
 }
 
@@ -236,6 +239,23 @@ TEST(Documents, ARequestIsReadBackAsItIsShown) {
   EXPECT_EQ(to_json(*q), request());
   const json least{{"client", "acme"}, {"traffic", {{{"source", "10.10.0.0/24"}}}}};
   EXPECT_EQ(to_json(*parse_request(least)), least);
+}
+
+TEST(Documents, VolumesAndDurationsAreReadBackAsTheyAreShown) {
+  for (const char* text : {"500 GB", "1500 MB", "2 PB", "700 B", "1 kB"}) {
+    ASSERT_TRUE(parse_volume(text)) << text;
+    EXPECT_EQ(volume_text(*parse_volume(text)), text);
+  }
+  EXPECT_EQ(parse_volume("1.5 TB"), 1'500'000'000'000u);
+  EXPECT_EQ(volume_text(1'500'000'000'000), "1500 GB");
+  for (const char* wrong : {"", "5", "GB", "-1 GB", "0 GB", "1e3 GB", "10 GiB", "99999 PB", "nan B"})
+    EXPECT_FALSE(parse_volume(wrong)) << wrong;
+  for (const char* text : {"8 h", "90 min", "45 s", "2 d"}) {
+    ASSERT_TRUE(parse_duration(text)) << text;
+    EXPECT_EQ(duration_text(*parse_duration(text)), text);
+  }
+  for (const char* wrong : {"", "8", "0 h", "1000000 d", "-1 h", "8 hours"})
+    EXPECT_FALSE(parse_duration(wrong)) << wrong;
 }
 
 TEST(Documents, EveryPriceARequestMayNameIsAnAmount) {

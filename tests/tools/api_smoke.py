@@ -70,15 +70,17 @@ class Api(unittest.TestCase):
             jsonschema.Draft202012Validator(schema, resolver=resolver).validate(answer)
 
         service = self.ask("POST", "/v1/services", self.request())[2]
-        values = {"service": service["id"], "client": "acme", "id": "acme", "kind": "clients"}
+        values = {"service": service["id"], "client": "acme", "id": "acme", "kind": "clients", "negotiation": "none"}
         operations = [(path, method, o) for path, methods in description["paths"].items() for method, o in methods.items()]
         self.assertGreater(len(operations), 12)
         # What ends the service comes last.
         for path, method, operation in sorted(operations, key=lambda o: o[1] == "delete"):
             with self.subTest(operation=operation["operationId"]):
-                body = self.request(source="10.10.0.128/25") if operation["operationId"] == "requestService" else None
-                if operation["operationId"] == "putDocument":
-                    continue  # makes a token, and from then on each request needs one; below
+                sources = {"requestService": "10.10.0.128/25", "changeService": "10.10.0.0/25"}
+                source = sources.get(operation["operationId"])
+                body = source and self.request(source=source)
+                if operation["operationId"] in ("putDocument", "showNegotiation"):
+                    continue  # one makes a token, and from then on each request needs one; of the other there is none here
                 expected = next(int(status) for status in operation["responses"] if status != "default")
                 where = re.sub(r"{(\w+)}", lambda m: str(values[m[1]]), path)
                 status, headers, answer = self.ask(method.upper(), where, body)
@@ -119,6 +121,65 @@ class Api(unittest.TestCase):
         self.sites.wait_for(lambda: self.cli("paths").returncode == 0, 20, "does not start again", "site-a")
         self.assertEqual(self.ask("POST", "/v1/services", wanted)[2]["id"], first[2]["id"])
         self.assertEqual([s["id"] for s in self.ask("GET", "/v1/services")[2]], [first[2]["id"]])
+
+    def octets(self, count, port=5001):
+        """From client to server over TCP; whether they arrived."""
+        server = subprocess.Popen(self.sites.command("server", "timeout", "20", "socat", "-u", f"TCP-LISTEN:{port},reuseaddr", "OPEN:/dev/null"))
+        self.sites.wait_for(lambda: f":{port}" in self.sites.run("server", "ss", "-ltn"), 10, "socat does not listen")
+        subprocess.run(self.sites.command("client", "timeout", "10", "socat", "-u", f"EXEC:head -c {count} /dev/zero", f"TCP:10.20.0.2:{port}"),
+                       capture_output=True)
+        arrived = server.poll() == 0 or server.wait(20) == 0
+        return arrived
+
+    def test_a_service_is_changed_while_it_is_in_force(self):
+        ports = [{"source": "10.10.0.0/25", "protocol": "tcp", "destination_ports": "5001"}]
+        service = self.ask("POST", "/v1/services", {"client": "acme", "traffic": ports})[2]
+        self.assertTrue(self.octets(100_000, 5001))
+        ports[0]["destination_ports"] = "5002"
+        status, _, changed = self.ask("PUT", f"/v1/services/{service['id']}", {"client": "acme", "traffic": ports, "rate_up": "5 Mbit/s"})
+        self.assertEqual((status, changed["request"]["rate_up"]), (200, "5 Mbit/s"), changed)
+        # Both gateways know: the answers come back.
+        self.assertTrue(self.octets(100_000, 5002))
+        for wrong, expected in (({"client": "nobody"}, 404), ({"rate_up": "90 Gbit/s"}, 409), ({"start": "2099-01-01T00:00:00Z"}, 422),
+                                ({"traffic": []}, 400)):
+            with self.subTest(wrong=wrong):
+                self.assertEqual(self.ask("PUT", f"/v1/services/{service['id']}", {"client": "acme", "traffic": ports, **wrong})[0], expected)
+        self.assertEqual(self.ask("PUT", "/v1/services/999", {"client": "acme", "traffic": ports})[0], 404)
+        self.assertTrue(self.octets(100_000, 5002))
+        # It is the changed one after a restart.
+        self.sites.stop("site-a")
+        self.sites.start_gateway("a")
+        self.sites.wait_for(lambda: self.cli("paths").returncode == 0, 20, "does not start again", "site-a")
+        self.assertEqual(self.ask("GET", f"/v1/services/{service['id']}")[2]["request"], changed["request"])
+
+    def test_a_service_begins_and_ends_when_it_was_asked_to(self):
+        begin = time.time() + 4
+        wanted = {**self.request(), "start": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begin)), "duration": "5 s"}
+        status, _, service = self.ask("POST", "/v1/services", wanted)
+        self.assertEqual((status, service["state"]), (201, "scheduled"), service)
+        self.assertEqual(service["until"], time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(begin) + 5)))
+        self.sites.wait_for(lambda: self.ask("GET", f"/v1/services/{service['id']}")[2]["state"] == "active", 20, "it does not begin", "site-a")
+        self.assertGreaterEqual(time.time(), int(begin))
+        self.assertTrue(self.octets(10_000))
+        self.sites.wait_for(lambda: self.ask("GET", f"/v1/services/{service['id']}")[0] == 404, 20, "it does not end", "site-a")
+        later = self.ask("POST", "/v1/services", {**self.request(), "start": "2099-01-01T00:00:00Z", "key": "later"})[2]
+        self.sites.stop("site-a")
+        self.sites.start_gateway("a")
+        self.sites.wait_for(lambda: self.cli("paths").returncode == 0, 20, "does not start again", "site-a")
+        self.assertEqual(self.ask("GET", f"/v1/services/{later['id']}")[2]["state"], "scheduled")
+        self.assertEqual(self.ask("DELETE", f"/v1/services/{later['id']}")[2]["state"], "ended")
+
+    def test_a_service_ends_when_its_budget_is_used_up(self):
+        # The dearest path costs 2.40 EUR/GB, the cheapest 0.35: 0.002 EUR are worth 0.8 to 6 MB.
+        status, _, service = self.ask("POST", "/v1/services", {**self.request(), "budget": "0.002", "volume": "1 MB"})
+        self.assertEqual(status, 201, service)
+        self.assertLessEqual(float(service["expected_price"]["amount"]), 0.0024)
+        self.octets(8_000_000)
+        self.sites.wait_for(lambda: self.ask("GET", f"/v1/services/{service['id']}")[0] == 404, 20, "it does not end", "site-a")
+        self.assertIn("its budget of 0.002 EUR is used up", self.sites.log("site-a"))
+        status, _, problem = self.ask("POST", "/v1/services", {**self.request(), "budget": "1", "volume": "500 GB"})
+        self.assertEqual(status, 409)
+        self.assertIn("for the budget of 1 EUR is for 500 GB", problem["detail"])
 
     def test_a_service_is_explained_in_words(self):
         service = self.ask("POST", "/v1/services", self.request())[2]

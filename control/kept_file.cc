@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/rating_file.h"
+#include "control/kept_file.h"
 
 #include <cerrno>
 #include <cstring>
@@ -9,19 +9,17 @@
 
 namespace anabranch::control {
 
-tl::expected<RatingHistory, std::string> read_ratings(const std::string& file) {
+tl::expected<std::optional<nlohmann::json>, std::string> read_kept(const std::string& file) {
   std::error_code none;
-  if (!std::filesystem::exists(file, none)) return RatingHistory();
+  if (!std::filesystem::exists(file, none)) return std::nullopt;
   std::ifstream in(file);
   std::ostringstream text;
   text << in.rdbuf();
   if (!in) return tl::unexpected(file + ": cannot be read: " + std::strerror(errno));
-  auto history = RatingHistory::from_json(nlohmann::json::parse(text.str(), nullptr, false));
-  if (!history) return tl::unexpected(file + ": " + history.error());
-  return history;
+  return nlohmann::json::parse(text.str(), nullptr, false);
 }
 
-tl::expected<void, std::string> write_ratings(const std::string& file, const nlohmann::json& kept) {
+tl::expected<void, std::string> write_kept(const std::string& file, const nlohmann::json& kept) {
   const std::string fresh = file + ".new";
   std::ofstream out(fresh, std::ios::trunc);
   out << kept.dump();
