@@ -304,6 +304,9 @@ void Api::serve_state() {
   serve("showStatus", [this](const Call& call) {
     write(call.response, {200, loop_.call(target_.status).get()});
   });
+  serve("showQuotas", [this](const Call& call) {
+    write(call.response, {200, loop_.call(target_.quotas).get()});
+  });
   serve("describe", [](const Call& call) {
     write(call.response, {200, openapi(ANABRANCH_VERSION)});
   });

@@ -36,6 +36,7 @@ struct ApiTarget {
   Services::Flush flush;
   std::function<nlohmann::json()> counters;
   std::function<nlohmann::json()> status;
+  std::function<nlohmann::json()> quotas;
 };
 
 class Api {

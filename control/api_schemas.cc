@@ -342,6 +342,32 @@ constexpr const char* kSchemas = R"json({
     }
   },
   "Paths": {"type": "array", "items": {"$ref": "#/components/schemas/Path"}},
+  "QuotaUsage": {
+    "type": "array",
+    "items": {
+      "type": "object",
+      "required": ["id", "counts", "at_limit", "allowed", "rolled_over", "used", "left", "percent",
+                   "projected", "cycle_begin", "cycle_end", "state", "alerts"],
+      "properties": {
+        "id": {"$ref": "#/components/schemas/Id"},
+        "uplink": {"type": "string"},
+        "network": {"type": "string"},
+        "provider": {"type": "string"},
+        "counts": {"enum": ["up", "down", "both"]},
+        "at_limit": {"enum": ["stop", "slow", "pay"]},
+        "allowed": {"$ref": "#/components/schemas/Count"},
+        "rolled_over": {"$ref": "#/components/schemas/Count"},
+        "used": {"$ref": "#/components/schemas/Count"},
+        "left": {"$ref": "#/components/schemas/Count"},
+        "percent": {"$ref": "#/components/schemas/Count"},
+        "projected": {"$ref": "#/components/schemas/Count"},
+        "cycle_begin": {"type": "string"},
+        "cycle_end": {"type": "string"},
+        "state": {"enum": ["ok", "scarce", "stopped", "slowed", "paying"]},
+        "alerts": {"type": "array", "items": {"type": "integer", "minimum": 1}}
+      }
+    }
+  },
   "Counters": {
     "type": "object",
     "required": ["rx", "tx", "drops"],

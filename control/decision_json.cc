@@ -143,6 +143,8 @@ void each_field(Path& p, Visit visit) {
   visit("queue_down_ms", p.queue_down_ms);
   visit("mtu", p.mtu);
   visit("overhead", p.overhead);
+  visit("used_up", p.used_up);
+  visit("quota", p.quota);
 }
 
 json path_json(const PathState& p) {

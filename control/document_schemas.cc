@@ -92,6 +92,51 @@ constexpr const char* kOfClients = R"json({
       "billing": {"statements": "by-provider", "provider_charges": "summarised"}
     }]
   },
+  "quotas": {
+    "type": "object",
+    "required": ["id", "octets", "at_limit"],
+    "additionalProperties": false,
+    "properties": {
+      "id": {"$ref": "#/$defs/id"},
+      "uplink": {"$ref": "#/$defs/text"},
+      "network": {"$ref": "#/$defs/text"},
+      "provider": {"$ref": "#/$defs/text"},
+      "octets": {"$ref": "#/$defs/octets", "description": "a month"},
+      "counts": {"enum": ["up", "down", "both"], "default": "both"},
+      "cycle_day": {"$ref": "#/$defs/cycle_day"},
+      "zone": {"$ref": "#/$defs/text"},
+      "rollover": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "cycles": {"type": "integer", "minimum": 1, "maximum": 12, "default": 1},
+          "max": {"$ref": "#/$defs/octets"}
+        }
+      },
+      "alerts": {
+        "type": "array",
+        "description": "percentages, rising",
+        "maxItems": 16,
+        "items": {"type": "integer", "minimum": 1, "maximum": 1000}
+      },
+      "at_limit": {"enum": ["stop", "slow", "pay"]},
+      "slow_to": {"$ref": "#/$defs/rate"},
+      "overage_per_gb": {"$ref": "#/$defs/decimal9"}
+    },
+    "oneOf": [{"required": ["uplink"]}, {"required": ["network"]}, {"required": ["provider"]}],
+    "if": {"required": ["at_limit"], "properties": {"at_limit": {"const": "slow"}}},
+    "then": {"required": ["slow_to"]},
+    "else": {
+      "not": {"required": ["slow_to"]},
+      "if": {"required": ["at_limit"], "properties": {"at_limit": {"const": "pay"}}},
+      "then": {"required": ["overage_per_gb"]}
+    },
+    "examples": [{
+      "id": "fibre-month", "uplink": "fibre", "octets": "500 GB", "cycle_day": 15,
+      "zone": "Europe/Berlin", "rollover": {"cycles": 1, "max": "100 GB"}, "alerts": [75, 95, 100],
+      "at_limit": "slow", "slow_to": "1 Mbit/s"
+    }]
+  },
   "tokens": {
     "type": "object",
     "required": ["id", "role", "sha256"],
@@ -162,7 +207,6 @@ constexpr const char* kOfBilling = R"json({
           "ca": {"$ref": "#/$defs/text"},
           "certificate": {"$ref": "#/$defs/text"},
           "key": {"$ref": "#/$defs/text"},
-          "offering": {"$ref": "#/$defs/text", "description": "what it calls a path"},
           "without_availability": {"type": "boolean", "default": false}
         },
         "dependentRequired": {"certificate": ["key"], "key": ["certificate"]}
@@ -175,7 +219,7 @@ constexpr const char* kOfBilling = R"json({
       },
       {
         "id": "skywave", "tariff": "skywave-ordered",
-        "sells": {"url": "https://api.skywave.example/tmf-api", "offering": "path"}
+        "sells": {"url": "https://api.skywave.example/tmf-api"}
       }
     ]
   },
@@ -300,6 +344,11 @@ constexpr const char* kDefs = R"json({
     "type": "string",
     "pattern": "^([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)? ?[kMG]?bit/s$",
     "description": "such as 50 Mbit/s; at least 64 kbit/s"
+  },
+  "octets": {
+    "type": "string",
+    "pattern": "^[0-9]+([.][0-9]+)? ?(B|kB|MB|GB|TB|PB)$",
+    "description": "such as 500 GB"
   },
   "standings": {
     "type": "object",
@@ -486,7 +535,7 @@ constexpr const char* kDefs = R"json({
   }
 })json";
 
-constexpr std::array<std::pair<std::string_view, const char*>, 8> kSchemaNames{
+constexpr std::array<std::pair<std::string_view, const char*>, 9> kSchemaNames{
     {{"clients", "Client"},
      {"profiles", "Profile"},
      {"slas", "Agreement"},
@@ -494,7 +543,8 @@ constexpr std::array<std::pair<std::string_view, const char*>, 8> kSchemaNames{
      {"providers", "Provider"},
      {"rates", "ExchangeRates"},
      {"issuers", "Issuer"},
-     {"tokens", "Token"}}};
+     {"tokens", "Token"},
+     {"quotas", "Quota"}}};
 
 // The definitions that `schema` refers to, and theirs.
 void add_definitions(const json& schema, const json& all, json& used) {

@@ -55,6 +55,7 @@ FieldErrors DocumentStore::take(const std::string& kind, const json& document, s
     if (FieldErrors errors = take_sells(document); !errors.empty()) return errors;
     return store(billing::parse_provider(document), providers_);
   }
+  if (kind == "quotas") return store(parse_quota(document), quotas_);
   if (kind == "tokens") return store(parse_token(document), tokens_);
   if (kind == "rates") return check(billing::parse_rates(document));
   if (kind == "issuers") return check(billing::parse_issuer(document));
@@ -163,6 +164,7 @@ Answer DocumentStore::put(Books& books, const std::string& kind, const std::stri
     return refuse(500, "Not stored", stored.error());
   }
   *this = std::move(next);
+  if (kind == "quotas") ++quotas_version_;
   return {200, document};
 }
 

@@ -17,6 +17,7 @@
 #include "control/access.h"
 #include "control/books.h"
 #include "control/documents.h"
+#include "control/quota.h"
 #include "control/seller_document.h"
 
 namespace anabranch::control {
@@ -52,6 +53,9 @@ class DocumentStore {
   const Token* token(const std::string& sha256) const;
   bool has_tokens() const { return !tokens_.empty(); }
   const billing::Agreement* agreement(const std::string& id) const { return find(slas_, id); }
+  const std::map<std::string, Quota>& quotas() const { return quotas_; }
+  // Another number after each change of one.
+  uint64_t quotas_version() const { return quotas_version_; }
   // The tariff for what belongs to no client.
   static constexpr const char* kHouseTariff = "house";
 
@@ -78,6 +82,8 @@ class DocumentStore {
   std::map<std::string, billing::ProviderTerms> providers_;
   std::map<std::string, Sells> sells_;
   std::map<std::string, Token> tokens_;
+  std::map<std::string, Quota> quotas_;
+  uint64_t quotas_version_ = 0;
   std::map<std::string, std::map<std::string, nlohmann::json>> raw_;  // by kind and id
   std::set<std::pair<std::string, std::string>> from_file_;
 };

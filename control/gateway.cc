@@ -175,7 +175,8 @@ Gateway::Status Gateway::open_meters() {
   if (!meters->fresh() && !same) {
     Usage old(meters->region(), meters->workers(), counted_as);
     auto done = std::make_shared<std::promise<Books::Status>>();
-    books_->flush(old.read(), [done](Books::Status status) { done->set_value(std::move(status)); });
+    books_->flush(old.read(true),
+                  [done](Books::Status status) { done->set_value(std::move(status)); });
     if (auto status = done->get_future().get(); !status) return status;
     std::filesystem::remove(file);
     meters = dataplane::Meters::open(file, config_.workers());
@@ -322,6 +323,10 @@ Gateway::Status Gateway::open_control() {
   if (witness_)
     attendance_ = std::make_unique<Attendance>(*usage_, *witness_, *workers_, shared_uplinks_);
 
+  quotas_ = std::make_unique<Quotas>(config_, documents_, plans_, *workers_, places_,
+                                     config_.state_dir + "/journal", nullptr);
+  quotas_->wait(*usage_);
+
   std::map<uint8_t, Session::Ends> ends;
   for (const PathConfig& path : config_.peer.paths) {
     const auto u = static_cast<size_t>(config_.find_uplink(path.uplink) - config_.uplinks.data());
@@ -335,7 +340,8 @@ Gateway::Status Gateway::open_control() {
       Peering::Events{
           .up = [this] { services_->announce_all(); },
           .refused = [this](uint64_t id,
-                            const std::string& reason) { services_->refused(id, reason); }});
+                            const std::string& reason) { services_->refused(id, reason); },
+          .limits = [this](const Limits& limits) { quotas_->peer_said(limits); }});
   const auto flush_function = [this](std::function<void(Books::Status)> done) {
     flush(std::move(done), true);
   };
@@ -345,6 +351,7 @@ Gateway::Status Gateway::open_control() {
   services_ =
       std::make_unique<Services>(config_, documents_, *books_, *carrier_, *peering_, *monitor_,
                                  *topology_, *market_, flush_function, *chronicle_);
+  services_->adjust_paths([this](PathState& path) { quotas_->apply(path); });
   if (auto reopened = services_->reopen(); !reopened) return reopened;
   shop_ = std::make_unique<Shopfront>(config_, documents_, *books_, *services_);
   if (auto reopened = shop_->reopen(); !reopened) return reopened;
@@ -352,7 +359,8 @@ Gateway::Status Gateway::open_control() {
   if (auto started = peering_->start(); !started) return started;
   api_ = std::make_unique<Api>(
       loop_, ApiTarget{*services_, documents_, *books_, *feed_, *market_, *shop_, flush_function,
-                       [this] { return counters(); }, [this] { return status(); }});
+                       [this] { return counters(); }, [this] { return status(); },
+                       [this] { return quotas_->usage(); }});
   return api_->start(config_.api_listen);
 }
 
@@ -421,6 +429,7 @@ void Gateway::tick() {
 void Gateway::second() {
   monitor_->measure();
   carrier_->set_path_sizes(monitor_->fitting(topology_->path_sizes()));
+  keep_quotas();
   services_->rate();
   services_->recompute();
   shop_->tick();
@@ -436,7 +445,13 @@ void Gateway::second() {
         flushing_ = false;
         if (!status) spdlog::error("usage is not journaled yet: {}", status.error());
       },
-      tell);
+      tell || quotas_->any());
+}
+
+// Bills and quotas are of the same readings: where there are quotas, those are journaled as often.
+void Gateway::keep_quotas() {
+  quotas_->second(*usage_);
+  if (quotas_->any()) peering_->tell(quotas_->for_peer());
 }
 
 void Gateway::keep_keys() {
@@ -544,6 +559,7 @@ nlohmann::json Gateway::counters() const {
           {"given_up", c.given_up.get()},
           {"retained", c.retained.get()},
           {"unretained", c.unretained.get()},
+          {"diverted", c.diverted.get()},
           {"late", c.late.get()},
           {"gaps", c.gaps.get()},
           {"forced", c.forced.get()},
@@ -585,6 +601,7 @@ nlohmann::json Gateway::status() const {
             {"failures", kept.failures},
             {"lost", kept.lost}}},
           {"listeners", feed_->listeners()},
+          {"quota_alerts", quotas_->alerts()},
           {"meters_pending", attendance_ != nullptr && attendance_->pending()},
           {"meters_went_backwards", books_->meters_went_backwards()},
           {"meters_alarms", attendance_ == nullptr ? 0 : attendance_->alarms()}};

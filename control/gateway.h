@@ -13,6 +13,7 @@
 #include "control/chronicle.h"
 #include "control/flow_export.h"
 #include "control/flow_records.h"
+#include "control/quotas.h"
 #include "control/topology.h"
 #include "control/watch.h"
 #include "dataplane/ports.h"
@@ -61,6 +62,7 @@ class Gateway {
   nlohmann::json counted() const;
   Counted count_paths() const;
   void keep_keys();
+  void keep_quotas();
 
   Config config_;
   DocumentStore documents_;
@@ -91,6 +93,7 @@ class Gateway {
   std::unique_ptr<PathMonitor> monitor_;
   std::unique_ptr<Attendance> attendance_;
   std::unique_ptr<Keyring> keyring_;
+  std::unique_ptr<Quotas> quotas_;
   std::unique_ptr<Peering> peering_;
   std::unique_ptr<Feed> feed_;
   std::unique_ptr<DecisionLog> decisions_;

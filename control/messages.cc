@@ -59,6 +59,18 @@ Counted read_counted(JsonReader& r) {
   return counted;
 }
 
+Limits read_limits(JsonReader& r) {
+  Limits limits;
+  for (JsonReader& path : r.objects("paths", dataplane::kPathsMax)) {
+    limits.paths.push_back({.id = static_cast<uint8_t>(path.integer("id", 1, 15)),
+                            .left = path.integer("left", 0, Limits::kNone),
+                            .slow_bps = path.integer("slow_bps", 0, Treatment::kRateMax),
+                            .used_up = path.boolean("used_up")});
+    path.finish();
+  }
+  return limits;
+}
+
 std::vector<std::string_view> names_of(const std::vector<dataplane::Cipher>& ciphers) {
   std::vector<std::string_view> names;
   for (const dataplane::Cipher cipher : ciphers)
@@ -135,6 +147,7 @@ Message read_message(const std::string& type, JsonReader& r) {
   if (type == "gone") return Gone{read_service(r)};
   if (type == "kept") return read_kept(r);
   if (type == "counted") return read_counted(r);
+  if (type == "limits") return read_limits(r);
   if (type != "alive") r.wrong("type", "\"" + type + "\"", "a message of this version");
   return Alive{};
 }
@@ -205,6 +218,16 @@ std::string encode(const Message& message) {
             for (const Counted::Path& p : m.paths)
               paths.push_back({{"id", p.id}, {"sent", p.sent}, {"received", p.received}});
             return {{"type", "counted"}, {"paths", paths}};
+          },
+          [](const Limits& m) -> json {
+            json paths = json::array();
+            for (const Limits::Path& p : m.paths) {
+              paths.push_back({{"id", p.id},
+                               {"left", p.left},
+                               {"slow_bps", p.slow_bps},
+                               {"used_up", p.used_up}});
+            }
+            return {{"type", "limits"}, {"paths", paths}};
           },
           [](const Alive&) -> json {
             return {{"type", "alive"}};

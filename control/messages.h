@@ -89,11 +89,25 @@ struct Counted {
   };
   std::vector<Path> paths;
 };
+// What of its paths' quotas is left for what the receiver sends, from now on; again whenever it is
+// told. A path that is not named has none.
+struct Limits {
+  static constexpr uint64_t kNone = UINT64_MAX;
+  struct Path {
+    uint8_t id = 0;
+    uint64_t left = kNone;  // octets of outer IP packets
+    uint64_t slow_bps = 0;  // what the path may be given then; 0: nothing
+    bool used_up = false;   // also for what the sender sends
+    bool operator==(const Path&) const = default;
+  };
+  std::vector<Path> paths;
+  bool operator==(const Limits&) const = default;
+};
 // Every second, so that a dead session is noticed.
 struct Alive {};
 
 using Message = std::variant<Hello, Ready, Rekey, House, Announce, Accept, Refuse, End, Gone, Kept,
-                             Counted, Alive>;
+                             Counted, Limits, Alive>;
 
 std::string encode(const Message& message);  // without the length
 tl::expected<Message, std::string> decode(std::string_view text);

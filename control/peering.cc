@@ -132,6 +132,8 @@ void Peering::receive(const Message& message) {
     forget_all_but(*kept);
   } else if (const auto* counted = std::get_if<Counted>(&message)) {
     peer_counted_ = *counted;
+  } else if (const auto* limits = std::get_if<Limits>(&message)) {
+    if (events_.limits) events_.limits(*limits);
   } else if (const auto* house = std::get_if<House>(&message)) {
     carrier_.set_house(carrier_.house_receiver(), house->receiver);
   } else if (const auto* announce = std::get_if<Announce>(&message)) {

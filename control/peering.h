@@ -21,6 +21,7 @@ class Peering {
     // The peer is there; services are to be announced (again).
     std::function<void()> up;
     std::function<void(uint64_t service, const std::string& reason)> refused;
+    std::function<void(const Limits&)> limits;
   };
   Peering(Loop& loop, const Config& config, const Identity& identity, Carrier& carrier,
           Keyring& keyring, const std::map<uint8_t, Session::Ends>& paths, Events events);
@@ -37,6 +38,7 @@ class Peering {
   void change_keys() { session_.change_keys(); }
   // What was counted on each path; and what the peer said last of its own counts.
   void tell(Counted counted) { session_.send(std::move(counted)); }
+  void tell(Limits limits) { session_.send(std::move(limits)); }
   const Counted& peer_counted() const { return peer_counted_; }
 
  private:

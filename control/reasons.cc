@@ -49,6 +49,8 @@ class Wording {
     for (const auto& share : s.shares) {
       if (standing_of(m_, path_of(m_, share)) == Standing::prefer)
         why.push_back(preferred(path_of(m_, share)));
+      if (const PathState& p = path_of(m_, share); !p.quota.empty())
+        why.push_back(p.name + ": " + p.quota);
     }
     for (const PathState& p : m_.paths) {
       const bool used = std::any_of(s.shares.begin(), s.shares.end(),
@@ -156,6 +158,7 @@ class Wording {
   }
 
   std::string left_out(const PathState& p, const Scenario* chosen = nullptr) const {
+    if (p.used_up) return p.quota;
     if (!p.alive) return "down";
     switch (standing_of(m_, p)) {
       case Standing::never:

@@ -177,6 +177,9 @@ const std::vector<Operation>& operations() {
        "What happens, as it happens: server-sent events, of which each has an Event as data. With "
        "the header Last-Event-ID those behind it; event `reset` when some of them are gone",
        Audience::all, nullptr, "Events", 200, "text/event-stream"},
+      {"GET", "/v1/quota-usage", "showQuotas",
+       "What of each quota is used in its cycle, and will be as it goes on", Audience::readers,
+       nullptr, "QuotaUsage"},
       {"GET", "/openapi.json", "describe", "This description", Audience::all, nullptr, "Object"},
   };
   return all;

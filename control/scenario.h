@@ -50,6 +50,9 @@ struct PathState {
   uint32_t overhead = dataplane::kSegmentOverhead;  // octets of it that are not the client's packet
   // What the client pays for an octet on this path, in 10^-18 currency units, by its tariff.
   Uint128 price_attos_per_octet = 0;
+  // Its quota is used up: it counts as not alive. What is to be said of its quotas; or empty.
+  bool used_up = false;
+  std::string quota;
   bool operator==(const PathState&) const = default;
 };
 

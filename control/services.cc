@@ -75,6 +75,7 @@ std::vector<PathState> Services::priced_paths(const Terms& terms, int64_t at_ns)
     return !price.has_value();  // a provider the client's tariff does not price cannot be used for
                                 // it
   });
+  if (adjust_) std::for_each(states.begin(), states.end(), adjust_);
   return states;
 }
 

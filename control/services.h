@@ -35,6 +35,9 @@ class Services {
            Peering& peering, PathMonitor& paths, const Topology& topology, Market& market,
            Flush flush, Chronicle& chronicle);
 
+  // What is to be known of each path besides what is measured, before a scenario is chosen.
+  void adjust_paths(std::function<void(PathState&)> adjust) { adjust_ = std::move(adjust); }
+
   // After a restart: services that were open go on, with their slots and meters.
   tl::expected<void, std::string> reopen();
 
@@ -167,6 +170,7 @@ class Services {
   Market& market_;
   Flush flush_;
   Chronicle& chronicle_;
+  std::function<void(PathState&)> adjust_;
   std::map<uint64_t, Service> services_;
   uint16_t alive_ = 0;
   Minutes minutes_;

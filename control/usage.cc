@@ -32,6 +32,12 @@ std::vector<billing::Reading> Usage::read(bool totals) const {
   return readings;
 }
 
+std::vector<billing::Reading> Usage::totals() const {
+  std::vector<billing::Reading> readings;
+  read_totals(readings);
+  return readings;
+}
+
 void Usage::read_service(size_t worker, uint16_t slot, uint64_t service,
                          std::vector<billing::Reading>& readings) const {
   const dataplane::ServiceMeters& meters = region_.workers[worker].services[slot];

@@ -37,6 +37,9 @@ class Usage {
   // besides, of visitors too. cost of those: looks at all services' meters.
   std::vector<billing::Reading> read(bool totals = false) const;
 
+  // … those alone.
+  std::vector<billing::Reading> totals() const;
+
   UplinkCount uplink(uint8_t uplink) const;
   UplinkCount place(dataplane::Place place) const;
 

@@ -65,6 +65,7 @@ struct PathTelemetry {
   // each way.
   Counter queue_out_ns, queue_in_ns;
   Counter arrived;        // octets of the outer packets that the peer acknowledged
+  Counter given;          // octets of the outer packets put on it, taken by the port or not
   SharedEndpoint remote;  // where its segments come from, proved; none: as configured
 };
 

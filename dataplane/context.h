@@ -32,6 +32,7 @@
 #include "dataplane/keys.h"
 #include "dataplane/meter.h"
 #include "dataplane/pace.h"
+#include "dataplane/path_limits.h"
 #include "dataplane/plan_table.h"
 #include "dataplane/queues.h"
 #include "dataplane/reassemble.h"
@@ -189,9 +190,15 @@ struct Context {
   uint16_t alive = 0;          // bit p: path p
   uint16_t sendable = 0;       // … of these, those whose next hop is known
   uint16_t sound = 0;          // … of these, those that are not suspected
-  uint64_t now_ns = 0;         // `now` of this poll
-  uint64_t keep_at_ns = 0;     // when paths are looked at next
-  uint64_t age_at_ns = 0;      // when flows are
+  // Of paths whose quota this worker has used its part of up: what clients send takes others, or a
+  // slower pace. By path: when that is the case, and that pace.
+  uint16_t closed = 0, slowed = 0;
+  uint64_t limits_version = 0;  // of the table the following is of
+  std::array<uint64_t, kPathsMax> given_until;
+  std::array<uint64_t, kPathsMax> slow_pace{};
+  uint64_t now_ns = 0;      // `now` of this poll
+  uint64_t keep_at_ns = 0;  // when paths are looked at next
+  uint64_t age_at_ns = 0;   // when flows are
   std::array<DelayLine, kPathsMax> delay_lines;
   std::array<uint64_t, kPathsMax> head_start{};  // how much faster than others in use, in ticks
   uint32_t equalising = 0;                       // segments in the delay lines
@@ -218,6 +225,7 @@ struct Context {
 
   std::bitset<kServicesMax> received;  // slots of `services` that were touched
 
+  Context() { given_until.fill(PathLimit::kNone); }
   uint8_t workers() const { return options.crew == nullptr ? 1 : options.crew->workers; }
   // Whom the peer's beats reach, and who answers for what is asked once for all.
   bool is_first() const { return options.id == 0; }

@@ -51,6 +51,7 @@ struct alignas(64) Counters {
   Counter given_up;                        // lost, and not sent again
   Counter retained;                        // octets kept until they are acknowledged, now
   Counter unretained;                      // sent without being kept: too much is under way
+  Counter diverted;                        // sent where another path's quota was used up
   Counter late;                            // delivered after their hole had been given up
   Counter gaps;                            // holes given up
   Counter forced;                          // holes given up early: window or buffers exhausted

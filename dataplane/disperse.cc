@@ -37,10 +37,15 @@ uint16_t those(uint16_t mask, Predicate predicate) {
   return result;
 }
 
-// Those a packet can be sent on; suspected ones only when there are no others.
-uint16_t usable_paths(const Context& context, uint16_t mask) {
+// Those that are alive; suspected ones only when there are no others.
+uint16_t live_paths(const Context& context, uint16_t mask) {
   const auto sound = static_cast<uint16_t>(mask & context.sound);
   return sound != 0 ? sound : static_cast<uint16_t>(mask & context.sendable);
+}
+
+// … those a client's packet may be sent on.
+uint16_t usable_paths(const Context& context, uint16_t mask) {
+  return live_paths(context, static_cast<uint16_t>(mask & ~context.closed));
 }
 
 int64_t delay_of(const Context& context, uint8_t p) {
@@ -121,7 +126,8 @@ void find_sound_paths(Context& context) {
 }
 
 uint8_t earliest_path(const Context& context, uint16_t mask) {
-  return earliest_of(context, usable_paths(context, mask));
+  const uint8_t p = earliest_of(context, usable_paths(context, mask));
+  return p != 0 || context.closed == 0 ? p : earliest_of(context, live_paths(context, mask));
 }
 
 Choice choose_free_path(const Context& context, uint16_t mask) {
@@ -160,9 +166,10 @@ Cuts choose_cuts(const Context& context, const Plan& plan, uint16_t length) {
   return count < 2 ? Cuts{} : cut_to_hurry({offers.data(), count}, length);
 }
 
-Choice choose_path(Context& context, const Plan& plan, ServiceState& service, uint8_t bucket,
-                   uint16_t length, bool even) {
-  const uint16_t usable = usable_paths(context, plan.path_mask);
+namespace {
+
+Choice choose_among(Context& context, const Plan& plan, ServiceState& service, uint8_t bucket,
+                    uint16_t usable, uint16_t length, bool even) {
   switch (plan.dispersion) {
     case Dispersion::earliest_delivery:
       return even ? fastest_free_of(context, usable) : least_busy_of(context, usable);
@@ -183,6 +190,23 @@ Choice choose_path(Context& context, const Plan& plan, ServiceState& service, ui
       free_or_wait(context, choose_by_packet(plan, service.shares, usable, octet_count));
   if (choice.what == What::wait) undo_choice(plan, service.shares, choice.path, octet_count);
   return choice;
+}
+
+}  // namespace
+
+Choice choose_path(Context& context, const Plan& plan, ServiceState& service, uint8_t bucket,
+                   uint16_t length, bool even) {
+  const uint16_t usable = usable_paths(context, plan.path_mask);
+  const Choice choice = choose_among(context, plan, service, bucket, usable, length, even);
+  if ((plan.path_mask & context.sendable & context.closed) != 0 && choice.what == What::path)
+      [[unlikely]]
+    context.counters.diverted.add(1);
+  return choice;
+}
+
+Drop reason_for_no_path(const Context& context, const Plan& plan) {
+  const bool any = (plan.path_mask & context.sendable & context.closed) != 0;
+  return any ? Drop::quota_used_up : Drop::path_down;
 }
 
 }  // namespace anabranch::dataplane

@@ -18,6 +18,7 @@ enum class Drop : uint8_t {
   no_service,       // no admitted service wants it; answered with ICMP administratively prohibited
   flow_table_full,  // more flows at once than configured
   path_down,        // no path of the service's plan is alive
+  quota_used_up,    // … but for those whose quota is used up
   too_big,          // does not fit the paths and must not be fragmented; answered with ICMP
   no_buffer,        // packet buffers ran out
   tx_full,          // the uplink's port did not take it after bounded retries
@@ -47,13 +48,13 @@ enum class Drop : uint8_t {
 inline constexpr size_t kDropCount = static_cast<size_t>(Drop::count_);
 
 inline constexpr std::array<std::string_view, kDropCount> kDropNames{
-    "bad_length", "bad_checksum",    "bad_extension",    "bad_scope",   "ttl_exceeded",
-    "no_service", "flow_table_full", "path_down",        "too_big",     "no_buffer",
-    "tx_full",    "no_session",      "queue_full",       "codel",       "handover_full",
-    "key_worn",   "bad_segment",     "unknown_receiver", "bad_path",    "unknown_key",
-    "replayed",   "bad_tag",         "incomplete",       "not_ect",     "bad_inner",
-    "duplicate",  "not_for_lan",     "no_neighbour",     "lan_tx_full", "icmp_limited",
-    "wrong_vlan"};
+    "bad_length",    "bad_checksum",    "bad_extension", "bad_scope",        "ttl_exceeded",
+    "no_service",    "flow_table_full", "path_down",     "quota_used_up",    "too_big",
+    "no_buffer",     "tx_full",         "no_session",    "queue_full",       "codel",
+    "handover_full", "key_worn",        "bad_segment",   "unknown_receiver", "bad_path",
+    "unknown_key",   "replayed",        "bad_tag",       "incomplete",       "not_ect",
+    "bad_inner",     "duplicate",       "not_for_lan",   "no_neighbour",     "lan_tx_full",
+    "icmp_limited",  "wrong_vlan"};
 static_assert(!kDropNames.back().empty());
 
 }  // namespace anabranch::dataplane

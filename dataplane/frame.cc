@@ -21,7 +21,9 @@ bool may_seal(Context& context, Drop& why) {
 
 uint64_t pace_on(const Context& context, uint8_t p) {
   const Path& path = context.paths->paths[p];
-  return path.estimated ? context.capacities[p].pace() : path.pace;
+  const uint64_t pace = path.estimated ? context.capacities[p].pace() : path.pace;
+  const bool slowed = (context.slowed >> p & 1) != 0;
+  return slowed ? std::max(pace, context.slow_pace[p]) : pace;
 }
 
 namespace {
@@ -61,6 +63,10 @@ void write_header(const Path& path, uint16_t outer_length, uint8_t* out) {
   const auto taken = static_cast<uint32_t>(outer_length + path.link_overhead);
   context.paces[p].take(taken, pace_on(context, p), context.now_ns);
   if (path.estimated) context.capacities[p].sent(taken);
+  Counter& given = context.telemetry[p].given;
+  given.add(outer_length);
+  if (given.get() >= context.given_until[p]) [[unlikely]]
+    leave_path(context, p);
   const KeyTable& keys = *context.keys;
   seal(*keys.send,
        {.type = type,

@@ -9,7 +9,8 @@ PlanTable::PlanTable()
     : ruleset_(new Ruleset),
       paths_(new PathTable),
       neighbours_(new NeighbourTable),
-      keys_(new KeyTable) {
+      keys_(new KeyTable),
+      limits_(new LimitTable) {
   const size_t size = rte_rcu_qsbr_get_memsize(kWorkersMax);
   qsbr_ = static_cast<rte_rcu_qsbr*>(std::aligned_alloc(64, (size + 63) / 64 * 64));
   rte_rcu_qsbr_init(qsbr_, kWorkersMax);
@@ -22,6 +23,7 @@ PlanTable::~PlanTable() {
   delete paths_.load(std::memory_order_relaxed);
   delete neighbours_.load(std::memory_order_relaxed);
   delete keys_.load(std::memory_order_relaxed);
+  delete limits_.load(std::memory_order_relaxed);
   std::free(qsbr_);
 }
 
@@ -58,6 +60,9 @@ void PlanTable::publish(std::unique_ptr<const NeighbourTable> neighbours) {
 }
 void PlanTable::publish(std::unique_ptr<const KeyTable> keys) {
   exchange(keys_, std::move(keys));
+}
+void PlanTable::publish(std::unique_ptr<const LimitTable> limits) {
+  exchange(limits_, std::move(limits));
 }
 
 void PlanTable::begin_round() {

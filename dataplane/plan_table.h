@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Everything control tells the workers: plans by service slot, the ruleset, paths, neighbours and
-// keys.
+// Everything control tells the workers: plans by service slot, the ruleset, paths, neighbours,
+// keys and limits.
 //
 // Published by pointer, never locked. Control builds an immutable object, stores its address with
 // release order and keeps the old one until every worker has passed a quiescent state
@@ -20,6 +20,7 @@
 #include "dataplane/classify.h"
 #include "dataplane/keys.h"
 #include "dataplane/neighbours.h"
+#include "dataplane/path_limits.h"
 #include "dataplane/paths.h"
 #include "dataplane/plan.h"
 
@@ -38,6 +39,7 @@ class PlanTable {
   const PathTable& paths() const { return *paths_.load(std::memory_order_acquire); }
   const NeighbourTable& neighbours() const { return *neighbours_.load(std::memory_order_acquire); }
   const KeyTable& keys() const { return *keys_.load(std::memory_order_acquire); }
+  const LimitTable& limits() const { return *limits_.load(std::memory_order_acquire); }
   void worker_online(uint32_t worker);
   void worker_offline(uint32_t worker);
   void quiescent(uint32_t worker) { rte_rcu_qsbr_quiescent(qsbr_, worker); }
@@ -48,6 +50,7 @@ class PlanTable {
   void publish(std::unique_ptr<const PathTable> paths);
   void publish(std::unique_ptr<const NeighbourTable> neighbours);
   void publish(std::unique_ptr<const KeyTable> keys);
+  void publish(std::unique_ptr<const LimitTable> limits);
   // As if something were published: it is retired when every worker has been round.
   void begin_round();
   // Frees what no worker can see any more. Called now and then; never waits.
@@ -67,6 +70,7 @@ class PlanTable {
   std::atomic<const PathTable*> paths_;
   std::atomic<const NeighbourTable*> neighbours_;
   std::atomic<const KeyTable*> keys_;
+  std::atomic<const LimitTable*> limits_;
   rte_rcu_qsbr* qsbr_;
   std::vector<Retired> retired_;
 };

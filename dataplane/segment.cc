@@ -106,7 +106,7 @@ void send_or_wait(Context& context, rte_mbuf* packet, const Plan& plan, const Wa
     case Choice::What::wait:
       return wait_in_queue(context, packet, note);
     case Choice::What::none:
-      return context.drop(packet, Drop::path_down);
+      return context.drop(packet, reason_for_no_path(context, plan));
   }
 }
 
@@ -194,7 +194,7 @@ void send_waiting(Context& context) {
     const bool congested = context.queues.take_front(context.now_ns, context.codel);
     const bool hopeless = context.now_ns - note.since_ns > kWaitMaxNs;
     if (choice.what == Choice::What::none) {
-      context.drop(packet, may ? Drop::path_down : unable);
+      context.drop(packet, may ? reason_for_no_path(context, *plan) : unable);
     } else if (hopeless || (congested && !mark_congestion(octets(packet)))) {
       context.drop(packet, Drop::codel);
     } else {

@@ -104,6 +104,8 @@ struct Choice {
 };
 Choice choose_path(Context& context, const Plan& plan, ServiceState& service, uint8_t bucket,
                    uint16_t length, bool even);
+// … why there is none.
+Drop reason_for_no_path(const Context& context, const Plan& plan);
 // Where a copy goes of what is sent on `path`: another provider's first; 0: nowhere.
 uint8_t path_for_copy(const Context& context, const Plan& plan, uint8_t path);
 // The fragments as which a packet of `length` octets, that nothing waits before, is there sooner.
@@ -111,7 +113,8 @@ Cuts choose_cuts(const Context& context, const Plan& plan, uint16_t length);
 
 // Which paths can be sent on; at each poll, and when that may have changed.
 void find_sound_paths(Context& context);
-// … of the paths in `mask`, the one that delivers first; 0 when none is alive.
+// … of the paths in `mask`, the one that delivers first, for what is no client's: one whose quota
+// is used up when there is no other; 0 when none is alive.
 uint8_t earliest_path(const Context& context, uint16_t mask);
 // … the fastest of those that can send now.
 Choice choose_free_path(const Context& context, uint16_t mask);
@@ -167,6 +170,10 @@ rte_mbuf* make_icmp6(Context& context, const uint8_t* about, const PacketView& v
 
 // share.cc: what this worker is to have of paths that packets wait for at several.
 void update_share(Context& context);
+
+// keep_limits.cc: what is left of paths' quotas is another now; a path's is used up.
+void take_over_limits(Context& context, const LimitTable& limits);
+void leave_path(Context& context, uint8_t p);
 
 // keep_paths.cc: beats that are due or arrived, paths that died, how long holes may wait.
 void keep_paths(Context& context);

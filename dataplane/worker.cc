@@ -172,6 +172,8 @@ uint32_t Worker::poll(uint64_t now) {
   c.now_ns = c.nanoseconds(now);
   c.paths = &c.plans->paths();
   c.keys = &c.plans->keys();
+  if (const LimitTable& limits = c.plans->limits(); limits.version != c.limits_version) [[unlikely]]
+    take_over_limits(c, limits);
   uint32_t packets = 0;
   take_over_paces(c);
   find_sound_paths(c);

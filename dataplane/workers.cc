@@ -64,6 +64,7 @@ PathTelemetry Workers::telemetry(uint8_t path) const {
     joined.received.add(one.received.get());
     joined.expected.add(one.expected.get());
     joined.arrived.add(one.arrived.get());
+    joined.given.add(one.given.get());
     joined.suspected.set(std::max(joined.suspected.get(), one.suspected.get()));
     const uint64_t fits = one.fits_octets.get();
     if (fits != 0) joined.fits_octets.set(std::min(joined.fits_octets.get(), fits));

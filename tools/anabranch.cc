@@ -15,6 +15,7 @@
 
 #include "control/access.h"
 #include "control/document_schemas.h"
+#include "control/quota.h"
 #include "control/tls/identity.h"
 #include "tools/bill.h"
 #include "tools/completion.h"
@@ -286,6 +287,22 @@ void print_ratings(const json& ratings) {
   }
 }
 
+void print_quotas(const json& quotas) {
+  using anabranch::control::octets_text;
+  fmt::print("{:<20} {:<20} {:>12} {:>12} {:>6} {:>14} {:<8} {}\n", "quota", "of", "used", "left",
+             "", "at the end", "state", "cycle ends");
+  for (const json& q : quotas) {
+    std::string of;
+    for (const char* what : {"uplink", "network", "provider"}) {
+      if (q.contains(what)) of = std::string(what) + " " + q[what].get<std::string>();
+    }
+    const auto octets = [&](const char* name) { return octets_text(q[name].get<uint64_t>()); };
+    fmt::print("{:<20} {:<20} {:>12} {:>12} {:>4} % {:>14} {:<8} {}\n", q.value("id", ""), of,
+               octets("used"), octets("left"), q["percent"].get<uint64_t>(), octets("projected"),
+               q.value("state", ""), q.value("cycle_end", ""));
+  }
+}
+
 void print_orders(const json& orders) {
   fmt::print("{:<16} {:<12} {:<12} {:>10} {:<21} {:<21} {}\n", "provider", "order", "for client",
              "Mbit/s", "from", "until", "price");
@@ -377,6 +394,14 @@ void add_state(CLI::App& app, Options& options) {
           fmt::print("{}\n", ratings.dump(2));
         else
           print_ratings(ratings);
+      });
+  app.add_subcommand("quotas", "what of each quota is used, and will be at its cycle's end")
+      ->callback([&options] {
+        const json quotas = Client(options).get("/v1/quota-usage");
+        if (options.as_json)
+          fmt::print("{}\n", quotas.dump(2));
+        else
+          print_quotas(quotas);
       });
   for (const auto& [name, what] :
        {std::pair{"counters", "packets by where they ended"},

@@ -46,6 +46,7 @@ inline std::vector<Message> one_of_each() {
           Gone{UINT64_MAX >> 1},
           Kept{1, Kept::kIdMax, {1, 7, Kept::kIdMax}},
           Counted{{{1, 1000, 2000}, {15, UINT64_MAX, 0}}},
+          Limits{{{1, 1000, 0, false}, {15, Limits::kNone, 64000, true}}},
           Alive{}};
 }
 

@@ -600,6 +600,97 @@ class Ipv6Clients(World):
         self.assertGreater(self.sites.cli_json("counters")["drops"]["no_service"], 0)
 
 
+
+class Quotas(World):
+    """A link whose quota is used up is left, at both ends, and every octet of it is on the bill."""
+
+    octets = 6_000_000
+
+    def setUp(self):
+        super().setUp()
+        self.quota("stop", self.octets)
+
+    def quota(self, at_limit, octets, **more):
+        document = {"id": "fibre-month", "uplink": "fibre", "octets": f"{octets} B", "zone": "Europe/Berlin", "at_limit": at_limit, **more}
+        self.sites.documents = {"site-a/quotas/fibre-month.json": json.dumps(document)}
+
+    def usage(self):
+        return self.sites.cli_json("quotas")[0]
+
+    def transfer(self, octets, up=True):
+        source, target = self.sites.state / "file", self.sites.state / "received"
+        source.write_bytes(os.urandom(octets))
+        ends = ("client", "server", "10.20.0.2") if up else ("server", "client", "10.10.0.2")
+        main_job.transfer(self.sites, source, target, *ends, 5001 if up else 5002)
+        self.assertEqual(target.read_bytes(), source.read_bytes())
+
+    def wire(self):
+        """Of the link, as its provider counts."""
+        return sum(octets for (name, _), octets in main_job.tunnel_octets(self.sites.link_stats()).items() if name == "fibre")
+
+    def shares(self, identity):
+        service, = (s for s in self.sites.cli_json("services") if s["id"] == identity)
+        return {share["path"] for share in service["scenario"]["shares"]}, service
+
+    def test_traffic_goes_on_elsewhere_in_both_directions_and_the_bill_is_the_wire(self):
+        self.start()
+        identity = self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
+        self.assertIn("fibre", self.shares(identity)[0])
+        self.transfer(20_000_000)
+        self.wait_for(lambda: self.usage()["state"] == "stopped", f"it is not used up: {self.usage()}")
+        # What is above is what was under way, and beats and acknowledgements.
+        self.assertLess(self.wire(), self.octets + 700_000)
+        self.wait_for(lambda: "fibre" not in self.shares(identity)[0], "the scenario does not leave the link")
+        service = self.shares(identity)[1]
+        self.assertTrue(any('quota "fibre-month"' in reason for reason in service["scenario"]["reasons"]), service["scenario"]["reasons"])
+        self.assertIn('quota "fibre-month"', self.sites.cli("explain", identity))
+        before = self.wire()
+        self.transfer(5_000_000)
+        self.transfer(5_000_000, up=False)
+        self.assertLess(self.wire() - before, 300_000, "beats and acknowledgements alone go on")
+        for percent in (75, 95, 100):
+            self.assertEqual(self.sites.log("site-a").count(f"quota fibre-month: {percent} % of"), 1)
+        self.assertEqual([alert["percent"] for alert in self.sites.cli_json("status")["quota_alerts"]], [75, 95, 100])
+        self.assertRegex(self.sites.cli("quotas"), r"fibre-month +uplink fibre .* stopped ")
+        self.sites.cli("end", identity)
+        client, house, stats = main_job.settled(self.sites)
+        self.assertEqual(main_job.compare(client, house, stats)[1], [])
+        self.assert_counts_the_wire()
+
+    def assert_counts_the_wire(self):
+        def same():
+            before = self.wire()
+            used = self.usage()["used"]
+            return before == used or before == self.wire() and 0 <= before - used <= 3_000  # beats of the last second
+        self.wait_for(same, f"the quota says {self.usage()['used']}, the wire {self.wire()}")
+
+    def test_a_kill_neither_loses_nor_doubles_an_octet_and_tells_nothing_twice(self):
+        self.quota("stop", 2 * self.octets)
+        self.start()
+        self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")
+        self.transfer(24_000_000)
+        self.wait_for(lambda: self.usage()["percent"] >= 95, f"not enough is used: {self.usage()}")
+        process = self.sites.processes.pop("site-a")
+        process.kill()
+        process.wait()
+        told = self.sites.log("site-a").count("quota fibre-month: 75 %")
+        self.sites.start_gateway("a")
+        self.sites.wait_for(self.sites.paths_up, 20, "not all paths came up again", "site-a")
+        self.wait_for(lambda: not self.sites.cli_json("status")["meters_pending"], "what passed meanwhile is not booked")
+        self.assert_counts_the_wire()
+        self.assertEqual(self.sites.log("site-a").count("quota fibre-month: 75 %"), told)
+
+    def test_what_is_paid_for_goes_on_and_is_dearer(self):
+        self.quota("pay", self.octets, overage_per_gb="0.30")
+        self.start()
+        identity = self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
+        self.transfer(20_000_000)
+        self.wait_for(lambda: self.usage()["state"] == "paying", f"it is not used up: {self.usage()}")
+        inputs = json.loads(self.sites.cli("--json", "explain", identity))
+        self.assertIn('quota "fibre-month"', " ".join(inputs["sentences"]), inputs["sentences"])
+        self.assertGreater(self.usage()["used"], self.octets)
+
+
 if __name__ == "__main__":
     BUILD = pathlib.Path(sys.argv.pop()).resolve()
     unittest.main(verbosity=2)

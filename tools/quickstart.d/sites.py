@@ -161,6 +161,7 @@ class Sites:
                     shutil.copy(source, self.state)
         for path, text in self.documents.items():
             if path.startswith(f"site-{site}/"):
+                (self.state / path).parent.mkdir(exist_ok=True)
                 (self.state / path).write_text(text)
         config = self.state / f"site-{site}.toml"
         text = config.read_text().replace("/var/lib/anabranch", f"{self.state}/state").replace("/run/anabranch", str(self.run_dir))
