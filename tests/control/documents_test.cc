@@ -248,7 +248,8 @@ TEST(Documents, VolumesAndDurationsAreReadBackAsTheyAreShown) {
   }
   EXPECT_EQ(parse_volume("1.5 TB"), 1'500'000'000'000u);
   EXPECT_EQ(volume_text(1'500'000'000'000), "1500 GB");
-  for (const char* wrong : {"", "5", "GB", "-1 GB", "0 GB", "1e3 GB", "10 GiB", "99999 PB", "nan B"})
+  for (const char* wrong :
+       {"", "5", "GB", "-1 GB", "0 GB", "1e3 GB", "10 GiB", "99999 PB", "nan B"})
     EXPECT_FALSE(parse_volume(wrong)) << wrong;
   for (const char* text : {"8 h", "90 min", "45 s", "2 d"}) {
     ASSERT_TRUE(parse_duration(text)) << text;
