@@ -16,9 +16,9 @@ static_assert(static_cast<int>(billing::FlowEnd::no_room) ==
 
 namespace {
 
-constexpr uint64_t kSecondNs = 1'000'000'000;
+constexpr uint64_t kNsASecond = 1'000'000'000;
 // A service that has ended: its last record is out by then.
-constexpr uint64_t kRememberNs = 600 * kSecondNs;
+constexpr uint64_t kRememberNs = 600 * kNsASecond;
 constexpr uint8_t kNetwork4 = 24, kNetwork6 = 48;
 
 std::array<uint8_t, 16> octets_of(dataplane::Address address, bool truncated) {
@@ -50,7 +50,7 @@ std::vector<billing::FlowRecord> FlowRecords::take(const Now& now) {
   read_rest(now);
   // Intervals are the workers' clock's, which nobody sets.
   if (rest_due_ns_ != 0 && now.worker_ns >= rest_due_ns_) take_rest(now, records);
-  if (now.worker_ns >= rest_due_ns_) rest_due_ns_ = now.worker_ns + flows_.active_s * kSecondNs;
+  if (now.worker_ns >= rest_due_ns_) rest_due_ns_ = now.worker_ns + flows_.active_s * kNsASecond;
   return records;
 }
 
@@ -71,7 +71,7 @@ std::vector<billing::FlowRecord> FlowRecords::take_last(const Now& now) {
 // There may be many: once a second is enough, since a service that has just begun is still there.
 void FlowRecords::learn_clients(const Now& now) {
   if (now.worker_ns < learn_at_ns_) return;
-  learn_at_ns_ = now.worker_ns + kSecondNs;
+  learn_at_ns_ = now.worker_ns + kNsASecond;
   for (const auto& [id, service] : carrier_.all()) {
     clients_[id] = {service.client, now.worker_ns};
     owners_[service.slot] = id;

@@ -421,7 +421,10 @@ void Services::adopt(uint64_t id, const Asking& asking, const Decided& decided, 
   };
   if (!decided.refusal.empty()) {
     service.note += budget_text(service.request, service.currency);
-    if (before.empty()) tell(told.refused, *asking.request, {std::nullopt, decided.refusal});
+    if (before.empty()) {
+      service.short_since = Clock::now();
+      tell(told.refused, *asking.request, {std::nullopt, decided.refusal});
+    }
     negotiate_for(service);
   } else if (!before.empty()) {
     chronicle_.service("service-restored", id, service.request.client);

@@ -94,8 +94,9 @@ class Services {
     Carriage down;         // as the peer sends
     Reply reply;
     Clock::time_point since;
-    Clock::time_point negotiated;  // when other providers were asked last
-    uint64_t octets = 0;           // at the last look, while ending
+    Clock::time_point short_since;  // its request is not kept since then
+    Clock::time_point negotiated;   // when other providers were asked last
+    uint64_t octets = 0;            // at the last look, while ending
   };
 
   // Of a client, what its services are decided by.

@@ -24,6 +24,7 @@ constexpr double kBandwidthMore = 1.1;
 constexpr int64_t kFirmS = 10;  // quotes that end sooner are of no use
 // Ratings that differ by less are alike: the price decides.
 constexpr double kRatingStep = 20;
+constexpr auto kShortFor = std::chrono::seconds(8);
 constexpr auto kNegotiateAgain = std::chrono::seconds(30);
 
 bool is_approved(const Profile& profile, const std::string& provider) {
@@ -175,10 +176,11 @@ void Services::negotiate(const ServiceRequest& request, Market::Need need, const
       });
 }
 
-// Admitted, but not kept any more: others are asked now and then.
+// Admitted, but not kept any more: others are asked now and then. Not at once, since links come
+// back, and at a start are not up yet.
 void Services::negotiate_for(Service& service) {
   const auto now = Clock::now();
-  if (now - service.negotiated < kNegotiateAgain) return;
+  if (now - service.short_since < kShortFor || now - service.negotiated < kNegotiateAgain) return;
   auto need = need_of(service.request, service.asked_s);
   if (!need) return;
   service.negotiated = now;

@@ -100,34 +100,33 @@ class Chosen(Negotiation):
         self.assertEqual(self.orders(), {})
         status, service = self.ask("--rate-up", "105 Mbit/s")
         self.assertEqual(status, 0, service)
+        # Rated alike, the cheaper is the better; on a busy machine just after the start they need not be.
+        (won, order), = self.orders().items()
+        lost, = set(APPROVED) - {won}
+        said = self.sites.cli("negotiations")
+        self.assertRegex(said, f"{won} won at .* ({won} is rated|coppertel costs) ")
+        self.assertRegex(said, f"{lost} was not needed: ({won} is rated|coppertel costs) ")
         # c02: the scenario has paths of two providers, of which one was bought.
-        self.assertEqual({share["provider"] for share in service["scenario"]["shares"]}, {"northfibre", "coppertel"})
-        self.assertEqual(set(self.orders()), {"coppertel"})
-        self.assertEqual(self.orders()["coppertel"]["prices"], [{"per": "gb", "amount": "0.20"}])
-        self.sites.wait_for(lambda: self.book()["airmobile"]["quotes_open"] == 0, 20, "a quote is left open", "site-a")
-        self.assertEqual({name: one["orders_open"] for name, one in self.book().items()}, {"airmobile": 0, "coppertel": 1})
+        self.assertEqual({share["provider"] for share in service["scenario"]["shares"]}, {"northfibre", won})
+        self.assertEqual(order["prices"], [{"per": "gb", "amount": dict(seller[1:] for seller in self.sellers)[won]}])
+        self.sites.wait_for(lambda: self.book()[lost]["quotes_open"] == 0, 20, "a quote is left open", "site-a")
+        self.assertEqual({name: one["orders_open"] for name, one in self.book().items()}, {won: 1, lost: 0})
         self.send()
         self.sites.cli("flush")
-        bill = json.loads(self.sites.cli("--json", "statement", "acme"))
-        self.assertIn("coppertel", json.dumps(bill))
-        self.assertNotIn("airmobile", json.dumps(bill))
-
-        # On record: who won and why, and every exchange.
-        said = self.sites.cli("negotiations")
-        # Rated alike, the cheaper; but just after the start they need not be.
-        self.assertRegex(said, "(?m)coppertel won at .* (costs|is rated) ")
-        self.assertRegex(said, "(?m)airmobile was not needed: coppertel (costs|is rated) ")
-        one = self.sites.cli_json("negotiations", self.sites.cli_json("negotiations")[0]["id"])
+        bill = self.sites.cli("--json", "statement", "acme")
+        self.assertIn(won, bill)
+        self.assertNotIn(lost, bill)
+        one = self.sites.cli_json("negotiations", order["negotiation"])
         self.assertEqual({e["method"] for e in one["exchanges"]}, {"POST", "PATCH"})
 
         # It goes on after a restart; and is cancelled when nobody needs it any more.
         self.sites.stop("site-a")
         self.sites.start_gateway("a")
         self.sites.wait_for(self.sites.paths_up, 20, "not all paths came up", "site-a")
-        self.assertEqual(set(self.orders()), {"coppertel"})
-        self.sites.wait_for(lambda: "dsl" in self.paths_of(service), 20, "the bought path is not used any more", "site-a")
+        self.assertEqual(set(self.orders()), {won})
+        self.sites.wait_for(lambda: len(self.paths_of(service)) == 2, 20, "the bought path is not used any more", "site-a")
         self.sites.cli("end", str(service["id"]))
-        self.sites.wait_for(lambda: self.book()["coppertel"]["orders_open"] == 0, 60, "the order was not cancelled", "site-a")
+        self.sites.wait_for(lambda: self.book()[won]["orders_open"] == 0, 60, "the order was not cancelled", "site-a")
         self.assertEqual(self.orders(), {})
 
     def test_the_profile_goes_before_the_price(self):
