@@ -19,8 +19,8 @@ using negotiation::kSecondNs;
 
 constexpr uint64_t kBandwidthMbps = 10;  // where no rate was asked for
 constexpr uint64_t kVolumeMax = 1'000'000'000, kMonthS = 30 * 86'400;
-// A tenth more than is asked for: headers and repairs take some.
-constexpr double kBandwidthMore = 1.1;
+// A quarter more than is missing: headers and repairs take some, and measurements vary.
+constexpr double kBandwidthMore = 1.25;
 constexpr int64_t kFirmS = 10;  // quotes that end sooner are of no use
 // Ratings that differ by less are alike: the price decides.
 constexpr double kRatingStep = 20;

@@ -85,7 +85,7 @@ TEST(OrderRecord, WhatIsOpenIsReadBackAsItWasKept) {
 }
 
 // Of parse_sells: the first mistake, or "".
-std::string mistake(json sells) {
+std::string mistake_in_sells(json sells) {
   const auto parsed = parse_sells({{"id", "p"}, {"tariff", "t"}, {"sells", std::move(sells)}});
   return parsed ? "" : parsed.error().front().pointer;
 }
@@ -99,11 +99,12 @@ TEST(SellerDocument, SaysWhereAProviderSells) {
   EXPECT_EQ((*parsed)->tariff, "p-ordered");
   EXPECT_TRUE((*parsed)->seller.has_availability);
   EXPECT_FALSE(*parse_sells({{"id", "p"}, {"tariff", "t"}}));
-  EXPECT_EQ(mistake({{"url", "https://p.example/tmf-api"}}), "");
-  EXPECT_EQ(mistake(json::object()), "/sells/url");
-  EXPECT_EQ(mistake({{"url", "http://p.example/tmf-api"}}), "/sells/url");
-  EXPECT_EQ(mistake({{"url", "https://p.example"}, {"key", "k.pem"}}), "/sells/certificate");
-  EXPECT_EQ(mistake({{"url", "https://p.example"}, {"discount", 1}}), "/sells/discount");
+  EXPECT_EQ(mistake_in_sells({{"url", "https://p.example/tmf-api"}}), "");
+  EXPECT_EQ(mistake_in_sells(json::object()), "/sells/url");
+  EXPECT_EQ(mistake_in_sells({{"url", "http://p.example/tmf-api"}}), "/sells/url");
+  EXPECT_EQ(mistake_in_sells({{"url", "https://p.example"}, {"key", "k.pem"}}),
+            "/sells/certificate");
+  EXPECT_EQ(mistake_in_sells({{"url", "https://p.example"}, {"discount", 1}}), "/sells/discount");
 }
 
 TEST(SellerDocument, ATokenThatCannotBeReadIsSaid) {
