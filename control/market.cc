@@ -109,7 +109,7 @@ tl::expected<void, std::string> Market::reopen() {
       if (kept.at("state") != "held") continue;
       const auto order = order_from_json(kept);
       if (!order) return tl::unexpected("order " + id + ": " + order.error());
-      if (order->wish.until_ns > now_ns) orders_.push_back({.order = *order, .needed_ns = now_ns});
+      if (order->wish.until_ns > now_ns) hold(*order);
     }
     for (const auto& [id, text] : *begun) {
       const json kept = json::parse(text);

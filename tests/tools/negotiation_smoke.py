@@ -123,11 +123,11 @@ class Chosen(Negotiation):
         self.sites.stop("site-a")
         self.sites.start_gateway("a")
         self.sites.wait_for(self.sites.paths_up, 20, "not all paths came up", "site-a")
-        self.assertIn(won, self.orders())
+        self.assertEqual(set(self.orders()), {won})
         self.sites.wait_for(lambda: len(self.paths_of(service)) == 2, 20, "the bought path is not used any more", "site-a")
         self.sites.cli("end", str(service["id"]))
-        self.sites.wait_for(lambda: all(one["orders_open"] == 0 for one in self.book().values()), 90, "an order was not cancelled", "site-a")
-        self.sites.wait_for(lambda: self.orders() == {}, 20, "an order is still held", "site-a")
+        self.sites.wait_for(lambda: self.book()[won]["orders_open"] == 0, 60, "the order was not cancelled", "site-a")
+        self.assertEqual(self.orders(), {})
 
     def test_the_profile_goes_before_the_price(self):
         self.sites.stop("site-a")
