@@ -107,6 +107,9 @@ class Services {
   tl::expected<Terms, Answer> terms_of(const ServiceRequest& request) const;
   // What may be used at a time (UTC), with what it costs.
   std::vector<PathState> priced_paths(const Terms& terms, int64_t at_ns) const;
+  // Those of now, once for services of equal terms.
+  using Priced = std::map<std::pair<std::string, std::string>, PricedPaths>;  // profile, tariff
+  const PricedPaths& priced_now(const Terms& terms, Priced& priced) const;
   // Whether it may be used then; with what of it is ours.
   bool make_usable(PathState& path, const Profile& profile, int64_t at_ns) const;
   // What a scenario is decided by now.
@@ -120,7 +123,6 @@ class Services {
     Ruling refused, changed;
   };
   using Rulings = std::map<uint32_t, Told>;  // by kind of a round
-  Ruling ruling(const Asking& asking, const ServiceRequest& request, Choice choice) const;
   void decide();
   void adopt(uint64_t id, const Asking& asking, const Decided& decided, Told& told);
   void look_at_forecasts(int64_t now_s);
