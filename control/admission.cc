@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "billing/exact.h"
+#include "control/octets.h"
 
 namespace anabranch::control {
 namespace {
@@ -111,7 +112,7 @@ std::string budget_text(const ServiceRequest& request, const std::string& curren
   const auto price = price_by_budget(request);
   if (!price || !budget_limits(request, *price)) return {};
   return ", for the budget of " + *request.budget + " " + currency + " is for " +
-         volume_text(*request.volume_octets);
+         octets_text(*request.volume_octets);
 }
 
 std::optional<Amount> expected_price(const ServiceRequest& request, const Scenario& scenario) {

@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "control/json_reader.h"
+#include "control/octets.h"
 #include "dataplane/plan.h"
 
 namespace anabranch::control {
@@ -33,7 +34,7 @@ constexpr const char* kVolume = "a volume such as \"500 GB\"";
 constexpr const char* kDuration = "a duration such as \"8 h\" or \"90 min\"";
 constexpr const char* kInstantFormat = "%Y-%m-%dT%H:%M:%SZ";
 constexpr size_t kRulesMax = 16;
-constexpr uint64_t kDurationMax = uint64_t{100} * 366 * 86'400;  // seconds
+constexpr double kDurationMax = 100.0 * 366 * 86'400;  // seconds
 
 constexpr std::array<std::pair<const char*, Standing>, 4> kStandingNames{
     {{"prefer", Standing::prefer},
@@ -99,42 +100,8 @@ std::optional<std::string> parse_price(const std::string& text) {
   return is_price ? std::optional(text) : std::nullopt;
 }
 
-// A number and a unit. The greatest result is 2^63 − 1.
-template <size_t kCount>
-std::optional<uint64_t> parse_quantity(
-    std::string_view text, const std::array<std::pair<std::string_view, uint64_t>, kCount>& units) {
-  double value = 0;
-  const auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
-  if (error != std::errc() || !(value > 0)) return std::nullopt;
-  std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
-  if (unit.starts_with(' ')) unit.remove_prefix(1);
-  for (const auto& [name, size] : units) {
-    const double quantity = value * static_cast<double>(size);
-    if (unit == name && quantity >= 1 && quantity < 9.2e18)
-      return static_cast<uint64_t>(std::llround(quantity));
-  }
-  return std::nullopt;
-}
-
-// In the greatest unit of which it is a whole number.
-template <size_t kCount>
-std::string quantity_text(uint64_t quantity,
-                          const std::array<std::pair<std::string_view, uint64_t>, kCount>& units) {
-  for (const auto& [name, size] : units) {
-    if (quantity % size == 0) return std::to_string(quantity / size) + " " + std::string(name);
-  }
-  return {};
-}
-
-using Unit = std::pair<std::string_view, uint64_t>;
-constexpr std::array<Unit, 6> kVolumes{{{"PB", 1'000'000'000'000'000},
-                                        {"TB", 1'000'000'000'000},
-                                        {"GB", 1'000'000'000},
-                                        {"MB", 1'000'000},
-                                        {"kB", 1'000},
-                                        {"B", 1}}};
-constexpr std::array<Unit, 4> kDurations{{{"d", 86'400}, {"h", 3'600}, {"min", 60}, {"s", 1}}};
+constexpr std::array<std::pair<std::string_view, int64_t>, 4> kDurations{
+    {{"d", 86'400}, {"h", 3'600}, {"min", 60}, {"s", 1}}};
 
 template <typename T>
 Parsed<T> result_of(T&& value, FieldErrors&& errors) {
@@ -338,7 +305,9 @@ Parsed<ServiceRequest> parse_request(const json& document) {
   q.latency_ms_max = read_limit(r, "latency_ms_max", 60'000);
   q.loss_percent_max = read_limit(r, "loss_percent_max", 100);
   q.price_per_gb_max = r.parsed("price_per_gb_max", kPrice, parse_price, false);
-  q.volume_octets = r.parsed("volume", kVolume, parse_volume, false);
+  q.volume_octets = r.parsed(
+      "volume", kVolume, [](const std::string& text) { return parse_octets(text, INT64_MAX); },
+      false);
   q.budget = r.parsed("budget", kPrice, parse_price, false);
   q.start_s = r.parsed("start", kInstant, parse_instant, false);
   q.until_s = r.parsed("until", kInstant, parse_instant, false);
@@ -361,7 +330,7 @@ json to_json(const ServiceRequest& q) {
   if (q.loss_percent_max) result["loss_percent_max"] = *q.loss_percent_max;
   if (q.price_per_gb_max) result["price_per_gb_max"] = *q.price_per_gb_max;
   if (!q.key.empty()) result["key"] = q.key;
-  if (q.volume_octets) result["volume"] = volume_text(*q.volume_octets);
+  if (q.volume_octets) result["volume"] = octets_text(*q.volume_octets);
   if (q.budget) result["budget"] = *q.budget;
   if (q.start_s) result["start"] = instant_text(*q.start_s);
   if (q.duration_s) result["duration"] = duration_text(*q.duration_s);
@@ -398,22 +367,26 @@ std::string rate_text(uint64_t bps) {
   return std::to_string(bps) + " bit/s";
 }
 
-std::optional<uint64_t> parse_volume(std::string_view text) {
-  return parse_quantity(text, kVolumes);
-}
-
-std::string volume_text(uint64_t octets) {
-  return quantity_text(octets, kVolumes);
-}
-
 std::optional<int64_t> parse_duration(std::string_view text) {
-  const auto seconds = parse_quantity(text, kDurations);
-  return seconds && *seconds <= kDurationMax ? std::optional(static_cast<int64_t>(*seconds))
-                                             : std::nullopt;
+  double value = 0;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+  if (error != std::errc() || !(value > 0)) return std::nullopt;
+  std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
+  if (unit.starts_with(' ')) unit.remove_prefix(1);
+  for (const auto& [name, size] : kDurations) {
+    const double seconds = value * static_cast<double>(size);
+    if (unit == name && seconds >= 1 && seconds <= kDurationMax)
+      return static_cast<int64_t>(std::llround(seconds));
+  }
+  return std::nullopt;
 }
 
 std::string duration_text(int64_t seconds) {
-  return quantity_text(static_cast<uint64_t>(seconds), kDurations);
+  for (const auto& [name, size] : kDurations) {
+    if (seconds % size == 0) return std::to_string(seconds / size) + " " + std::string(name);
+  }
+  return {};
 }
 
 std::optional<int64_t> parse_instant(const std::string& text) {

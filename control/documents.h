@@ -114,10 +114,6 @@ nlohmann::json to_json(const ServiceRequest& request);
 std::optional<uint64_t> parse_rate(std::string_view text);
 std::string rate_text(uint64_t bits_per_second);
 
-// "500 GB", "1.5 TB", "64 MB" (10^6 octets), "700 B" → octets.
-std::optional<uint64_t> parse_volume(std::string_view text);
-std::string volume_text(uint64_t octets);
-
 // "8 h", "90 min", "45 s", "2 d" → seconds.
 std::optional<int64_t> parse_duration(std::string_view text);
 std::string duration_text(int64_t seconds);

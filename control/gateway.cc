@@ -324,7 +324,7 @@ Gateway::Status Gateway::open_control() {
     attendance_ = std::make_unique<Attendance>(*usage_, *witness_, *workers_, shared_uplinks_);
 
   quotas_ = std::make_unique<Quotas>(config_, documents_, plans_, *workers_, places_,
-                                     config_.state_dir + "/journal", nullptr);
+                                     config_.state_dir + "/journal");
   quotas_->wait(*usage_);
 
   std::map<uint8_t, Session::Ends> ends;

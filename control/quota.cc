@@ -7,6 +7,7 @@
 
 #include "billing/money.h"
 #include "control/json_reader.h"
+#include "control/octets.h"
 
 namespace anabranch::control {
 namespace {
@@ -17,8 +18,6 @@ constexpr const char* kCounts = "\"up\", \"down\" or \"both\"";
 constexpr const char* kAtLimits = "\"stop\", \"slow\" or \"pay\"";
 constexpr const char* kOverage = "a price of a GB such as \"0.80\"";
 constexpr size_t kAlertsMax = 16;
-// With those of twelve cycles more, fits 64 bits.
-constexpr uint64_t kOctetsMost = 1'000'000'000'000'000'000;
 constexpr unsigned kPercentMax = 1000;
 
 constexpr std::array<std::pair<const char*, Quota::Counts>, 3> kCountsNames{
@@ -29,13 +28,7 @@ constexpr std::array<std::pair<const char*, Quota::Of>, 3> kOfNames{
     {{"uplink", Quota::Of::uplink},
      {"network", Quota::Of::network},
      {"provider", Quota::Of::provider}}};
-constexpr std::array<std::pair<std::string_view, uint64_t>, 6> kUnits{
-    {{"B", 1},
-     {"kB", 1'000},
-     {"MB", 1'000'000},
-     {"GB", 1'000'000'000},
-     {"TB", 1'000'000'000'000},
-     {"PB", 1'000'000'000'000'000}}};
+constexpr auto parse_allowed = [](const std::string& text) { return parse_octets(text); };
 
 void read_whose(JsonReader& r, Quota& q) {
   size_t named = 0;
@@ -66,7 +59,7 @@ void read_rollover(JsonReader& r, Quota& q, FieldErrors& errors) {
   JsonReader rollover(given, "/rollover", errors);
   q.rollover_cycles =
       static_cast<unsigned>(rollover.integer("cycles", 1, Quota::kRolloverCyclesMax, false, 1));
-  q.rollover_max = rollover.parsed("max", kOctets, parse_octets, false).value_or(UINT64_MAX);
+  q.rollover_max = rollover.parsed("max", kOctets, parse_allowed, false).value_or(UINT64_MAX);
   rollover.finish();
 }
 
@@ -106,40 +99,6 @@ void read_at_limit(JsonReader& r, Quota& q) {
 
 }  // namespace
 
-std::optional<uint64_t> parse_octets(std::string_view text) {
-  const size_t end = text.find_first_not_of("0123456789.");
-  if (end == 0 || end == std::string_view::npos) return std::nullopt;
-  const std::string_view digits = text.substr(0, end);
-  std::string_view unit = text.substr(end);
-  if (unit.starts_with(' ')) unit.remove_prefix(1);
-  const auto known = std::find_if(kUnits.begin(), kUnits.end(),
-                                  [&](const auto& entry) { return entry.first == unit; });
-  if (known == kUnits.end() || digits.front() == '.' || digits.back() == '.') return std::nullopt;
-  dataplane::Uint128 value = 0, divisor = 1;
-  bool behind_point = false;
-  for (const char c : digits) {
-    if (c == '.') {
-      if (std::exchange(behind_point, true)) return std::nullopt;
-      continue;
-    }
-    value = value * 10 + static_cast<unsigned>(c - '0');
-    if (behind_point) divisor *= 10;
-    if (value > UINT64_MAX || divisor > UINT64_MAX) return std::nullopt;
-  }
-  value *= known->second;
-  if (value % divisor != 0 || value / divisor > kOctetsMost || value == 0) return std::nullopt;
-  return static_cast<uint64_t>(value / divisor);
-}
-
-std::string octets_text(uint64_t octets) {
-  for (size_t i = kUnits.size(); i-- > 1;) {
-    const auto& [unit, size] = kUnits[i];
-    if (octets < size) continue;
-    return fmt::format("{:.2f} {}", static_cast<double>(octets) / static_cast<double>(size), unit);
-  }
-  return fmt::format("{} B", octets);
-}
-
 bool Quota::covers(const std::string& uplink, const std::string& network,
                    const std::string& provider) const {
   return name == (of == Of::uplink ? uplink : of == Of::network ? network : provider);
@@ -162,7 +121,7 @@ Parsed<Quota> parse_quota(const nlohmann::json& document) {
   Quota q;
   q.id = read_id(r, "id");
   read_whose(r, q);
-  q.octets = r.parsed("octets", kOctets, parse_octets).value_or(0);
+  q.octets = r.parsed("octets", kOctets, parse_allowed).value_or(0);
   const auto counts = [](const std::string& text) { return by_name(kCountsNames, text); };
   q.counts = r.parsed("counts", kCounts, counts, false).value_or(Quota::Counts::both);
   read_cycle(r, q);

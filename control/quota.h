@@ -43,10 +43,6 @@ struct Quota {
 
 Parsed<Quota> parse_quota(const nlohmann::json& document);
 
-// "500 GB" → octets, exactly, 1 to 10^18. kB, MB, GB, TB and PB are powers of 1000.
-std::optional<uint64_t> parse_octets(std::string_view text);
-std::string octets_text(uint64_t octets);  // rounded, for people
-
 // What a place that stands for an uplink without a path is called behind the uplink's name.
 inline constexpr const char* kNoPath = " (no path)";
 

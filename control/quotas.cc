@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "billing/wall_clock.h"
+#include "control/octets.h"
 
 namespace anabranch::control {
 namespace {
@@ -40,7 +41,8 @@ const char* state_of(const Quota& quota, const QuotaAccount::Standing& s) {
 
 std::string used_text(const Quota& quota, const QuotaAccount::Standing& s) {
   return fmt::format("of its quota \"{}\", {} until {}, {} % is used", quota.id,
-                     octets_text(s.allowed), quota.cycle.zone.text(s.cycle.to_ns), s.percent());
+                     rounded_octets_text(s.allowed), quota.cycle.zone.text(s.cycle.to_ns),
+                     s.percent());
 }
 
 void say(PathState& path, const std::string& sentence) {
@@ -94,12 +96,10 @@ json to_json(const QuotaAlert& alert) {
 }
 
 Quotas::Quotas(const Config& config, const DocumentStore& documents, dataplane::PlanTable& plans,
-               const dataplane::Workers& workers, const Places& places, std::string journal,
-               std::function<void(const QuotaAlert&)> on_alert)
+               const dataplane::Workers& workers, const Places& places, std::string journal)
     : config_(config),
       documents_(documents),
       journal_(std::move(journal)),
-      on_alert_(std::move(on_alert)),
       allowances_(plans, workers) {
   for (const PlaceInfo& place : places) {
     if (place.catalogue == 0) continue;
@@ -204,9 +204,8 @@ void Quotas::tell(QuotaAccount& account, int64_t now_ns) {
                        .what_follows = what_follows(quota)});
     const QuotaAlert& alert = alerts_.back();
     spdlog::warn("quota {}: {} % of {} is used; the cycle ends {}{}", alert.quota, alert.percent,
-                 octets_text(alert.allowed), alert.cycle_end,
+                 rounded_octets_text(alert.allowed), alert.cycle_end,
                  percent == 100 ? "; " + alert.what_follows : "");
-    if (on_alert_) on_alert_(alert);
   }
 }
 

@@ -5,7 +5,6 @@
 // Control thread.
 #pragma once
 
-#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -35,11 +34,9 @@ nlohmann::json to_json(const QuotaAlert& alert);
 
 class Quotas {
  public:
-  // `on_alert` may be whatever else wants to know; it is written to the log here. `journal`: the
-  // folder.
+  // `journal`: the folder.
   Quotas(const Config& config, const DocumentStore& documents, dataplane::PlanTable& plans,
-         const dataplane::Workers& workers, const Places& places, std::string journal,
-         std::function<void(const QuotaAlert&)> on_alert);
+         const dataplane::Workers& workers, const Places& places, std::string journal);
 
   // Waits until it is known what the journal has of the cycles. For the start: nothing may be sent
   // before.
@@ -84,7 +81,6 @@ class Quotas {
   const Config& config_;
   const DocumentStore& documents_;
   const std::string journal_;
-  const std::function<void(const QuotaAlert&)> on_alert_;
   std::map<uint16_t, billing::Catalogue::Path> names_;  // of uplinks, by a place's catalogue id
   Allowances allowances_;
 

@@ -8,6 +8,7 @@
 
 #include "billing/money.h"
 #include "control/json_reader.h"
+#include "control/octets.h"
 #include "tests/control/example.h"
 
 namespace anabranch::control {
@@ -243,14 +244,14 @@ TEST(Documents, ARequestIsReadBackAsItIsShown) {
 
 TEST(Documents, VolumesAndDurationsAreReadBackAsTheyAreShown) {
   for (const char* text : {"500 GB", "1500 MB", "2 PB", "700 B", "1 kB"}) {
-    ASSERT_TRUE(parse_volume(text)) << text;
-    EXPECT_EQ(volume_text(*parse_volume(text)), text);
+    ASSERT_TRUE(parse_octets(text)) << text;
+    EXPECT_EQ(octets_text(*parse_octets(text)), text);
   }
-  EXPECT_EQ(parse_volume("1.5 TB"), 1'500'000'000'000u);
-  EXPECT_EQ(volume_text(1'500'000'000'000), "1500 GB");
+  EXPECT_EQ(parse_octets("1.5 TB"), 1'500'000'000'000u);
+  EXPECT_EQ(octets_text(1'500'000'000'000), "1500 GB");
   for (const char* wrong :
        {"", "5", "GB", "-1 GB", "0 GB", "1e3 GB", "10 GiB", "99999 PB", "nan B"})
-    EXPECT_FALSE(parse_volume(wrong)) << wrong;
+    EXPECT_FALSE(parse_octets(wrong)) << wrong;
   for (const char* text : {"8 h", "90 min", "45 s", "2 d"}) {
     ASSERT_TRUE(parse_duration(text)) << text;
     EXPECT_EQ(duration_text(*parse_duration(text)), text);

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <random>
 
+#include "control/octets.h"
 #include "control/quota_account.h"
 
 namespace anabranch::control {
