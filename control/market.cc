@@ -58,10 +58,10 @@ void add_open_of(const json& begun, std::vector<Open>& open) {
   }
 }
 
-json open_json(const std::vector<Open>& open) {
+billing::DocumentDraft open_draft(const std::vector<Open>& open) {
   json all = json::array();
   for (const Open& each : open) all.push_back(to_json(each));
-  return all;
+  return {kOpen, kOpen, json{{"open", all}}.dump()};
 }
 
 std::string reasons(const negotiation::Outcome& outcome) {
@@ -189,8 +189,23 @@ void Market::negotiate(Need need, Done done) {
   });
 }
 
-// On the desk's thread.
+// All of a job is done on the desk's thread.
 void Market::run(Job& job) {
+  begin(job);
+  if (const auto stored = store(job); !stored) {
+    return fail(job, "negotiations cannot be put on record: " + stored.error());
+  }
+  negotiation::Context context{.clocks = real_clocks()};
+  context.deadlines = negotiation::deadlines(negotiation::Steady::now(), kTakes);
+  context.cancelled = &cancelled_;
+  context.record = [&](const negotiation::Record& r) {
+    job.record["exchanges"].push_back(to_json(r));
+  };
+  context.decided = [&](const negotiation::Outcome& outcome) { decided(job, outcome); };
+  finish(job, negotiation::negotiate(job.need.wish, job.sellers, job.need.ranking, context));
+}
+
+void Market::begin(Job& job) {
   const negotiation::Wish& wish = job.need.wish;
   job.record = {{"id", wish.id},
                 {"client", job.need.client},
@@ -209,38 +224,33 @@ void Market::run(Job& job) {
         {{"provider", sells.seller.provider},
          {"external_id", negotiation::external_id(wish, sells.seller.provider)}});
   }
-  const auto store = [&] { return books_.put_document(kNegotiations, wish.id, job.record.dump()); };
-  if (const auto stored = store(); !stored) {
-    return control_.post([done = job.done, why = stored.error()] {
-      done(tl::unexpected("negotiations cannot be put on record: " + why));
-    });
+}
+
+Books::Status Market::store(const Job& job) {
+  return books_.put_document(kNegotiations, job.need.wish.id, job.record.dump());
+}
+
+void Market::fail(const Job& job, std::string why) {
+  control_.post([done = job.done, why = std::move(why)] { done(tl::unexpected(why)); });
+}
+
+// Before the others are let go: a client waits.
+void Market::decided(Job& job, const negotiation::Outcome& outcome) {
+  if (!outcome.held) return fail(job, reasons(outcome));
+  const negotiation::Quote& quote = outcome.held->quote;
+  Order order{.provider = quote.provider, .id = outcome.held->order, .client = job.need.client};
+  order.wish = job.need.wish;
+  order.prices = quote.prices;
+  order.total = quote.total;
+  order.made_ns = wall_now_ns();
+  if (const auto kept = books_.put_documents({draft_of(order, "held")}); !kept) {
+    job.unkept = std::move(order);
+    return fail(job, "the order cannot be put on record: " + kept.error());
   }
-  negotiation::Context context{.clocks = real_clocks()};
-  context.deadlines = negotiation::deadlines(negotiation::Steady::now(), kTakes);
-  context.cancelled = &cancelled_;
-  context.record = [&](const negotiation::Record& r) {
-    job.record["exchanges"].push_back(to_json(r));
-  };
-  context.decided = [&](const negotiation::Outcome& outcome) {
-    if (!outcome.held) {
-      return control_.post(
-          [done = job.done, why = reasons(outcome)] { done(tl::unexpected(why)); });
-    }
-    const negotiation::Quote& quote = outcome.held->quote;
-    Order order{.provider = quote.provider, .id = outcome.held->order, .client = job.need.client};
-    order.wish = wish;
-    order.prices = quote.prices;
-    order.total = quote.total;
-    order.made_ns = wall_now_ns();
-    if (const auto kept = books_.put_documents({draft_of(order, "held")}); !kept) {
-      job.unkept = std::move(order);
-      return control_.post([done = job.done, why = kept.error()] {
-        done(tl::unexpected("the order cannot be put on record: " + why));
-      });
-    }
-    control_.post([this, order = std::move(order), done = job.done] { took(order, done); });
-  };
-  const auto outcome = negotiation::negotiate(wish, job.sellers, job.need.ranking, context);
+  control_.post([this, order = std::move(order), done = job.done] { took(order, done); });
+}
+
+void Market::finish(Job& job, const negotiation::Outcome& outcome) {
   job.record["state"] = outcome.held ? "ordered" : "failed";
   job.record.erase("may_be_open");
   job.record["told"] = json::array();
@@ -251,8 +261,8 @@ void Market::run(Job& job) {
   }
   std::vector<Open> open = outcome.open;
   if (job.unkept) open.push_back(open_of(*job.unkept));
-  const auto stored = books_.put_documents({{kNegotiations, wish.id, job.record.dump()}});
-  if (!stored) spdlog::error("negotiation {} is not on record: {}", wish.id, stored.error());
+  if (const auto stored = store(job); !stored)
+    spdlog::error("negotiation {} is not on record: {}", job.need.wish.id, stored.error());
   control_.post([this, open = std::move(open)] { release(open); });
 }
 
@@ -317,7 +327,7 @@ void Market::cancel(const std::string& provider, const std::string& why) {
   if (drafts.empty()) return;
   std::erase_if(orders_, [&](const Held& held) { return held.order.provider == provider; });
   open.insert(open.end(), open_.begin(), open_.end());
-  drafts.push_back({kOpen, kOpen, json{{"open", open_json(open)}}.dump()});
+  drafts.push_back(open_draft(open));
   if (const auto stored = books_.put_documents(std::move(drafts)); !stored)
     spdlog::error("that orders of {} are cancelled is not on record: {}", provider, stored.error());
   open_ = std::move(open);
@@ -327,8 +337,12 @@ void Market::cancel(const std::string& provider, const std::string& why) {
 void Market::release(std::vector<Open> open) {
   if (open.empty()) return;
   open_.insert(open_.end(), open.begin(), open.end());
-  const auto stored = books_.put_document(kOpen, kOpen, json{{"open", open_json(open_)}}.dump());
-  if (!stored) spdlog::error("what is to be released is not on record: {}", stored.error());
+  store_open();
+}
+
+void Market::store_open() {
+  if (const auto stored = books_.put_documents({open_draft(open_)}); !stored)
+    spdlog::error("what is to be released is not on record: {}", stored.error());
 }
 
 // On the desk's thread.
@@ -346,16 +360,11 @@ void Market::release_here(std::vector<Open> open, std::vector<Sells> sells) {
     // What was added meanwhile is behind those.
     open_.erase(open_.begin(), open_.begin() + static_cast<std::ptrdiff_t>(count));
     open_.insert(open_.begin(), left.begin(), left.end());
-    keep_open(left);
+    for (const Open& each : left)
+      spdlog::warn("{} may still hold {} for us: {}", each.provider,
+                   each.id.empty() ? each.external_id : each.id, each.why);
+    store_open();
   });
-}
-
-void Market::keep_open(std::vector<Open> left) {
-  for (const Open& each : left)
-    spdlog::warn("{} may still hold {} for us: {}", each.provider,
-                 each.id.empty() ? each.external_id : each.id, each.why);
-  const auto stored = books_.put_document(kOpen, kOpen, json{{"open", open_json(open_)}}.dump());
-  if (!stored) spdlog::error("what is to be released is not on record: {}", stored.error());
 }
 
 void Market::tick(const IsNeeded& is_needed, const NeedAgain& need_again) {

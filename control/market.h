@@ -81,11 +81,16 @@ class Market {
                              int64_t until_ns) const;
   bool is_sold(const std::string& provider) const;
   void run(Job& job);
+  void begin(Job& job);
+  Books::Status store(const Job& job);
+  void fail(const Job& job, std::string why);
+  void decided(Job& job, const negotiation::Outcome& outcome);
+  void finish(Job& job, const negotiation::Outcome& outcome);
   void took(Order order, const Done& done);
   void price(Held& held);
   void release(std::vector<negotiation::Open> open);
   void release_here(std::vector<negotiation::Open> open, std::vector<Sells> sells);
-  void keep_open(std::vector<negotiation::Open> open);
+  void store_open();
   std::vector<Sells> all_sellers() const;
   std::string next_id();
 
