@@ -112,10 +112,6 @@ Uint128 wide_integer(const json& stored, size_t digits_max = kPriceDigitsMax) {
 }
 
 template <typename T>
-json or_null(const std::optional<T>& value) {
-  return value ? json(*value) : json(nullptr);
-}
-template <typename T>
 std::optional<T> optional_at(const json& stored, const char* key) {
   const json& value = member(stored, key);
   return value.is_null() ? std::nullopt : std::optional(checked<T>(value, key));

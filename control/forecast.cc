@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "control/json_reader.h"
 #include "control/worth.h"
 
 namespace anabranch::control {
@@ -27,9 +28,6 @@ Scenario bare(const Scenario& s) {
 }  // namespace
 
 nlohmann::json to_json(const ForecastError& e) {
-  const auto or_null = [](const std::optional<double>& value) {
-    return value ? nlohmann::json(*value) : nlohmann::json();
-  };
   return {
       {"goodput", or_null(e.goodput)}, {"latency", or_null(e.latency)}, {"loss", or_null(e.loss)}};
 }

@@ -63,6 +63,12 @@ class JsonReader {
   std::vector<std::string> asked_;
 };
 
+// null stands for nothing.
+template <typename T>
+nlohmann::json or_null(const std::optional<T>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json();
+}
+
 // What `text` stands for among pairs of a name and a value.
 template <typename Names>
 auto by_name(const Names& names, const std::string& text)

@@ -33,10 +33,6 @@ billing::Amount amount_in(const json& text) {
   return *amount;
 }
 
-template <typename T>
-json or_nothing(const std::optional<T>& value) {
-  return value ? json(*value) : json();
-}
 std::optional<double> number_in(const json& value) {
   return value.is_null() ? std::nullopt : std::optional(value.get<double>());
 }
@@ -46,8 +42,8 @@ json wish_json(const Wish& wish) {
           {"buyer", wish.buyer},
           {"offering", wish.offering},
           {"bandwidth_mbps", wish.bandwidth_mbps},
-          {"delay_ms_max", or_nothing(wish.delay_ms_max)},
-          {"loss_percent_max", or_nothing(wish.loss_percent_max)},
+          {"delay_ms_max", or_null(wish.delay_ms_max)},
+          {"loss_percent_max", or_null(wish.loss_percent_max)},
           {"from_ns", wish.from_ns},
           {"until_ns", wish.until_ns},
           {"currency", wish.currency},
