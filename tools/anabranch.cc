@@ -15,7 +15,7 @@
 
 #include "control/access.h"
 #include "control/document_schemas.h"
-#include "control/quota.h"
+#include "control/octets.h"
 #include "control/tls/identity.h"
 #include "tools/bill.h"
 #include "tools/completion.h"
@@ -87,6 +87,20 @@ class Client {
   const Options& options_;
   httplib::Client http_;
 };
+
+// As the API answered, or for people.
+void show(const json& answer, const Options& options, void (*print)(const json&)) {
+  if (options.as_json) return fmt::print("{}\n", answer.dump(2));
+  print(answer);
+}
+
+// A command that shows what is at `path`.
+void add_view(CLI::App& app, Options& options, const char* name, const char* what, const char* path,
+              void (*print)(const json&)) {
+  app.add_subcommand(name, what)->callback([&options, path, print] {
+    show(Client(options).get(path), options, print);
+  });
+}
 
 double mbits(const json& bps) {
   return bps.get<double>() / 1e6;
@@ -213,13 +227,6 @@ std::shared_ptr<RequestOptions> request_options(CLI::App& sub) {
   return r;
 }
 
-void show(const json& service, const Options& options) {
-  if (options.as_json)
-    fmt::print("{}\n", service.dump(2));
-  else
-    print_service(service);
-}
-
 void need_request(const RequestOptions& r, const char* command) {
   if (r.file.empty() && (r.client.empty() || r.source.empty()))
     throw CLI::ValidationError(command, "expected --file, or --client and --from");
@@ -229,7 +236,7 @@ void add_request(CLI::App& app, Options& options) {
   auto* sub = app.add_subcommand("request", "ask for a service; done when it is in force");
   sub->callback([r = request_options(*sub), &options] {
     need_request(*r, "request");
-    show(Client(options).post("/v1/services", request_document(*r)), options);
+    show(Client(options).post("/v1/services", request_document(*r)), options, print_service);
   });
   auto* change = app.add_subcommand(
       "change",
@@ -238,14 +245,13 @@ void add_request(CLI::App& app, Options& options) {
   change->add_option("id", *id, "the service")->required();
   change->callback([r = request_options(*change), id, &options] {
     need_request(*r, "change");
-    show(Client(options).put("/v1/services/" + std::to_string(*id), request_document(*r)), options);
+    show(Client(options).put("/v1/services/" + std::to_string(*id), request_document(*r)), options,
+         print_service);
   });
 }
 
 void add_services(CLI::App& app, Options& options) {
-  app.add_subcommand("services", "services in force")->callback([&options] {
-    const json services = Client(options).get("/v1/services");
-    if (options.as_json) return fmt::print("{}\n", services.dump(2));
+  add_view(app, options, "services", "services in force", "/v1/services", [](const json& services) {
     for (const json& service : services) print_service(service);
   });
   auto* end = app.add_subcommand("end", "end a service; done when its last octet is journaled");
@@ -288,7 +294,7 @@ void print_ratings(const json& ratings) {
 }
 
 void print_quotas(const json& quotas) {
-  using anabranch::control::octets_text;
+  using anabranch::control::rounded_octets_text;
   fmt::print("{:<20} {:<20} {:>12} {:>12} {:>6} {:>14} {:<8} {}\n", "quota", "of", "used", "left",
              "", "at the end", "state", "cycle ends");
   for (const json& q : quotas) {
@@ -296,7 +302,9 @@ void print_quotas(const json& quotas) {
     for (const char* what : {"uplink", "network", "provider"}) {
       if (q.contains(what)) of = std::string(what) + " " + q[what].get<std::string>();
     }
-    const auto octets = [&](const char* name) { return octets_text(q[name].get<uint64_t>()); };
+    const auto octets = [&](const char* name) {
+      return rounded_octets_text(q[name].get<uint64_t>());
+    };
     fmt::print("{:<20} {:<20} {:>12} {:>12} {:>4} % {:>14} {:<8} {}\n", q.value("id", ""), of,
                octets("used"), octets("left"), q["percent"].get<uint64_t>(), octets("projected"),
                q.value("state", ""), q.value("cycle_end", ""));
@@ -332,13 +340,8 @@ void print_negotiation(const json& n) {
 }
 
 void add_market(CLI::App& app, Options& options) {
-  app.add_subcommand("orders", "what is ordered of other providers")->callback([&options] {
-    const json orders = Client(options).get("/v1/orders");
-    if (options.as_json)
-      fmt::print("{}\n", orders.dump(2));
-    else
-      print_orders(orders);
-  });
+  add_view(app, options, "orders", "what is ordered of other providers", "/v1/orders",
+           print_orders);
   auto* sub = app.add_subcommand("negotiations",
                                  "who was asked, who won and why; or every exchange of one");
   auto id = std::make_shared<std::string>();
@@ -380,29 +383,11 @@ void add_schema(CLI::App& app) {
 }
 
 void add_state(CLI::App& app, Options& options) {
-  app.add_subcommand("paths", "paths, measurements, ratings")->callback([&options] {
-    const json paths = Client(options).get("/v1/paths");
-    if (options.as_json)
-      fmt::print("{}\n", paths.dump(2));
-    else
-      print_paths(paths);
-  });
-  app.add_subcommand("ratings", "links, networks and providers, rated over four windows")
-      ->callback([&options] {
-        const json ratings = Client(options).get("/v1/ratings");
-        if (options.as_json)
-          fmt::print("{}\n", ratings.dump(2));
-        else
-          print_ratings(ratings);
-      });
-  app.add_subcommand("quotas", "what of each quota is used, and will be at its cycle's end")
-      ->callback([&options] {
-        const json quotas = Client(options).get("/v1/quota-usage");
-        if (options.as_json)
-          fmt::print("{}\n", quotas.dump(2));
-        else
-          print_quotas(quotas);
-      });
+  add_view(app, options, "paths", "paths, measurements, ratings", "/v1/paths", print_paths);
+  add_view(app, options, "ratings", "links, networks and providers, rated over four windows",
+           "/v1/ratings", print_ratings);
+  add_view(app, options, "quotas", "what of each quota is used, and will be at its cycle's end",
+           "/v1/quota-usage", print_quotas);
   for (const auto& [name, what] :
        {std::pair{"counters", "packets by where they ended"},
         std::pair{"status", "the gateway and its session with the peer"}}) {

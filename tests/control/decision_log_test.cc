@@ -44,15 +44,7 @@ class DecisionsOnRecord : public testing::Test {
 };
 
 Decision decided_at_random(std::mt19937& random) {
-  Decision d;
-  d.paths = any_paths(random);
-  d.profile = any_profile(random);
-  d.profile.prefer_highest_rated = static_cast<HighestRated>(random() % 3);
-  d.request = any_request(random);
-  d.currency = "EUR";
-  d.ratings = rate(d.paths);
-  const auto possible = candidates(d.paths, d.profile);
-  if (!possible.empty() && random() % 2 == 0) d.in_force = possible[random() % possible.size()];
+  Decision d = any_inputs(random);
   d.weighing.choice = prefer(d.paths, d.profile, d.request, d.currency,
                              d.in_force ? &*d.in_force : nullptr, &d.ratings);
   return d;

@@ -49,17 +49,8 @@ Decision a_decision() {
   return decide(std::move(d));
 }
 
-// With what a gateway may see; ratings and the one in force too.
 Decision any_decision(std::mt19937& random) {
-  Decision d;
-  d.paths = any_paths(random);
-  d.profile = any_profile(random);
-  d.profile.prefer_highest_rated = static_cast<HighestRated>(random() % 3);
-  d.request = any_request(random);
-  d.currency = "EUR";
-  d.ratings = rate(d.paths);
-  const auto possible = candidates(d.paths, d.profile);
-  if (!possible.empty() && random() % 2 == 0) d.in_force = possible[random() % possible.size()];
+  Decision d = any_inputs(random);
   d.ages_ms = {{"measurements", static_cast<int64_t>(random() % 5000)}};
   return decide(std::move(d));
 }

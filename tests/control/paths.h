@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "control/decision.h"
 #include "control/scenario.h"
 
 namespace anabranch::control {
@@ -102,6 +103,20 @@ inline ServiceRequest any_request(std::mt19937& random) {
         std::to_string(random() % 4) + "." + std::to_string(10 + random() % 90);
   }
   return request;
+}
+
+// What a decision is made of, as a gateway may see it; ratings and the one in force too.
+inline Decision any_inputs(std::mt19937& random) {
+  Decision d;
+  d.paths = any_paths(random);
+  d.profile = any_profile(random);
+  d.profile.prefer_highest_rated = static_cast<HighestRated>(random() % 3);
+  d.request = any_request(random);
+  d.currency = "EUR";
+  d.ratings = rate(d.paths);
+  const auto possible = candidates(d.paths, d.profile);
+  if (!possible.empty() && random() % 2 == 0) d.in_force = possible[random() % possible.size()];
+  return d;
 }
 
 }  // namespace anabranch::control
