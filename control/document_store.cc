@@ -74,6 +74,12 @@ FieldErrors DocumentStore::take_sells(const json& provider) {
   return {};
 }
 
+FieldErrors DocumentStore::mistakes(const std::string& kind, const json& document) {
+  DocumentStore nothing;
+  std::string id;
+  return nothing.take(kind, document, id);
+}
+
 tl::expected<DocumentStore, std::string> DocumentStore::read(const std::string& folder) {
   DocumentStore store;
   std::string errors;

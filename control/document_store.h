@@ -64,6 +64,8 @@ class DocumentStore {
              const nlohmann::json& document);
   Answer get(const std::string& kind, const std::string& id) const;
   Answer list(const std::string& kind) const;
+  // What is wrong with a document by itself.
+  static FieldErrors mistakes(const std::string& kind, const nlohmann::json& document);
   static Answer missing(const std::string& kind, const std::string& id);
 
  private:
