@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "billing/samples.h"
 
@@ -115,7 +116,36 @@ BillingDocuments::Result<BillingDocuments> BillingDocuments::read(const Ledger& 
     }
   }
   std::sort(documents.changes_.begin(), documents.changes_.end());
+  auto services = ledger.client_services();
+  if (!services) return tl::unexpected(services.error().text);
+  documents.read_wishes(std::move(*services));
   return documents;
+}
+
+// What is not understood of a request was admitted by another version: it asks for nothing.
+void BillingDocuments::read_wishes(std::vector<ClientService> services) {
+  std::sort(services.begin(), services.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.opened_ns, a.gateway, a.id) < std::tie(b.opened_ns, b.gateway, b.id);
+  });
+  for (const ClientService& s : services) {
+    const json request = json::parse(s.request, nullptr, false);
+    if (!request.is_object() || !request.contains("billing")) continue;
+    DocumentErrors errors;
+    const Preferences wish = read_wish(request.at("billing"), "/billing", errors);
+    if (errors.empty())
+      wishes_[s.client].push_back({s.opened_ns, s.closed_ns.value_or(INT64_MAX), wish});
+  }
+}
+
+// Of several services in a period, what the earlier one asked for is before what a later one did.
+Preferences BillingDocuments::wishes(const std::string& client, const Period& period) const {
+  Preferences all;
+  const auto of_client = wishes_.find(client);
+  if (of_client == wishes_.end()) return all;
+  for (const Wish& w : of_client->second) {
+    if (w.opened_ns < period.to_ns && w.closed_ns >= period.from_ns) all = all.over(w.preferences);
+  }
+  return all;
 }
 
 BillingDocuments::Result<json> BillingDocuments::document(const std::string& kind,
@@ -149,6 +179,7 @@ BillingDocuments::Result<Terms> BillingDocuments::client(const std::string& id,
   const auto zone = zone_or(terms.preferences.zone, issuer_.zone);
   if (!zone) return tl::unexpected("client " + id + ": " + zone.error());
   terms.cycle = {*zone, terms.preferences.cycle_day.value_or(1)};
+  terms.preferences = terms.preferences.over(wishes(id, terms.cycle.containing(at_ns)));
   return terms;
 }
 

@@ -83,6 +83,11 @@ class BillingDocuments {
   Result<Prices> prices_by(const Tariff& tariff, const BilledPeriod& period, const Zone& zone);
 
  private:
+  // What a request asks for of billing, while there is its service.
+  struct Wish {
+    int64_t opened_ns, closed_ns;
+    Preferences preferences;
+  };
   using Versions = std::vector<DocumentVersion>;
   using Kind = std::map<std::string, Versions>;
   struct InForce {
@@ -96,6 +101,8 @@ class BillingDocuments {
   Result<nlohmann::json> document(const std::string& kind, const std::string& id,
                                   int64_t at_ns) const;
   bool awaits_order(const Versions& provider) const;
+  void read_wishes(std::vector<ClientService> services);
+  Preferences wishes(const std::string& client, const Period& period) const;
   Result<std::shared_ptr<const Tariff>> tariff(const std::string& id, int64_t at_ns);
   Result<InForce> in_force(const std::string& tariff, int64_t at_ns);
   Result<InForce> with_passed(std::shared_ptr<const Tariff> tariff, int64_t at_ns);
@@ -105,6 +112,7 @@ class BillingDocuments {
                                                 const InForce& in_force);
 
   std::map<std::string, Kind> kinds_;
+  std::map<std::string, std::vector<Wish>> wishes_;  // by client, in the order of opening
   Issuer issuer_;
   ExchangeRates rates_;
   std::vector<int64_t> changes_;  // of tariffs and providers, in order

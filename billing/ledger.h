@@ -49,6 +49,7 @@ struct ClientService {
   std::string client;
   int64_t opened_ns = 0;
   std::optional<int64_t> closed_ns;
+  std::string request;  // as in ServiceEntry
 };
 
 struct PathEntry {

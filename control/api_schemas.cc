@@ -92,6 +92,19 @@ constexpr const char* kSchemas = R"json({
         "$ref": "#/components/schemas/Price",
         "description": "it ends by itself when it has cost as much; with a volume, a limit of price"
       },
+      "billing": {
+        "type": "object",
+        "description": "what profile and agreement leave open, while the service is there",
+        "additionalProperties": false,
+        "properties": {
+          "statements": {"enum": ["aggregated", "by-provider"]},
+          "provider_charges": {"enum": ["itemised", "summarised", "separate"]},
+          "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217"},
+          "delivery": {
+            "type": "array", "minItems": 1, "items": {"enum": ["text", "json", "csv", "html"]}
+          }
+        }
+      },
       "traffic": {
         "type": "array",
         "minItems": 1,
