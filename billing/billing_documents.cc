@@ -58,7 +58,8 @@ tl::expected<Zone, std::string> zone_or(const std::string& name, const Zone& oth
 
 tl::expected<Issuer, DocumentErrors> parse_issuer(const json& document) {
   DocumentErrors errors;
-  DocumentReader r(document, "", "an issuer", {"id", "name", "zone", "grace_hours"}, errors);
+  DocumentReader r(document, "", "an issuer", {"id", "name", "zone", "grace_hours", "cards"},
+                   errors);
   if (!document.is_object()) return tl::unexpected(errors);
   Issuer issuer;
   issuer.id = r.text("id", "the issuer's id");
@@ -68,6 +69,8 @@ tl::expected<Issuer, DocumentErrors> parse_issuer(const json& document) {
   if (const auto found = zone_or(zone, Zone::utc())) issuer.zone = *found;
   if (const auto hours = r.whole("grace_hours", 0, 24 * 28))
     issuer.grace_ns = static_cast<int64_t>(*hours) * kHourNs;
+  if (const auto* cards = r.member("cards"))
+    issuer.cards = read_cards(*cards, r.at("cards"), errors);
   if (!errors.empty()) return tl::unexpected(errors);
   return issuer;
 }
@@ -165,6 +168,8 @@ BillingDocuments::Result<Terms> BillingDocuments::client(const std::string& id,
   if (terms.name.empty()) terms.name = id;
   const auto profile = document("profiles", text_of(*client, "profile"), at_ns);
   DocumentErrors errors;
+  if (client->contains("card")) terms.card = read_card(client->at("card"), "/card", errors);
+  if (!errors.empty()) return tl::unexpected(in_words("client " + id, errors));
   if (profile && profile->contains("billing"))
     terms.preferences = read_preferences(profile->at("billing"), "/billing", errors);
   if (!errors.empty()) return tl::unexpected(in_words("profile of client " + id, errors));

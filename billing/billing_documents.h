@@ -23,6 +23,7 @@
 #include <tl/expected.hpp>
 
 #include "billing/agreement.h"
+#include "billing/card.h"
 #include "billing/exchange_rates.h"
 #include "billing/ledger.h"
 #include "billing/period.h"
@@ -36,6 +37,7 @@ struct Issuer {
   Zone zone = Zone::utc();
   // So long after its end a period is closed: usage that comes until then is on its statement.
   int64_t grace_ns = 24LL * 3600 * 1'000'000'000;
+  std::optional<CardsContract> cards;
 };
 tl::expected<Issuer, DocumentErrors> parse_issuer(const nlohmann::json& document);
 
@@ -52,6 +54,9 @@ struct Terms {
   Cycle cycle{Zone::utc()};
   Preferences preferences;
   std::optional<Agreement> agreement;
+  std::optional<Card> card;
+
+  PaymentTerms payment() const { return preferences.payment.value_or(PaymentTerms()); }
 };
 
 class BillingDocuments {

@@ -34,6 +34,7 @@ Preferences Preferences::over(const Preferences& others) const {
   if (!both.cycle_day) both.cycle_day = others.cycle_day;
   if (both.zone.empty()) both.zone = others.zone;
   if (both.delivery.empty()) both.delivery = others.delivery;
+  if (!both.payment) both.payment = others.payment;
   return both;
 }
 
@@ -49,9 +50,10 @@ std::string Preferences::against(const Preferences& wish) const {
 
 Preferences read_preferences(const nlohmann::json& document, const std::string& at,
                              DocumentErrors& errors) {
-  DocumentReader r(document, at, "billing preferences",
-                   {"statements", "provider_charges", "currency", "cycle_day", "zone", "delivery"},
-                   errors);
+  DocumentReader r(
+      document, at, "billing preferences",
+      {"statements", "provider_charges", "currency", "cycle_day", "zone", "delivery", "payment"},
+      errors);
   Preferences preferences;
   if (!document.is_object()) return preferences;
   read_presentation(r, preferences);
@@ -63,6 +65,8 @@ Preferences read_preferences(const nlohmann::json& document, const std::string& 
   if (!preferences.zone.empty()) {
     if (const auto zone = Zone::find(preferences.zone); !zone) r.wrong("zone", zone.error());
   }
+  if (const auto* payment = r.member("payment"))
+    preferences.payment = read_payment_terms(*payment, r.at("payment"), errors);
   return preferences;
 }
 
@@ -84,6 +88,7 @@ nlohmann::json to_json(const Preferences& p) {
   if (p.cycle_day) out["cycle_day"] = *p.cycle_day;
   if (!p.zone.empty()) out["zone"] = p.zone;
   for (const Format format : p.delivery) out["delivery"].push_back(name_of(format, kFormatNames));
+  if (p.payment) out["payment"] = to_json(*p.payment);
   return out;
 }
 

@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "billing/document_reader.h"
+#include "billing/payment_terms.h"
 
 namespace anabranch::billing {
 
@@ -39,6 +40,7 @@ struct Preferences {
   std::optional<unsigned> cycle_day;
   std::string zone;              // empty: the issuer's
   std::vector<Format> delivery;  // written to the folder of statements when one is issued
+  std::optional<PaymentTerms> payment;
 
   // These, and what they leave open by `others`.
   Preferences over(const Preferences& others) const;
