@@ -57,7 +57,9 @@ tl::expected<Zone, std::string> zone_or(const std::string& name, const Zone& oth
 
 tl::expected<Issuer, DocumentErrors> parse_issuer(const json& document) {
   DocumentErrors errors;
-  DocumentReader r(document, "", "an issuer", {"id", "name", "zone", "grace_hours"}, errors);
+  DocumentReader r(
+      document, "", "an issuer",
+      {"id", "name", "zone", "grace_hours", "payment_terms", "address", "vat_id", "email"}, errors);
   if (!document.is_object()) return tl::unexpected(errors);
   Issuer issuer;
   issuer.id = r.text("id", "the issuer's id");
@@ -67,6 +69,8 @@ tl::expected<Issuer, DocumentErrors> parse_issuer(const json& document) {
   if (const auto found = zone_or(zone, Zone::utc())) issuer.zone = *found;
   if (const auto hours = r.whole("grace_hours", 0, 24 * 28))
     issuer.grace_ns = static_cast<int64_t>(*hours) * kHourNs;
+  issuer.party = read_party(r);
+  issuer.payment_terms = r.text("payment_terms", "until when to pay, in words", false);
   if (!errors.empty()) return tl::unexpected(errors);
   return issuer;
 }
@@ -74,8 +78,9 @@ tl::expected<Issuer, DocumentErrors> parse_issuer(const json& document) {
 tl::expected<ProviderTerms, DocumentErrors> parse_provider(const json& document) {
   DocumentErrors errors;
   // "sells" is the other half (control/seller_document.h).
-  DocumentReader r(document, "", "a provider",
-                   {"id", "name", "tariff", "zone", "cycle_day", "sells"}, errors);
+  DocumentReader r(
+      document, "", "a provider",
+      {"id", "name", "tariff", "zone", "cycle_day", "sells", "address", "vat_id", "email"}, errors);
   if (!document.is_object()) return tl::unexpected(errors);
   ProviderTerms provider{.id = r.text("id", "the provider's name, as in the configuration"),
                          .name = r.text("name", "the provider's name, as on statements", false),
@@ -84,6 +89,7 @@ tl::expected<ProviderTerms, DocumentErrors> parse_provider(const json& document)
   check_zone(r, provider.zone);
   if (const auto day = r.whole("cycle_day", 1, 31))
     provider.cycle_day = static_cast<unsigned>(*day);
+  provider.party = read_party(r);
   if (provider.name.empty()) provider.name = provider.id;
   if (!errors.empty()) return tl::unexpected(errors);
   return provider;
@@ -187,6 +193,22 @@ BillingDocuments::Result<Terms> BillingDocuments::provider(const std::string& id
   const auto zone = zone_or(provider->zone, issuer_.zone);
   if (!zone) return tl::unexpected("provider " + id + ": " + zone.error());
   return Terms{.id = id, .name = provider->name, .cycle = {*zone, provider->cycle_day}};
+}
+
+Party BillingDocuments::client_party(const std::string& id, int64_t at_ns) const {
+  DocumentErrors errors;
+  const auto stored = document("clients", id, at_ns);
+  return stored && stored->is_object() ? read_party(*stored, errors) : Party();
+}
+
+std::map<std::string, Party> BillingDocuments::provider_parties(int64_t at_ns) const {
+  std::map<std::string, Party> all;
+  for (const auto& [id, versions] : kinds_.at("providers")) {
+    const json stored = json::parse(version_at(versions, at_ns).text, nullptr, false);
+    DocumentErrors errors;
+    if (stored.is_object()) all[id] = read_party(stored, errors);
+  }
+  return all;
 }
 
 // --- Prices ---

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "billing/preferences.h"
 
+#include <algorithm>
+
 #include "billing/period.h"
 
 namespace anabranch::billing {
@@ -13,14 +15,23 @@ Preferences Preferences::over(const Preferences& others) const {
   if (!both.cycle_day) both.cycle_day = others.cycle_day;
   if (both.zone.empty()) both.zone = others.zone;
   if (both.delivery.empty()) both.delivery = others.delivery;
+  if (both.mail.empty()) both.mail = others.mail;
   return both;
+}
+
+bool Preferences::wants(Format format) const {
+  const auto has = [&](const std::vector<Format>& all) {
+    return std::find(all.begin(), all.end(), format) != all.end();
+  };
+  return has(delivery) || has(mail);
 }
 
 Preferences read_preferences(const nlohmann::json& document, const std::string& at,
                              DocumentErrors& errors) {
-  DocumentReader r(document, at, "billing preferences",
-                   {"statements", "provider_charges", "currency", "cycle_day", "zone", "delivery"},
-                   errors);
+  DocumentReader r(
+      document, at, "billing preferences",
+      {"statements", "provider_charges", "currency", "cycle_day", "zone", "delivery", "mail"},
+      errors);
   Preferences preferences;
   if (!document.is_object()) return preferences;
   if (const auto i = r.choice("statements", kStatementsNames, false))
@@ -42,6 +53,8 @@ Preferences read_preferences(const nlohmann::json& document, const std::string& 
   }
   for (const size_t i : r.choices("delivery", kFormatNames))
     preferences.delivery.push_back(static_cast<Format>(i));
+  for (const size_t i : r.choices("mail", kFormatNames))
+    preferences.mail.push_back(static_cast<Format>(i));
   return preferences;
 }
 
