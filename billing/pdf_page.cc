@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <cstdlib>
+#include <optional>
 
 namespace anabranch::billing {
 namespace {
@@ -40,6 +42,7 @@ void set_colour(cairo_t* cairo, const PdfColour& colour) {
 struct FreeObject {
   void operator()(void* object) const { g_object_unref(object); }
   void operator()(PangoFontDescription* font) const { pango_font_description_free(font); }
+  void operator()(PangoAttrList* list) const { pango_attr_list_unref(list); }
 };
 
 cairo_status_t append(void* to, const unsigned char* octets, unsigned int size) {
@@ -63,11 +66,158 @@ void PdfRow::add(double x, double y, PdfText text) {
   parts.push_back({x, y, std::move(text)});
 }
 
+namespace {
+
+// What numbers and most names are of, by a place in a table.
+constexpr size_t kPlainLetters = 97;
+std::string plain_letter(size_t at) {
+  if (at < 95) return std::string(1, static_cast<char>(' ' + at));
+  return at == 95 ? "\xc2\xa0" : "\xe2\x88\x92";  // U+00A0, U+2212
+}
+struct PlainLetter {
+  size_t at, octets;
+};
+std::optional<PlainLetter> first_plain(std::string_view text) {
+  const char c = text[0];
+  if (c >= ' ' && c <= '~') return PlainLetter{static_cast<size_t>(c - ' '), 1};
+  if (text.starts_with("\xc2\xa0")) return PlainLetter{95, 2};
+  if (text.starts_with("\xe2\x88\x92")) return PlainLetter{96, 3};
+  return std::nullopt;
+}
+
+// A style's letters in the font they are all in. Ligatures are left out, kerning is not.
+class PlainFont {
+ public:
+  PlainFont(PangoContext* context, const PangoFontDescription* description)
+      : layout_(pango_layout_new(context)) {
+    pango_layout_set_font_description(layout_.get(), description);
+    pairs_.fill(kUnknown);
+    for (size_t i = 0; i < kPlainLetters; ++i) letters_[i] = letter(plain_letter(i));
+    height_ = pango_units_to_double(height_units_);
+  }
+
+  bool good() const { return font_ != nullptr; }
+  double height() const { return height_; }
+  double baseline() const { return baseline_; }
+  cairo_scaled_font_t* font() const { return font_; }
+
+  // nullopt: not all of it is plain.
+  std::optional<double> width(std::string_view text) {
+    int units = 0;
+    const bool plain = each(text, [&](const PlainLetter&, int, int end) { units = end; });
+    if (!plain) return std::nullopt;
+    return pango_units_to_double(units);
+  }
+
+  void show(cairo_t* cairo, double x, double y, const std::string& text) {
+    glyphs_.clear();
+    clusters_.clear();
+    each(text, [&](const PlainLetter& letter, int from, int) {
+      glyphs_.push_back(
+          {letters_[letter.at].glyph, x + pango_units_to_double(from), y + baseline_});
+      clusters_.push_back({static_cast<int>(letter.octets), 1});
+    });
+    cairo_set_scaled_font(cairo, font_);
+    cairo_show_text_glyphs(cairo, text.data(), static_cast<int>(text.size()), glyphs_.data(),
+                           static_cast<int>(glyphs_.size()), clusters_.data(),
+                           static_cast<int>(clusters_.size()), {});
+  }
+
+ private:
+  struct Letter {
+    unsigned long glyph = 0;
+    int advance = 0;
+  };
+  static constexpr int kUnknown = INT_MIN;
+
+  // Calls `place` with each letter, where it begins and where it ends, in Pango's units.
+  template <typename Place>
+  bool each(std::string_view text, Place place) {
+    int at = 0;
+    size_t before = kPlainLetters;
+    while (!text.empty()) {
+      const auto letter = first_plain(text);
+      if (!letter) return false;
+      if (before != kPlainLetters) at += kerning(before, letter->at);
+      const int from = at;
+      place(*letter, from, at += letters_[letter->at].advance);
+      before = letter->at;
+      text.remove_prefix(letter->octets);
+    }
+    return true;
+  }
+
+  const PangoGlyphString* shaped(const std::string& text) {
+    pango_layout_set_text(layout_.get(), text.data(), static_cast<int>(text.size()));
+    const PangoLayoutLine* line = pango_layout_get_line_readonly(layout_.get(), 0);
+    if (line == nullptr || line->runs == nullptr || line->runs->next != nullptr) return nullptr;
+    return static_cast<PangoGlyphItem*>(line->runs->data)->glyphs;
+  }
+
+  // All must be in one font, or there is no table.
+  Letter letter(const std::string& text) {
+    const PangoGlyphString* glyphs = shaped(text);
+    if (glyphs == nullptr || glyphs->num_glyphs != 1) return none();
+    const PangoLayoutLine* line = pango_layout_get_line_readonly(layout_.get(), 0);
+    PangoFont* font = static_cast<PangoGlyphItem*>(line->runs->data)->item->analysis.font;
+    cairo_scaled_font_t* scaled = pango_cairo_font_get_scaled_font(PANGO_CAIRO_FONT(font));
+    if (!mixed_ && font_ == nullptr) {
+      font_ = scaled;
+      PangoRectangle extents;
+      pango_layout_get_extents(layout_.get(), nullptr, &extents);
+      height_units_ = extents.height;
+      baseline_ = pango_units_to_double(pango_layout_get_baseline(layout_.get()));
+    }
+    if (font_ != scaled) return none();
+    const PangoGlyphInfo& info = glyphs->glyphs[0];
+    if ((info.glyph & PANGO_GLYPH_UNKNOWN_FLAG) != 0) return none();
+    // Pango draws nothing for a space; its glyph is the font's.
+    return {info.glyph == PANGO_GLYPH_EMPTY ? space() : info.glyph, info.geometry.width};
+  }
+  Letter none() {
+    mixed_ = true;
+    font_ = nullptr;
+    return {};
+  }
+  unsigned long space() const {
+    cairo_glyph_t* glyphs = nullptr;
+    int count = 0;
+    cairo_scaled_font_text_to_glyphs(font_, 0, 0, " ", 1, &glyphs, &count, nullptr, nullptr,
+                                     nullptr);
+    const unsigned long glyph = count == 1 ? glyphs[0].index : 0;
+    cairo_glyph_free(glyphs);
+    return glyph;
+  }
+
+  int kerning(size_t left, size_t right) {
+    int& known = pairs_[left * kPlainLetters + right];
+    if (known != kUnknown) return known;
+    const PangoGlyphString* both = shaped(plain_letter(left) + plain_letter(right));
+    const bool two = both != nullptr && both->num_glyphs == 2;
+    return known = two ? both->glyphs[0].geometry.width - letters_[left].advance : 0;
+  }
+
+  std::unique_ptr<PangoLayout, FreeObject> layout_;
+  cairo_scaled_font_t* font_ = nullptr;  // Pango's
+  bool mixed_ = false;
+  int height_units_ = 0;
+  double height_ = 0, baseline_ = 0;
+  std::array<Letter, kPlainLetters> letters_{};
+  std::array<int, kPlainLetters * kPlainLetters> pairs_{};
+  std::vector<cairo_glyph_t> glyphs_;  // kept for their memory
+  std::vector<cairo_text_cluster_t> clusters_;
+};
+
+}  // namespace
+
 // Fonts are found and read once a thread. Lengths are not rounded to pixels of a screen.
 struct PdfPages::Shaping {
   std::unique_ptr<PangoFontMap, FreeObject> fonts{pango_cairo_font_map_new()};
   std::unique_ptr<PangoContext, FreeObject> context;
   std::array<std::unique_ptr<PangoFontDescription, FreeObject>, kStyles.size()> styles;
+  // A name is not to get a hyphen where it is broken.
+  std::unique_ptr<PangoAttrList, FreeObject> plain_breaks{pango_attr_list_new()};
+  std::vector<std::unique_ptr<PlainFont>> plain;  // of each style
 
   Shaping() {
     pango_cairo_font_map_set_resolution(PANGO_CAIRO_FONT_MAP(fonts.get()), 72);
@@ -79,8 +229,11 @@ struct PdfPages::Shaping {
     pango_cairo_context_set_font_options(context.get(), options);
     cairo_font_options_destroy(options);
     pango_context_set_round_glyph_positions(context.get(), FALSE);
+    pango_attr_list_insert(plain_breaks.get(), pango_attr_insert_hyphens_new(FALSE));
     for (size_t i = 0; i < kStyles.size(); ++i)
       styles[i].reset(pango_font_description_from_string(kStyles[i].description));
+    for (const auto& style : styles)
+      plain.push_back(std::make_unique<PlainFont>(context.get(), style.get()));
   }
 };
 
@@ -96,6 +249,14 @@ PdfText PdfPages::text(const std::string& text, PdfStyle style, double width_max
   Shaping& s = shaping();
   PdfText made;
   made.style_ = style;
+  PlainFont& plain = *s.plain[static_cast<size_t>(style)];
+  const auto width = plain.good() && !text.empty() ? plain.width(text) : std::nullopt;
+  if (width && *width <= width_max) {
+    made.plain_ = text;
+    made.width_ = *width;
+    made.height_ = plain.height();
+    return made;
+  }
   made.layout_.reset(pango_layout_new(s.context.get()));
   PangoLayout* layout = made.layout_.get();
   pango_layout_set_font_description(layout, s.styles[static_cast<size_t>(style)].get());
@@ -105,6 +266,7 @@ PdfText PdfPages::text(const std::string& text, PdfStyle style, double width_max
   if (extents.width > width_max * PANGO_SCALE) {
     pango_layout_set_width(layout, static_cast<int>(width_max * PANGO_SCALE));
     pango_layout_set_wrap(layout, PANGO_WRAP_WORD_CHAR);
+    pango_layout_set_attributes(layout, s.plain_breaks.get());
     pango_layout_set_height(layout, -kLinesMax);
     pango_layout_set_ellipsize(layout, PANGO_ELLIPSIZE_END);
     pango_layout_get_extents(layout, nullptr, &extents);
@@ -166,6 +328,11 @@ std::string PdfPages::finish(const PdfInformation& information, const std::strin
   cairo_t* cairo = cairo_create(surface);
   const auto show = [&](const PdfRow::Part& part) {
     set_colour(cairo, kStyles[static_cast<size_t>(part.text.style_)].colour);
+    if (!part.text.layout_) {
+      shaping().plain[static_cast<size_t>(part.text.style_)]->show(cairo, part.x, part.y,
+                                                                   part.text.plain_);
+      return;
+    }
     cairo_move_to(cairo, part.x, part.y);
     pango_cairo_show_layout(cairo, part.text.layout_.get());
   };

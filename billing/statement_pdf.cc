@@ -14,9 +14,10 @@ namespace {
 
 using Read = ReadStatement;
 
-constexpr double kColumn = 16;      // between columns
-constexpr double kTitleMin = 150;   // where less is left, numbers stand below their title
-constexpr double kLabelWidth = 62;  // of the header
+constexpr double kColumn = 16;       // between columns
+constexpr double kTitleMin = 150;    // where less is left, numbers stand below their title
+constexpr double kLabelWidth = 62;   // of the header
+constexpr double kNameHeight = 9.5;  // of a column's name, with the depth of the caption's letters
 constexpr double kGap = 14, kRowGap = 3.5, kDetailIndent = 10;
 // As in statement_style.h, on white.
 constexpr std::array<uint32_t, kGraphColours> kColours{0x1f6fb4, 0xc46a00, 0x1b8a5a, 0x8e4ec6,
@@ -110,15 +111,24 @@ class PdfStatement {
     return row;
   }
 
-  PdfRow head(const std::string& caption, bool again, const char* first, const char* second,
-              const Columns& columns) {
-    PdfRow made = row(caption + (again ? " (continued)" : ""), "", "", columns, PdfStyle::heading);
-    const double base = made.height - kRowGap - 9.5;
-    PdfText right = pages_.text(second, PdfStyle::faint);
-    made.add(PdfPages::kWidth - right.width(), base, std::move(right));
-    PdfText left = pages_.text(first, PdfStyle::faint);
-    made.add(PdfPages::kWidth - columns.second - kColumn - left.width(), base, std::move(left));
-    made.height += kRowGap;
+  // Names of the columns at the foot of the caption, or below it, where the numbers are.
+  PdfRow head(const std::string& caption, bool again, const std::string& first,
+              const std::string& second, const Columns& columns) {
+    const bool beside = columns.title() >= kTitleMin;
+    PdfRow made;
+    made.add(0, kRowGap,
+             pages_.text(caption + (again ? " (continued)" : ""), PdfStyle::heading,
+                         beside ? columns.title() : PdfPages::kWidth));
+    const auto name = [&](const std::string& words, double from_right, double y) {
+      if (words.empty()) return;
+      PdfText text = pages_.text(words, PdfStyle::faint);
+      const double x = PdfPages::kWidth - from_right - text.width();
+      made.add(x, y, std::move(text));
+    };
+    const double y = beside ? made.height - kNameHeight : made.height;
+    if (beside) name(first, columns.second + kColumn, y);
+    name(beside || first.empty() ? second : first + ", " + second, 0, y);
+    made.height += 2 * kRowGap;
     made.ruled = true;
     return made;
   }
