@@ -161,10 +161,16 @@ class InvoiceMaker {
     made_.gross = turned(made_.gross);
   }
 
+  // With S and Z there must be none.
+  static std::string reason(const Read::Tax& tax) {
+    if (tax.category == "S" || tax.category == "Z") return {};
+    return words_or(tax.reason, "tax category " + printable(tax.category));
+  }
+
   void add_taxes() {
     for (const Read::TaxTotal& t : s_.taxes)
       made_.taxes.push_back(
-          {tax(t.tax), printable(t.tax.reason), turned(amount(t.net)), turned(amount(t.due))});
+          {tax(t.tax), reason(t.tax), turned(amount(t.net)), turned(amount(t.due))});
     if (made_.taxes.empty() && made_.lines.size() == 1 && made_.lines[0].name == kNothingCharged)
       made_.taxes.push_back({{kNotSubject, ""}, std::string(kNothingCharged), {}, {}});
     for (const InvoiceTaxTotal& t : made_.taxes) {

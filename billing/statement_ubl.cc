@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <memory>
+#include <string_view>
 
 #include "billing/printable.h"
 #include "billing/statement_invoice.h"
@@ -21,6 +22,10 @@ constexpr const char* kUbl = "urn:oasis:names:specification:ubl:schema:xsd:";
 constexpr const char* kInvoiceCode = "380";  // UNTDID 1001
 constexpr const char* kCreditNoteCode = "381";
 constexpr const char* kEmailScheme = "EM";  // of electronic addresses
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(' ') == std::string_view::npos;
+}
 
 const xmlChar* chars(const char* text) {
   return reinterpret_cast<const xmlChar*>(text);
@@ -43,14 +48,14 @@ class Xml {
   void attribute(const char* name, const std::string& value) {
     ensure(xmlTextWriterWriteAttribute(writer_.get(), chars(name), chars(value.c_str())) >= 0);
   }
-  // Nothing where the text is empty: EN 16931 has no empty elements.
+  // Nothing where the text is blank: EN 16931 has no empty elements.
   void text(const char* name, const std::string& text) {
-    if (!text.empty())
+    if (!is_blank(text))
       ensure(xmlTextWriterWriteElement(writer_.get(), chars(name), chars(text.c_str())) >= 0);
   }
   void text(const char* name, const std::string& text, const char* attribute_name,
             const std::string& value) {
-    if (text.empty()) return;
+    if (is_blank(text)) return;
     open(name);
     attribute(attribute_name, value);
     ensure(xmlTextWriterWriteString(writer_.get(), chars(text.c_str())) >= 0);
@@ -164,7 +169,7 @@ class UblWriter {
   bool shows_vat_ids() const { return i_.taxes.empty() || i_.taxes.front().tax.category != "O"; }
 
   void party(const char* role, const Read::Party& party, bool seller) {
-    const std::string name = printable(party.name.empty() ? party.id : party.name);
+    const std::string name = printable(is_blank(printable(party.name)) ? party.id : party.name);
     xml_.open(role);
     xml_.open("cac:Party");
     xml_.text("cbc:EndpointID", party.email, "schemeID", kEmailScheme);
