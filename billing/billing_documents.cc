@@ -58,8 +58,10 @@ tl::expected<Zone, std::string> zone_or(const std::string& name, const Zone& oth
 
 tl::expected<Issuer, DocumentErrors> parse_issuer(const json& document) {
   DocumentErrors errors;
-  DocumentReader r(document, "", "an issuer", {"id", "name", "zone", "grace_hours", "cards"},
-                   errors);
+  DocumentReader r(
+      document, "", "an issuer",
+      {"id", "name", "zone", "grace_hours", "cards", "payment_terms", "address", "vat_id", "email"},
+      errors);
   if (!document.is_object()) return tl::unexpected(errors);
   Issuer issuer;
   issuer.id = r.text("id", "the issuer's id");
@@ -71,6 +73,8 @@ tl::expected<Issuer, DocumentErrors> parse_issuer(const json& document) {
     issuer.grace_ns = static_cast<int64_t>(*hours) * kHourNs;
   if (const auto* cards = r.member("cards"))
     issuer.cards = read_cards(*cards, r.at("cards"), errors);
+  issuer.party = read_party(r);
+  issuer.payment_terms = r.text("payment_terms", "until when to pay, in words", false);
   if (!errors.empty()) return tl::unexpected(errors);
   return issuer;
 }
@@ -78,8 +82,9 @@ tl::expected<Issuer, DocumentErrors> parse_issuer(const json& document) {
 tl::expected<ProviderTerms, DocumentErrors> parse_provider(const json& document) {
   DocumentErrors errors;
   // "sells" is the other half (control/seller_document.h).
-  DocumentReader r(document, "", "a provider",
-                   {"id", "name", "tariff", "zone", "cycle_day", "sells"}, errors);
+  DocumentReader r(
+      document, "", "a provider",
+      {"id", "name", "tariff", "zone", "cycle_day", "sells", "address", "vat_id", "email"}, errors);
   if (!document.is_object()) return tl::unexpected(errors);
   ProviderTerms provider{.id = r.text("id", "the provider's name, as in the configuration"),
                          .name = r.text("name", "the provider's name, as on statements", false),
@@ -88,6 +93,7 @@ tl::expected<ProviderTerms, DocumentErrors> parse_provider(const json& document)
   check_zone(r, provider.zone);
   if (const auto day = r.whole("cycle_day", 1, 31))
     provider.cycle_day = static_cast<unsigned>(*day);
+  provider.party = read_party(r);
   if (provider.name.empty()) provider.name = provider.id;
   if (!errors.empty()) return tl::unexpected(errors);
   return provider;
@@ -223,6 +229,22 @@ BillingDocuments::Result<Terms> BillingDocuments::provider(const std::string& id
   const auto zone = zone_or(provider->zone, issuer_.zone);
   if (!zone) return tl::unexpected("provider " + id + ": " + zone.error());
   return Terms{.id = id, .name = provider->name, .cycle = {*zone, provider->cycle_day}};
+}
+
+Party BillingDocuments::client_party(const std::string& id, int64_t at_ns) const {
+  DocumentErrors errors;
+  const auto stored = document("clients", id, at_ns);
+  return stored && stored->is_object() ? read_party(*stored, errors) : Party();
+}
+
+std::map<std::string, Party> BillingDocuments::provider_parties(int64_t at_ns) const {
+  std::map<std::string, Party> all;
+  for (const auto& [id, versions] : kinds_.at("providers")) {
+    const json stored = json::parse(version_at(versions, at_ns).text, nullptr, false);
+    DocumentErrors errors;
+    if (stored.is_object()) all[id] = read_party(stored, errors);
+  }
+  return all;
 }
 
 // --- Prices ---

@@ -26,6 +26,7 @@
 #include "billing/card.h"
 #include "billing/exchange_rates.h"
 #include "billing/ledger.h"
+#include "billing/party.h"
 #include "billing/period.h"
 #include "billing/preferences.h"
 #include "billing/price_list.h"
@@ -38,6 +39,8 @@ struct Issuer {
   // So long after its end a period is closed: usage that comes until then is on its statement.
   int64_t grace_ns = 24LL * 3600 * 1'000'000'000;
   std::optional<CardsContract> cards;
+  Party party;
+  std::string payment_terms;  // in words, as on statements; may be empty
 };
 tl::expected<Issuer, DocumentErrors> parse_issuer(const nlohmann::json& document);
 
@@ -45,6 +48,7 @@ struct ProviderTerms {
   std::string id, name, tariff;  // by which we owe the provider
   std::string zone;              // of its cycle; empty: the issuer's
   unsigned cycle_day = 1;
+  Party party;
 };
 tl::expected<ProviderTerms, DocumentErrors> parse_provider(const nlohmann::json& document);
 
@@ -77,6 +81,10 @@ class BillingDocuments {
   // Providers whom we owe by a tariff, and since when.
   std::map<std::string, int64_t> providers() const;
   Result<Terms> provider(const std::string& id, int64_t at_ns) const;
+  // Where a client, or each provider that we owe, has its seat at a time. What is wrong or missing
+  // is left out: it keeps nobody from being billed.
+  Party client_party(const std::string& id, int64_t at_ns) const;
+  std::map<std::string, Party> provider_parties(int64_t at_ns) const;
 
   // What prices a period: a list for each stretch of it in which the same tariffs were in force.
   // Lists that are alike are the same object. Not for several threads.

@@ -295,11 +295,15 @@ StatementOf Closer::statement_of(const Open& open, const Terms& terms, int64_t n
   const Zone& zone = documents_->issuer().zone;
   const std::string year = std::to_string(zone.day_of(now_ns).year);
   const bool house = open.account->kind == Of::house;
+  // Who they are is said as of now, not of the period: an invoice goes to where the client is.
+  const bool client = open.account->kind == Of::client;
   return {.account = open.account->name(),
           .terms = terms,
           .period = open.usage.period(),
           .issued_ns = now_ns,
-          .series = house ? "house-" + year : year};
+          .series = house ? "house-" + year : year,
+          .customer = client ? documents_->client_party(terms.id, now_ns) : Party(),
+          .providers = documents_->provider_parties(now_ns)};
 }
 
 Closer::Result<ClosedPeriod> Closer::draft(Open& open, int64_t now_ns) {

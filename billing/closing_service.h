@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "billing/closing.h"
+#include "billing/payer.h"
 
 namespace anabranch::billing {
 
@@ -22,6 +23,8 @@ struct ClosingServiceOptions {
   // What an operator should know, on that thread: statements issued, accounts that cannot be
   // closed. The same problem is told once.
   std::function<void(const std::string&)> notice;
+  // Who is overdue at present, each time that is looked at; on that thread.
+  std::function<void(const std::vector<Standing>&)> overdue;
 };
 
 class ClosingService {
@@ -34,6 +37,7 @@ class ClosingService {
   void run();
   // When to look again.
   int64_t look(int64_t now_ns);
+  std::optional<int64_t> collect(Ledger& ledger, int64_t now_ns, std::string& problems);
   void tell(const std::string& what);
 
   ClosingServiceOptions options_;

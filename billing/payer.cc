@@ -87,13 +87,14 @@ Payer::Result<std::vector<Payer::Owing>> Payer::owing(const BillingDocuments& do
   return all;
 }
 
-Payer::Result<PayingReport> Payer::run(int64_t now_ns, const std::string& account) {
+Payer::Result<PayingReport> Payer::run(int64_t now_ns, const std::string& account,
+                                         bool at_once) {
   PayingReport report;
   const auto open = ledger_.payments(
       {.account = account, .issuer = "", .statement = "", .key = "", .open_only = true});
   if (!open) return tl::unexpected(open.error().text);
   for (const Payment& p : *open) {
-    if (p.now.next_ns > now_ns) {
+    if (p.now.next_ns > now_ns && !at_once) {
       earlier(report.next_ns, p.now.next_ns);
       continue;
     }

@@ -44,8 +44,9 @@ class Payer {
   // `processor` may be nullptr: cards cannot be charged, which is a problem of whom pays by one.
   Payer(Ledger& ledger, CardProcessor* processor) : ledger_(ledger), processor_(processor) {}
 
-  // Goes on with all that is open, and begins what is due; of all accounts, or of one.
-  Result<PayingReport> run(int64_t now_ns, const std::string& account = {});
+  // Goes on with all that is open, and begins what is due; of all accounts, or of one. `at_once`:
+  // what is open, whenever it was asked for last.
+  Result<PayingReport> run(int64_t now_ns, const std::string& account = {}, bool at_once = false);
   // One statement by card, now: whatever was tried, unless it is under way.
   Result<Payment> pay(const std::string& issuer, const std::string& statement, int64_t now_ns);
   // Money that arrived otherwise; once for each reference. Of no statement: for the oldest.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "billing/preferences.h"
 
+#include <algorithm>
+
 #include "billing/period.h"
 
 namespace anabranch::billing {
@@ -18,6 +20,8 @@ void read_presentation(DocumentReader& r, Preferences& preferences) {
                             "4217 code such as EUR");
   for (const size_t i : r.choices("delivery", kFormatNames))
     preferences.delivery.push_back(static_cast<Format>(i));
+  for (const size_t i : r.choices("mail", kFormatNames))
+    preferences.mail.push_back(static_cast<Format>(i));
 }
 
 std::string name_of(auto value, const auto& names) {
@@ -34,6 +38,7 @@ Preferences Preferences::over(const Preferences& others) const {
   if (!both.cycle_day) both.cycle_day = others.cycle_day;
   if (both.zone.empty()) both.zone = others.zone;
   if (both.delivery.empty()) both.delivery = others.delivery;
+  if (both.mail.empty()) both.mail = others.mail;
   if (!both.payment) both.payment = others.payment;
   return both;
 }
@@ -45,15 +50,23 @@ std::string Preferences::against(const Preferences& wish) const {
     return "provider_charges";
   if (!wish.currency.empty() && both.currency != wish.currency) return "currency";
   if (!wish.delivery.empty() && both.delivery != wish.delivery) return "delivery";
+  if (!wish.mail.empty() && both.mail != wish.mail) return "mail";
   return {};
+}
+
+bool Preferences::wants(Format format) const {
+  const auto has = [&](const std::vector<Format>& all) {
+    return std::find(all.begin(), all.end(), format) != all.end();
+  };
+  return has(delivery) || has(mail);
 }
 
 Preferences read_preferences(const nlohmann::json& document, const std::string& at,
                              DocumentErrors& errors) {
-  DocumentReader r(
-      document, at, "billing preferences",
-      {"statements", "provider_charges", "currency", "cycle_day", "zone", "delivery", "payment"},
-      errors);
+  DocumentReader r(document, at, "billing preferences",
+                   {"statements", "provider_charges", "currency", "cycle_day", "zone", "delivery",
+                    "mail", "payment"},
+                   errors);
   Preferences preferences;
   if (!document.is_object()) return preferences;
   read_presentation(r, preferences);
@@ -73,7 +86,7 @@ Preferences read_preferences(const nlohmann::json& document, const std::string& 
 Preferences read_wish(const nlohmann::json& document, const std::string& at,
                       DocumentErrors& errors) {
   DocumentReader r(document, at, "what a request may ask for of billing",
-                   {"statements", "provider_charges", "currency", "delivery"}, errors);
+                   {"statements", "provider_charges", "currency", "delivery", "mail"}, errors);
   Preferences wish;
   if (document.is_object()) read_presentation(r, wish);
   return wish;
@@ -88,6 +101,7 @@ nlohmann::json to_json(const Preferences& p) {
   if (p.cycle_day) out["cycle_day"] = *p.cycle_day;
   if (!p.zone.empty()) out["zone"] = p.zone;
   for (const Format format : p.delivery) out["delivery"].push_back(name_of(format, kFormatNames));
+  for (const Format format : p.mail) out["mail"].push_back(name_of(format, kFormatNames));
   if (p.payment) out["payment"] = to_json(*p.payment);
   return out;
 }

@@ -3,7 +3,8 @@
 // wins where both speak. A request may ask for what both leave open.
 //
 //   "billing": {"statements": "by-provider", "provider_charges": "summarised", "currency": "EUR",
-//               "cycle_day": 15, "zone": "Europe/Berlin", "delivery": ["html", "csv"]}
+//               "cycle_day": 15, "zone": "Europe/Berlin", "delivery": ["html", "csv"],
+//               "mail": ["pdf", "ubl"]}
 #pragma once
 
 #include <array>
@@ -29,8 +30,9 @@ enum class ProviderCharges : uint8_t { itemised, summarised, separate };
 inline constexpr std::array<std::string_view, 3> kProviderChargesNames{"itemised", "summarised",
                                                                        "separate"};
 
-enum class Format : uint8_t { text, json, csv, html };
-inline constexpr std::array<std::string_view, 4> kFormatNames{"text", "json", "csv", "html"};
+enum class Format : uint8_t { text, json, csv, html, pdf, ubl };
+inline constexpr std::array<std::string_view, 6> kFormatNames{"text", "json", "csv",
+                                                              "html", "pdf",  "ubl"};
 
 // What is not said is left to others.
 struct Preferences {
@@ -40,12 +42,14 @@ struct Preferences {
   std::optional<unsigned> cycle_day;
   std::string zone;              // empty: the issuer's
   std::vector<Format> delivery;  // written to the folder of statements when one is issued
+  std::vector<Format> mail;      // attached to a mail to the client's address; none: no mail
   std::optional<PaymentTerms> payment;
 
   // These, and what they leave open by `others`.
   Preferences over(const Preferences& others) const;
   // The first field in which a wish is for something else than these say; empty: it is within them.
   std::string against(const Preferences& wish) const;
+  bool wants(Format format) const;
   bool operator==(const Preferences&) const = default;
 };
 

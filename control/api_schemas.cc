@@ -100,9 +100,8 @@ constexpr const char* kSchemas = R"json({
           "statements": {"enum": ["aggregated", "by-provider"]},
           "provider_charges": {"enum": ["itemised", "summarised", "separate"]},
           "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217"},
-          "delivery": {
-            "type": "array", "minItems": 1, "items": {"enum": ["text", "json", "csv", "html"]}
-          }
+          "delivery": {"$ref": "#/components/schemas/Formats"},
+          "mail": {"$ref": "#/components/schemas/Formats"}
         }
       },
       "traffic": {
@@ -117,6 +116,12 @@ constexpr const char* kSchemas = R"json({
       "loss_percent_max": {"type": "number", "minimum": 0, "maximum": 100},
       "price_per_gb_max": {"$ref": "#/components/schemas/Price"}
     }
+  },
+  "Formats": {
+    "type": "array",
+    "minItems": 1,
+    "uniqueItems": true,
+    "items": {"enum": ["text", "json", "csv", "html", "pdf", "ubl"]}
   },
   "Share": {
     "type": "object",

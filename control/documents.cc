@@ -7,6 +7,8 @@
 #include <cmath>
 #include <ctime>
 
+#include "billing/card.h"
+#include "billing/party.h"
 #include "control/json_reader.h"
 #include "control/octets.h"
 #include "dataplane/plan.h"
@@ -152,7 +154,12 @@ Parsed<Client> parse_client(const json& document) {
     else
       r.wrong("prefixes/" + std::to_string(i), "\"" + prefixes[i] + "\"", kPrefix);
   }
+  for (const std::string_view field : billing::kPartyFields) r.raw(field.data(), "", false);
+  billing::DocumentErrors mistakes;
+  if (document.is_object()) billing::read_party(document, mistakes);  // for invoices: billing's
+  if (r.has("card")) billing::read_card(r.raw("card", "a card", true), "/card", mistakes);
   r.finish();
+  for (FieldError& e : field_errors(mistakes)) errors.push_back(std::move(e));
   return result_of(std::move(c), std::move(errors));
 }
 

@@ -140,7 +140,7 @@ int payments(const PayWanted& wanted, bool as_json) {
 
 int dun(const PayWanted& wanted, bool as_json) {
   Desk desk(wanted);
-  const auto report = valid(desk.payer().run(wall_now_ns(), account_named(wanted.client)));
+  const auto report = valid(desk.payer().run(wall_now_ns(), account_named(wanted.client), true));
   json moved = json::array(), overdue = json::array();
   for (const Payment& p : report.moved) {
     moved.push_back(to_json(p));
