@@ -4,8 +4,10 @@
 #include <httplib.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <charconv>
 
+#include "billing/statement_format.h"
 #include "billing/wall_clock.h"
 #include "control/explain.h"
 #include "control/json_reader.h"
@@ -72,6 +74,39 @@ void write_statement(Response& response, const tl::expected<std::string, std::st
                      bool as_text) {
   if (!statement) return write(response, refuse(404, "No statement", statement.error()));
   response.set_content(*statement, as_text ? "text/plain; charset=utf-8" : "application/json");
+}
+
+json list_of(const std::vector<billing::StoredStatement>& statements) {
+  json all = json::array();
+  for (const billing::StoredStatement& s : statements) {
+    const json d = json::parse(s.document, nullptr, false);
+    json one{{"issuer", s.issuer}, {"number", s.name()}};
+    for (const char* name : {"kind", "from", "to", "issued", "gross", "currency"})
+      one[name] = d.value(name, "");
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+void write_issued(const Request& request, Response& response,
+                  const std::vector<billing::StoredStatement>& statements,
+                  const std::string& issuer, const std::string& number) {
+  const std::string wanted =
+      request.has_param("format") ? request.get_param_value("format") : "json";
+  const auto format = billing::format_of(wanted);
+  if (!format)
+    return write(response,
+                 refuse(400, "Unknown format",
+                        "\"" + wanted + "\"; expected " + billing::listed(billing::kFormatNames)));
+  const auto found = std::find_if(
+      statements.begin(), statements.end(),
+      [&](const billing::StoredStatement& s) { return s.issuer == issuer && s.name() == number; });
+  if (found == statements.end())
+    return write(response, refuse(404, "Unknown statement",
+                                  "no statement " + number + " of " + issuer + " is issued to it"));
+  const auto made = billing::render(json::parse(found->document, nullptr, false), *format);
+  if (!made) return write(response, refuse(422, "Not in this format", made.error()));
+  response.set_content(*made, billing::media_type(*format));
 }
 
 bool wants_text(const Request& request) {
@@ -224,19 +259,38 @@ void Api::serve_services() {
   });
 }
 
+bool Api::is_own_client(const Call& call) {
+  const std::string id = call.word(1);
+  const bool known =
+      call.caller.is(id) &&
+      loop_.call([this, id] { return target_.documents.client(id) != nullptr; }).get();
+  if (!known)
+    write(call.response, refuse(404, "Unknown client", "there is no client \"" + id + "\""));
+  return known;
+}
+
 void Api::serve_statements() {
   serve("clientStatement", [this](const Call& call) {
+    if (!is_own_client(call)) return;
     const std::string id = call.word(1);
-    const bool known =
-        call.caller.is(id) &&
-        loop_.call([this, id] { return target_.documents.client(id) != nullptr; }).get();
-    if (!known) {
-      return write(call.response,
-                   refuse(404, "Unknown client", "there is no client \"" + id + "\""));
-    }
     const bool text = wants_text(call.request);
     write_statement(call.response,
                     target_.books.open_statements(target_.books.client_account(id), text), text);
+  });
+  const auto issued = [this](const Call& call) {
+    return target_.books.issued_statements(target_.books.client_account(call.word(1)));
+  };
+  serve("listStatements", [this, issued](const Call& call) {
+    if (!is_own_client(call)) return;
+    const auto all = issued(call);
+    if (!all) return write(call.response, refuse(503, "No ledger", all.error()));
+    write(call.response, {200, list_of(*all)});
+  });
+  serve("showStatement", [this, issued](const Call& call) {
+    if (!is_own_client(call)) return;
+    const auto all = issued(call);
+    if (!all) return write(call.response, refuse(503, "No ledger", all.error()));
+    write_issued(call.request, call.response, *all, call.word(2), call.word(3));
   });
   serve("houseStatement", [this](const Call& call) {
     const bool text = wants_text(call.request);
