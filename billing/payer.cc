@@ -87,8 +87,7 @@ Payer::Result<std::vector<Payer::Owing>> Payer::owing(const BillingDocuments& do
   return all;
 }
 
-Payer::Result<PayingReport> Payer::run(int64_t now_ns, const std::string& account,
-                                         bool at_once) {
+Payer::Result<PayingReport> Payer::run(int64_t now_ns, const std::string& account, bool at_once) {
   PayingReport report;
   const auto open = ledger_.payments(
       {.account = account, .issuer = "", .statement = "", .key = "", .open_only = true});

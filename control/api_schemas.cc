@@ -320,6 +320,23 @@ constexpr const char* kSchemas = R"json({
   },
   "Services": {"type": "array", "items": {"$ref": "#/components/schemas/Service"}},
   "Statements": {"type": "array", "items": {"type": "object"}},
+  "IssuedStatements": {
+    "type": "array",
+    "items": {
+      "type": "object",
+      "required": ["issuer", "number", "kind", "from", "to", "issued", "gross", "currency"],
+      "properties": {
+        "issuer": {"type": "string"},
+        "number": {"type": "string"},
+        "kind": {"enum": ["statement", "adjustment"]},
+        "from": {"type": "string"},
+        "to": {"type": "string"},
+        "issued": {"type": "string"},
+        "gross": {"type": "string"},
+        "currency": {"type": "string"}
+      }
+    }
+  },
   "Flushed": {
     "type": "object",
     "required": ["flushed"],

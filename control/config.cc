@@ -9,6 +9,7 @@
 
 #include "billing/store.h"
 #include "control/documents.h"
+#include "control/mail_table.h"
 #include "control/toml_file.h"
 #include "dataplane/bounds.h"
 #include "dataplane/memory.h"
@@ -388,6 +389,7 @@ void read_billing(TableReader t, Config& c) {
     t.wrong("ledger", "\"" + c.ledger + "\"",
             "a PostgreSQL address such as \"postgresql://billing@db/ledger\"");
   }
+  c.mail = read_mail(t, c.file);
   // Several gateways may share a database, and only who has all their journals can close.
   c.close_periods = t.boolean("close_periods", c.ledger.empty());
   t.finish();

@@ -14,6 +14,7 @@
 
 #include <tl/expected.hpp>
 
+#include "billing/mail_options.h"
 #include "control/addresses.h"
 #include "dataplane/bounds.h"
 #include "dataplane/cipher.h"
@@ -128,6 +129,7 @@ struct Config {
   bool close_periods = true;                 // when they are due, from this gateway's journal
   std::string statements_dir;                // where statements are delivered to
   std::string ledger;  // "postgresql://…"; empty: ledger.sqlite in state_dir
+  std::optional<billing::MailOptions> mail;  // none: statements are not mailed
 
   // [decisions]: how long decisions stay on record
   uint32_t decisions_file_mb = 16;

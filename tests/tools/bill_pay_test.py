@@ -100,15 +100,6 @@ class Paying(unittest.TestCase):
     def bill_json(self, command, *options, status=0):
         return json.loads(self.run_it("--json", "bill", command, "--ledger", self.ledger, *options, status=status)[0])
 
-    def balances(self):
-        journal = self.run_it("ledger", "hledger", self.ledger)[0]
-        sums = {}
-        for line in journal.splitlines():
-            words = line.split()
-            if line.startswith("    ") and len(words) == 3 and words[2] == "EUR":
-                sums[words[0]] = sums.get(words[0], 0) + decimal.Decimal(words[1])
-        return sums
-
     def assert_paid_once(self, charged):
         self.assertEqual(charged, self.gross)
         paid = [p for p in self.bill_json("payments") if p["state"] == "succeeded"]
