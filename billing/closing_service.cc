@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "billing/card.h"
 #include "billing/delivery.h"
 #include "billing/mailing.h"
 #include "billing/wall_clock.h"
@@ -55,7 +56,7 @@ int64_t ClosingService::look(int64_t now_ns) {
   const auto report =
       ledger ? Closer(*ledger, options_.closing).run(now_ns) : tl::unexpected(ledger.error());
   std::string problems;
-  int64_t next_mail_ns = INT64_MAX;
+  int64_t paid_ns = INT64_MAX, next_mail_ns = INT64_MAX;
   if (report) {
     for (const ClosedAccount& c : report->closed) {
       for (const StoredStatement& s : c.statements)
@@ -65,6 +66,7 @@ int64_t ClosingService::look(int64_t now_ns) {
       problems += fmt::format("{}{}: {}", problems.empty() ? "" : "; ",
                               account.empty() ? "journal" : account, problem);
     }
+    paid_ns = collect(*ledger, now_ns, problems);
     next_mail_ns = send_out(*ledger, now_ns, problems);
   } else {
     problems = report.error();
@@ -73,7 +75,36 @@ int64_t ClosingService::look(int64_t now_ns) {
     tell("periods are not closed, or statements not delivered: " + problems);
   told_ = problems;
   if (!problems.empty()) return now_ns + kEachNs;
-  return std::min({report->next_due_ns.value_or(INT64_MAX), next_mail_ns, now_ns + 60 * kEachNs});
+  return std::min(
+      {report->next_due_ns.value_or(INT64_MAX), paid_ns, next_mail_ns, now_ns + 60 * kEachNs});
+}
+
+int64_t ClosingService::collect(Ledger& ledger, int64_t now_ns, std::string& problems) {
+  const auto add = [&](const std::string& problem) {
+    problems += (problems.empty() ? "" : "; ") + problem;
+  };
+  const auto documents = BillingDocuments::read(ledger);
+  std::unique_ptr<CardProcessor> processor;
+  if (documents && documents->issuer().cards) {
+    auto opened = open_processor(*documents->issuer().cards);
+    if (opened)
+      processor = std::move(*opened);
+    else
+      add("cards: " + opened.error());
+  }
+  const auto report = Payer(ledger, processor.get()).run(now_ns);
+  if (!report) {
+    add("payments: " + report.error());
+    return now_ns + kEachNs;
+  }
+  for (const Payment& p : report->moved) {
+    tell(fmt::format("payment {} of statement {} for {}: {}{}{}", p.key, p.statement, p.account,
+                     kPaymentStateNames[static_cast<size_t>(p.now.state)],
+                     p.now.detail.empty() ? "" : ", ", p.now.detail));
+  }
+  for (const auto& [account, problem] : report->problems) add(account + ": " + problem);
+  if (options_.overdue) options_.overdue(report->overdue);
+  return report->next_ns.value_or(INT64_MAX);
 }
 
 int64_t ClosingService::send_out(Ledger& ledger, int64_t now_ns, std::string& problems) {

@@ -15,6 +15,7 @@
 
 #include "billing/closing.h"
 #include "billing/mail_options.h"
+#include "billing/payer.h"
 
 namespace anabranch::billing {
 
@@ -27,6 +28,8 @@ struct ClosingServiceOptions {
   // What an operator should know, on that thread: statements issued, accounts that cannot be
   // closed. The same problem is told once.
   std::function<void(const std::string&)> notice;
+  // Who is overdue at present, each time that is looked at; on that thread.
+  std::function<void(const std::vector<Standing>&)> overdue;
 };
 
 class ClosingService {
@@ -39,7 +42,8 @@ class ClosingService {
   void run();
   // When to look again.
   int64_t look(int64_t now_ns);
-  // Adds what is wrong to `problems`; returns when a mail is to be tried again.
+  // Each adds what is wrong to `problems`, and returns when there is more to do.
+  int64_t collect(Ledger& ledger, int64_t now_ns, std::string& problems);
   int64_t send_out(Ledger& ledger, int64_t now_ns, std::string& problems);
   void tell(const std::string& what);
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "billing/card_number.h"
 #include "billing/statement_format.h"
 #include "billing/wall_clock.h"
 #include "control/explain.h"
@@ -35,9 +36,16 @@ void write(Response& response, const Answer& answer) {
 
 std::optional<json> parse_body(const Request& request, Response& response) {
   auto body = parse_json(request.body);
-  if (body) return std::move(*body);
-  write(response, refuse(400, "Not JSON", body.error()));
-  return std::nullopt;
+  if (!body) {
+    write(response, refuse(400, "Not JSON", body.error()));
+    return std::nullopt;
+  }
+  if (const auto at = card_number_in(*body)) {
+    write(response, refuse(422, "A card's number", "such numbers are neither taken nor kept",
+                           {{*at, billing::kCardNumberRefused}}));
+    return std::nullopt;
+  }
+  return std::move(*body);
 }
 
 uint64_t id_of(const Request& request) {

@@ -92,6 +92,18 @@ constexpr const char* kSchemas = R"json({
         "$ref": "#/components/schemas/Price",
         "description": "it ends by itself when it has cost as much; with a volume, a limit of price"
       },
+      "billing": {
+        "type": "object",
+        "description": "what profile and agreement leave open, while the service is there",
+        "additionalProperties": false,
+        "properties": {
+          "statements": {"enum": ["aggregated", "by-provider"]},
+          "provider_charges": {"enum": ["itemised", "summarised", "separate"]},
+          "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217"},
+          "delivery": {"$ref": "#/components/schemas/Formats"},
+          "mail": {"$ref": "#/components/schemas/Formats"}
+        }
+      },
       "traffic": {
         "type": "array",
         "minItems": 1,
@@ -104,6 +116,12 @@ constexpr const char* kSchemas = R"json({
       "loss_percent_max": {"type": "number", "minimum": 0, "maximum": 100},
       "price_per_gb_max": {"$ref": "#/components/schemas/Price"}
     }
+  },
+  "Formats": {
+    "type": "array",
+    "minItems": 1,
+    "uniqueItems": true,
+    "items": {"enum": ["text", "json", "csv", "html", "pdf", "ubl"]}
   },
   "Share": {
     "type": "object",

@@ -77,7 +77,9 @@ struct PeerConfig {
 // [flows]: records of flows, and where they are sent (flow_export.h).
 struct FlowsConfig {
   bool over_tcp = true;  // false: over UDP
-  Endpoint collector;
+  std::optional<Endpoint> collector;
+  uint32_t keep_days = 0;       // in files of our own; 0: none are written
+  uint32_t keep_mb = 10240;     // … of all of them together, at most
   uint32_t active_s = 60;       // of a flow that goes on, a record comes so often
   bool truncated = false;       // addresses are told by their network only
   uint32_t template_s = 60;     // over UDP, how often templates are sent again
