@@ -208,10 +208,8 @@ class PlainFont {
   std::vector<cairo_text_cluster_t> clusters_;
 };
 
-}  // namespace
-
 // Fonts are found and read once a thread. Lengths are not rounded to pixels of a screen.
-struct PdfPages::Shaping {
+struct Shaping {
   std::unique_ptr<PangoFontMap, FreeObject> fonts{pango_cairo_font_map_new()};
   std::unique_ptr<PangoContext, FreeObject> context;
   std::array<std::unique_ptr<PangoFontDescription, FreeObject>, kStyles.size()> styles;
@@ -237,10 +235,12 @@ struct PdfPages::Shaping {
   }
 };
 
-PdfPages::Shaping& PdfPages::shaping() {
+Shaping& shaping() {
   static thread_local Shaping own;
   return own;
 }
+
+}  // namespace
 
 PdfPages::PdfPages() : pages_(1) {}
 PdfPages::~PdfPages() = default;

@@ -98,9 +98,6 @@ class PdfPages {
     std::vector<PdfBox> boxes;
     std::vector<PdfRow::Part> parts;
   };
-  struct Shaping;  // a thread's fonts
-  static Shaping& shaping();
-
   std::vector<Page> pages_;
   double y_ = 0;  // from the top margin
 };
