@@ -110,17 +110,23 @@ Payer::Result<PayingReport> Payer::run(int64_t now_ns, const std::string& accoun
   const auto owing = this->owing(*documents, now_ns, account, report);
   if (!owing) return tl::unexpected(owing.error());
   for (const Owing& one : *owing) pay_what_is_due(one, now_ns, report);
-  auto overdue = this->overdue(now_ns);
+  auto overdue = standings(now_ns, account, report);
   if (!overdue) return tl::unexpected(overdue.error());
   for (auto& [account, standing] : *overdue) report.overdue.push_back(std::move(standing));
   return report;
 }
 
 Payer::Result<std::map<std::string, Standing>> Payer::overdue(int64_t now_ns) const {
+  PayingReport report;
+  return standings(now_ns, "", report);
+}
+
+Payer::Result<std::map<std::string, Standing>> Payer::standings(int64_t now_ns,
+                                                                const std::string& account,
+                                                                PayingReport& report) const {
   const auto documents = BillingDocuments::read(ledger_);
   if (!documents) return tl::unexpected(documents.error());
-  PayingReport report;
-  const auto owing = this->owing(*documents, now_ns, "", report);
+  const auto owing = this->owing(*documents, now_ns, account, report);
   if (!owing) return tl::unexpected(owing.error());
   std::map<std::string, Standing> all;
   for (const Owing& one : *owing) {

@@ -67,6 +67,8 @@ class Payer {
   Result<std::vector<Owing>> owing(const BillingDocuments& documents, int64_t now_ns,
                                    const std::string& account, PayingReport& report) const;
   Result<Payment> begin(const Owing& owing, const Debt& debt, int64_t now_ns);
+  Result<std::map<std::string, Standing>> standings(int64_t now_ns, const std::string& account,
+                                                    PayingReport& report) const;
   static std::optional<Standing> standing_of(const Owing& owing, int64_t now_ns,
                                              PayingReport& report);
   void pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& report);

@@ -46,6 +46,10 @@ class Processor:
         self.server.shutdown()
         self.server.server_close()
 
+    def forget(self):
+        with self.lock:
+            self.intents, self.refunds, self.results = {}, {}, {}
+
     def arm(self, how, first, count=1):
         """From the first-th request from now on, so many go wrong."""
         with self.lock:
@@ -72,7 +76,7 @@ class Processor:
                 if intent["status"] in ("succeeded", "canceled"):
                     raise Answer(400, type="invalid_request_error", code="payment_intent_unexpected_state", message=f"It is {intent['status']}.")
                 intent["status"] = "canceled"
-            return intent | ({"latest_charge": self.charge_of(intent)} if "latest_charge" in query.get("expand[]", ()) else {})
+            return intent | ({"latest_charge": self.charge_of(intent)} if any(name.startswith("expand") for name in query) else {})
         if parts == ["refunds"] and method == "POST":
             return self.refund(form)
         raise Answer(404, type="invalid_request_error", code="resource_missing", message=f"No such thing: {path}")

@@ -124,7 +124,8 @@ void put_documents(const Options& o, int64_t from_ns) {
   }
   if (o.documents.empty()) return;
   std::ifstream in(o.documents);
-  for (const auto& [kind, all] : json::parse(in).items()) {
+  const json others = json::parse(in);
+  for (const auto& [kind, all] : others.items()) {
     for (const json& document : all) put(ledger, kind, document, from_ns);
   }
 }

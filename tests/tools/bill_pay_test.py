@@ -39,7 +39,7 @@ const assert = require('assert');
   for (const [method, code] of [['pm_poor', 'insufficient_funds'], ['pm_auth', undefined]]) {
     const error = await stripe.paymentIntents.create({...wanted, payment_method: method}, {idempotencyKey: method}).then(() => null, e => e);
     assert.equal(error.type, 'StripeCardError');
-    assert.equal(error.decline_code, code);
+    assert.equal(error.decline_code || undefined, code);
     assert.equal((await stripe.paymentIntents.cancel(error.payment_intent.id)).status, 'canceled');
   }
   const refund = await stripe.refunds.create({payment_intent: made.id, amount: 234}, {idempotencyKey: 'r1'});
@@ -143,21 +143,21 @@ class Intents(Paying):
                 # A request alone, which the next makes good; or all, until somebody asks again.
                 for count in (1, 3):
                     with self.subTest(how=how, first=first, count=count):
-                        self.tearDown_ledger()
+                        self.begin_anew()
                         self.owe_by()
-                        before = self.processor.charged()
                         self.processor.arm(how, first, count)
                         self.start("bill", "dun", "--ledger", self.ledger)
                         self.start("bill", "dun", "--ledger", self.ledger)
                         self.processor.arm(None, 1, 0)
                         self.start("bill", "dun", "--ledger", self.ledger)
                         self.start("bill", "pay", "--ledger", self.ledger, self.statement["number"])
-                        self.assert_paid_once(self.processor.charged() - before)
+                        self.assert_paid_once(self.processor.charged())
 
-    def tearDown_ledger(self):
+    def begin_anew(self):
         for file in self.folder.iterdir():
             if file.name != "key":
                 shutil.rmtree(file) if file.is_dir() else file.unlink()
+        self.processor.forget()
 
     def test_a_poor_card_is_tried_again_and_a_lost_one_is_not(self):
         self.owe_by("pm_poor")
@@ -167,7 +167,7 @@ class Intents(Paying):
         self.assertIsNotNone(report["next"])
         self.assertEqual(self.processor.intents["pi_1"]["status"], "canceled", "nobody can confirm it later")
         for method, state in (("pm_lost", "requires-customer"), ("pm_auth", "requires-customer"), ("pm_none", "requires-customer")):
-            self.tearDown_ledger()
+            self.begin_anew()
             self.owe_by(method)
             self.assertEqual([p["state"] for p in self.bill_json("dun")["moved"]], [state], method)
             self.assertEqual(self.bill_json("dun")["moved"], [])
@@ -197,7 +197,7 @@ class Intents(Paying):
             self.bill("pay", *transfer)
         self.bill("dun")
         self.assertEqual(self.processor.charged(), self.gross - 10)
-        self.assertIn("whole coins", self.bill("pay", "--received", "0.001", *transfer[2:], status=105)[1])
+        self.assertIn("whole coins", self.bill("pay", "--received", "0.001", *transfer[2:], status=2)[1])
 
     def test_a_wrong_key_is_a_problem_and_no_failure_of_the_card(self):
         self.owe_by()
