@@ -116,6 +116,18 @@ constexpr const char* kSchemas = R"json({
         "$ref": "#/components/schemas/Price",
         "description": "it ends by itself when it has cost as much; with a volume, a limit of price"
       },
+      "billing": {
+        "type": "object",
+        "description": "what profile and agreement leave open, while the service is there",
+        "additionalProperties": false,
+        "properties": {
+          "statements": {"enum": ["aggregated", "by-provider"]},
+          "provider_charges": {"enum": ["itemised", "summarised", "separate"]},
+          "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217"},
+          "delivery": {"$ref": "#/components/schemas/Formats"},
+          "mail": {"$ref": "#/components/schemas/Formats"}
+        }
+      },
       "traffic": {
         "type": "array",
         "minItems": 1,
@@ -128,6 +140,12 @@ constexpr const char* kSchemas = R"json({
       "loss_percent_max": {"type": "number", "minimum": 0, "maximum": 100},
       "price_per_gb_max": {"$ref": "#/components/schemas/Price"}
     }
+  },
+  "Formats": {
+    "type": "array",
+    "minItems": 1,
+    "uniqueItems": true,
+    "items": {"enum": ["text", "json", "csv", "html", "pdf", "ubl"]}
   },
   "Share": {
     "type": "object",
@@ -180,6 +198,15 @@ constexpr const char* kSchemas = R"json({
       "expected_price": {"$ref": "#/components/schemas/Money"},
       "spent": {"$ref": "#/components/schemas/Money"},
       "note": {"type": "string", "description": "what of the request cannot be kept at present"},
+      "overdue": {
+        "type": "object",
+        "description": "a statement of its client is; what became of the service",
+        "required": ["statement", "then"],
+        "properties": {
+          "statement": {"type": "string"},
+          "then": {"enum": ["nothing", "restrict", "suspend"]}
+        }
+      },
       "octets": {"$ref": "#/components/schemas/Count"},
       "forecast_error": {"$ref": "#/components/schemas/ForecastError"}
     }
@@ -330,6 +357,23 @@ constexpr const char* kSchemas = R"json({
   },
   "Services": {"type": "array", "items": {"$ref": "#/components/schemas/Service"}},
   "Statements": {"type": "array", "items": {"type": "object"}},
+  "IssuedStatements": {
+    "type": "array",
+    "items": {
+      "type": "object",
+      "required": ["issuer", "number", "kind", "from", "to", "issued", "gross", "currency"],
+      "properties": {
+        "issuer": {"type": "string"},
+        "number": {"type": "string"},
+        "kind": {"enum": ["statement", "adjustment"]},
+        "from": {"type": "string"},
+        "to": {"type": "string"},
+        "issued": {"type": "string"},
+        "gross": {"type": "string"},
+        "currency": {"type": "string"}
+      }
+    }
+  },
   "Flushed": {
     "type": "object",
     "required": ["flushed"],

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "billing/card_number.h"
 #include "billing/guide_price.h"
 #include "control/json_reader.h"
 
@@ -97,6 +98,10 @@ tl::expected<DocumentStore, std::string> DocumentStore::read(const std::string& 
       const auto document = parse_json(text.str());
       if (!document) {
         errors += file.string() + ": " + document.error() + "\n";
+        continue;
+      }
+      if (const auto at = card_number_in(*document)) {
+        errors += file.string() + ": " + *at + ": " + billing::kCardNumberRefused + "\n";
         continue;
       }
       std::string id;

@@ -27,6 +27,7 @@ constexpr auto kTick = std::chrono::milliseconds(20);
 constexpr auto kSecond = std::chrono::seconds(1);
 constexpr auto kAttendPending = std::chrono::milliseconds(200);
 constexpr auto kFlows = std::chrono::milliseconds(100);
+constexpr uint64_t kFlowFile = 64u << 20;
 constexpr auto kFlowsLast = std::chrono::seconds(2);  // that a collector may take at the end
 constexpr uint64_t kFlowIdleMax = 15;                 // seconds
 constexpr int kAttendEvery = 50;                      // of those, when nothing is pending
@@ -358,6 +359,8 @@ Gateway::Status Gateway::open_control() {
                                  *topology_, *market_, flush_function, *chronicle_);
   services_->adjust_paths([this](PathState& path) { quotas_->apply(path); });
   if (auto reopened = services_->reopen(); !reopened) return reopened;
+  arrears_ = std::make_unique<Arrears>(
+      *books_, [this](const Arrears::ByClient& overdue) { services_->set_overdue(overdue); });
   shop_ = std::make_unique<Shopfront>(config_, documents_, *books_, *services_);
   if (auto reopened = shop_->reopen(); !reopened) return reopened;
   if (config_.flows) open_flows();
@@ -391,24 +394,38 @@ void Gateway::open_flows() {
   for (const auto& worker : workers_->each()) accounts.push_back(worker->accounts());
   flow_records_ =
       std::make_unique<FlowRecords>(config_, std::move(accounts), meters_->region(), *carrier_);
-  flow_export_ = std::make_unique<FlowExport>(
-      loop_,
-      FlowExport::Options{
-          .transport = flows.over_tcp ? FlowExport::Transport::tcp : FlowExport::Transport::udp,
-          .collector = flows.collector,
-          .domain = {.observation_domain = flows.domain, .enterprise = flows.enterprise},
-          .templates_every = std::chrono::seconds(flows.template_s)});
-  loop_.every(kFlows, [this] { export_flows(); });
+  const billing::IpfixDomain domain{.observation_domain = flows.domain,
+                                    .enterprise = flows.enterprise};
+  if (flows.collector) {
+    flow_export_ = std::make_unique<FlowExport>(
+        loop_, FlowExport::Options{.transport = flows.over_tcp ? FlowExport::Transport::tcp
+                                                               : FlowExport::Transport::udp,
+                                   .collector = *flows.collector,
+                                   .domain = domain,
+                                   .templates_every = std::chrono::seconds(flows.template_s)});
+  }
+  if (flows.keep_days != 0) {
+    flow_files_ = std::make_unique<FlowFiles>(
+        FlowFiles::Options{.folder = config_.state_dir + "/flows",
+                           .domain = domain,
+                           .retention = {.file_octets = kFlowFile,
+                                         .keep_octets = uint64_t{flows.keep_mb} << 20,
+                                         .keep_days = flows.keep_days},
+                           .notice = [](const std::string& what) { spdlog::warn("{}", what); }});
+  }
+  loop_.every(kFlows, [this] { put_flows(flow_records_->take(now_by_both_clocks())); });
 }
 
-void Gateway::export_flows() {
-  const auto records = flow_records_->take(now_by_both_clocks());
-  if (!records.empty()) flow_export_->put(records);
+void Gateway::put_flows(std::vector<billing::FlowRecord> records) {
+  if (records.empty()) return;
+  if (flow_export_) flow_export_->put(records);
+  if (flow_files_) flow_files_->put(std::move(records));
 }
 
 // Of flows that go on, too: the workers have ended.
-void Gateway::export_last_flows() {
-  flow_export_->put(flow_records_->take_last(now_by_both_clocks()));
+void Gateway::put_last_flows() {
+  put_flows(flow_records_->take_last(now_by_both_clocks()));
+  if (!flow_export_) return;
   flow_export_->finish(kFlowsLast);
   const uint64_t waiting = flow_export_->counts().waiting;
   if (waiting != 0) spdlog::warn("{} flow records did not reach the collector", waiting);
@@ -437,6 +454,7 @@ void Gateway::second() {
   monitor_->measure();
   carrier_->set_path_sizes(monitor_->fitting(topology_->path_sizes()));
   keep_quotas();
+  arrears_->tick();
   services_->rate();
   services_->recompute();
   shop_->tick();
@@ -535,7 +553,7 @@ tl::expected<void, std::string> Gateway::run() {
   books_->flush(usage_->read(true),
                 [done](Books::Status status) { done->set_value(std::move(status)); });
   auto status = done->get_future().get();
-  if (flow_export_) export_last_flows();
+  if (flow_records_) put_last_flows();
   if (!status) return status;
   meters_->region().clean = 1;
   spdlog::info("ended; all usage is journaled");
@@ -555,6 +573,11 @@ nlohmann::json Gateway::counters() const {
                     {"messages", counts.messages},
                     {"connections", counts.connections},
                     {"connected", counts.is_connected}};
+  }
+  if (flow_files_) {
+    const WrittenCounts kept = flow_files_->counts();
+    flow_records["kept"] = {
+        {"written", kept.written}, {"waiting", kept.waiting}, {"lost", kept.lost}};
   }
   for (size_t i = 0; i < dataplane::kDropCount; ++i)
     drops[std::string(dataplane::kDropNames[i])] = c.drops[i].get();
@@ -600,7 +623,7 @@ nlohmann::json Gateway::counted() const {
 }
 
 nlohmann::json Gateway::status() const {
-  const DecisionLog::Counts kept = decisions_->counts();
+  const WrittenCounts kept = decisions_->counts();
   return {{"gateway", config_.name},
           {"peer", config_.peer.name},
           {"session", peering_->is_up() ? "up" : "down"},

@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "control/api.h"
+#include "control/arrears.h"
 #include "control/attendance.h"
 #include "control/chronicle.h"
 #include "control/flow_export.h"
+#include "control/flow_files.h"
 #include "control/flow_records.h"
 #include "control/quotas.h"
 #include "control/reload.h"
@@ -49,8 +51,8 @@ class Gateway {
   Status open_control();
   void open_chronicle();
   void open_flows();
-  void export_flows();
-  void export_last_flows();
+  void put_flows(std::vector<billing::FlowRecord> records);
+  void put_last_flows();
   void flush(std::function<void(Books::Status)> done, bool totals);
   void tick();
   void second();
@@ -104,9 +106,11 @@ class Gateway {
   std::unique_ptr<Watch> watch_;
   std::unique_ptr<Market> market_;
   std::unique_ptr<Services> services_;
+  std::unique_ptr<Arrears> arrears_;
   std::unique_ptr<Shopfront> shop_;
   std::unique_ptr<FlowRecords> flow_records_;  // nullptr: nothing is recorded of flows
-  std::unique_ptr<FlowExport> flow_export_;
+  std::unique_ptr<FlowExport> flow_export_;    // nullptr: to no collector
+  std::unique_ptr<FlowFiles> flow_files_;      // nullptr: into no files
   std::unique_ptr<Api> api_;
   bool flushing_ = false;
   int told_ = 0;

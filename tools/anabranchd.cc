@@ -3,6 +3,7 @@
 // configuration.
 #include <CLI/CLI.hpp>
 
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -10,6 +11,7 @@
 
 #include <cstdio>
 
+#include "billing/card_number.h"
 #include "control/billing_only.h"
 #include "control/gateway.h"
 #include "control/toml_file.h"
@@ -23,9 +25,26 @@ int fail(int status, const std::string& text) {
   return status;
 }
 
+// Without what may be the number of a card, wherever it came from.
+class LogFormat : public spdlog::pattern_formatter {
+ public:
+  LogFormat() : spdlog::pattern_formatter("%Y-%m-%dT%H:%M:%S.%e %n %l: %v") {}
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& line) override {
+    const std::string_view text(message.payload.data(), message.payload.size());
+    if (!billing::has_card_number(text)) return spdlog::pattern_formatter::format(message, line);
+    const std::string without = billing::without_card_numbers(text);
+    spdlog::details::log_msg other = message;
+    other.payload = without;
+    spdlog::pattern_formatter::format(other, line);
+  }
+  std::unique_ptr<spdlog::formatter> clone() const override {
+    return std::make_unique<LogFormat>();
+  }
+};
+
 void log_as(const std::string& name) {
   spdlog::set_default_logger(spdlog::stderr_color_mt(name));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %n %l: %v");
+  spdlog::set_formatter(std::make_unique<LogFormat>());
   spdlog::flush_on(spdlog::level::info);
 }
 

@@ -47,6 +47,8 @@ constexpr Mistake kMistakes[] = {
     {"NoCollector", "[api]", "[flows]\nactive_seconds = 60\n[api]",
      "63:1: flows.collector: is missing; expected an IPFIX collector such as "
      "\"tcp://192.0.2.1:4739\" or \"udp://[2001:db8::1]:4739\""},
+    {"FlowsKeptForNoTime", "[api]", "[flows]\nkeep_days = 0\n[api]",
+     "64:13: flows.keep_days: 0; expected a whole number from 1 to 36500"},
     {"CollectorByName", "[api]", "[flows]\ncollector = \"tcp://collector:4739\"\n[api]",
      "64:13: flows.collector: \"tcp://collector:4739\"; expected an IPFIX collector such as "
      "\"tcp://192.0.2.1:4739\" or \"udp://[2001:db8::1]:4739\""},
