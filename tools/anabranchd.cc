@@ -26,20 +26,22 @@ int fail(int status, const std::string& text) {
 }
 
 // Without what may be the number of a card, wherever it came from.
-class LogFormat : public spdlog::pattern_formatter {
+class LogFormat : public spdlog::formatter {
  public:
-  LogFormat() : spdlog::pattern_formatter("%Y-%m-%dT%H:%M:%S.%e %n %l: %v") {}
   void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& line) override {
     const std::string_view text(message.payload.data(), message.payload.size());
-    if (!billing::has_card_number(text)) return spdlog::pattern_formatter::format(message, line);
+    if (!billing::has_card_number(text)) return pattern_.format(message, line);
     const std::string without = billing::without_card_numbers(text);
     spdlog::details::log_msg other = message;
     other.payload = without;
-    spdlog::pattern_formatter::format(other, line);
+    pattern_.format(other, line);
   }
   std::unique_ptr<spdlog::formatter> clone() const override {
     return std::make_unique<LogFormat>();
   }
+
+ private:
+  spdlog::pattern_formatter pattern_{"%Y-%m-%dT%H:%M:%S.%e %n %l: %v"};
 };
 
 void log_as(const std::string& name) {
