@@ -369,6 +369,8 @@ void Api::serve_state() {
   serve("showQuotas", [this](const Call& call) {
     write(call.response, {200, loop_.call(target_.quotas).get()});
   });
+  serve("reload",
+        [this](const Call& call) { write(call.response, loop_.call(target_.reload).get()); });
   serve("describe", [](const Call& call) {
     write(call.response, {200, openapi(ANABRANCH_VERSION)});
   });

@@ -37,6 +37,7 @@ struct ApiTarget {
   std::function<nlohmann::json()> counters;
   std::function<nlohmann::json()> status;
   std::function<nlohmann::json()> quotas;
+  std::function<Answer()> reload;
 };
 
 class Api {

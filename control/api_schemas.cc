@@ -42,7 +42,31 @@ constexpr const char* kSchemas = R"json({
           "required": ["pointer", "detail"],
           "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}}
         }
-      }
+      },
+      "nearest": {"$ref": "#/components/schemas/Nearest"}
+    }
+  },
+  "Nearest": {
+    "type": "object",
+    "description": "of a request that cannot be met: what could be, by the scenario that gives the most; with `possible` in place of `asked` the request is kept, while the paths are as they are",
+    "required": ["fields", "scenario"],
+    "properties": {
+      "fields": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "required": ["pointer", "asked", "possible"],
+          "properties": {
+            "pointer": {
+              "enum": ["/rate_up", "/rate_down", "/latency_ms_max", "/loss_percent_max",
+                       "/price_per_gb_max", "/budget"]
+            },
+            "asked": {"type": ["string", "number"]},
+            "possible": {"type": ["string", "number"]}
+          }
+        }
+      },
+      "scenario": {"$ref": "#/components/schemas/Scenario"}
     }
   },
   "Traffic": {
@@ -305,6 +329,10 @@ constexpr const char* kSchemas = R"json({
         "additionalProperties": {"type": "number"}
       },
       "why": {"type": "string"},
+      "held_back": {
+        "enum": ["change", "margin"],
+        "description": "would be worth more, but not as much more as a change must be; or does not keep the request with the margin that a change needs"
+      },
       "does_not_keep": {"type": "string"}
     }
   },
@@ -350,6 +378,12 @@ constexpr const char* kSchemas = R"json({
     "type": "object",
     "required": ["flushed"],
     "properties": {"flushed": {"const": true}}
+  },
+  "Reloaded": {
+    "type": "object",
+    "description": "fields of the configuration, and documents as kind/id",
+    "required": ["applied", "documents", "needs_restart"],
+    "additionalProperties": {"type": "array", "items": {"type": "string"}}
   },
   "Document": {
     "type": "object",
@@ -438,7 +472,12 @@ constexpr const char* kSchemas = R"json({
       "scenario": {"$ref": "#/components/schemas/Scenario"},
       "note": {"type": "string", "description": "of service-degraded: what cannot be kept"},
       "octets": {"$ref": "#/components/schemas/Count"},
-      "path": {"type": "string", "description": "of path-up, path-suspected and path-dead"},
+      "path": {"type": "string", "description": "of path-up, path-suspected, path-dead and path-left"},
+      "left_by": {"type": "integer", "minimum": 1, "description": "of path-left: services"},
+      "after_ms": {
+        "$ref": "#/components/schemas/Measure",
+        "description": "of path-left: since it was last seen alive, until scenarios without it were in force"
+      },
       "state": {"type": "string"},
       "provider": {"type": "string"},
       "network": {"type": "string"},
@@ -448,7 +487,13 @@ constexpr const char* kSchemas = R"json({
       "before": {"type": "number", "minimum": 0, "maximum": 100},
       "kind": {"type": "string", "description": "of document-stored"},
       "id": {"type": ["string", "integer"]},
-      "peer": {"type": "string", "description": "of session-up and session-down"}
+      "peer": {"type": "string", "description": "of session-up and session-down"},
+      "quota": {"$ref": "#/components/schemas/Id", "description": "of quota-alert"},
+      "percent": {"type": "integer", "minimum": 1, "description": "of the quota, is used"},
+      "used": {"$ref": "#/components/schemas/Count"},
+      "allowed": {"$ref": "#/components/schemas/Count"},
+      "cycle_end": {"type": "string", "description": "of the quota's cycle, local time"},
+      "what_follows": {"type": "string", "description": "when all of the quota is used"}
     }
   },
   "Status": {

@@ -16,11 +16,13 @@
 
 #include "billing/wall_clock.h"
 #include "control/kernel/interface.h"
+#include "control/toml_file.h"
 #include "dataplane/eal.h"
 
 namespace anabranch::control {
 namespace {
 
+constexpr auto kReact = std::chrono::milliseconds(5);
 constexpr auto kTick = std::chrono::milliseconds(20);
 constexpr auto kSecond = std::chrono::seconds(1);
 constexpr auto kAttendPending = std::chrono::milliseconds(200);
@@ -76,6 +78,8 @@ tl::expected<std::unique_ptr<Gateway>, std::string> Gateway::open(
     Config config, DocumentStore documents, std::unique_ptr<Identity> identity) {
   std::unique_ptr<Gateway> g(
       new Gateway(std::move(config), std::move(documents), std::move(identity)));
+  if (const auto text = read_whole(g->config_.file, "the gateway's configuration"))
+    g->fields_ = fields_of(*text);
   g->watch_signals();  // first: threads inherit the mask
   use_cpus(g->config_.control_cpus);
   for (const auto step : {&Gateway::check_interfaces, &Gateway::open_books, &Gateway::open_meters,
@@ -100,6 +104,7 @@ void Gateway::watch_signals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal_fd_ = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -363,7 +368,7 @@ Gateway::Status Gateway::open_control() {
   api_ = std::make_unique<Api>(
       loop_, ApiTarget{*services_, documents_, *books_, *feed_, *market_, *shop_, flush_function,
                        [this] { return counters(); }, [this] { return status(); },
-                       [this] { return quotas_->usage(); }});
+                       [this] { return quotas_->usage(); }, [this] { return reload(); }});
   return api_->start(config_.api_listen);
 }
 
@@ -379,6 +384,8 @@ void Gateway::open_chronicle() {
                            .notice = [](const std::string& what) { spdlog::warn("{}", what); }});
   chronicle_ = std::make_unique<Chronicle>(*decisions_, *feed_);
   watch_ = std::make_unique<Watch>(*feed_);
+  quotas_->on_alert(
+      [this](const QuotaAlert& alert) { feed_->publish("quota-alert", to_json(alert)); });
 }
 
 void Gateway::open_flows() {
@@ -513,6 +520,7 @@ void Gateway::stop_workers() {
 
 tl::expected<void, std::string> Gateway::run() {
   start_workers();
+  loop_.every(kReact, [this] { services_->react(); });
   loop_.every(kTick, [this] { tick(); });
   loop_.every(kSecond, [this] { second(); });
   loop_.every(kAttendPending, [this, skipped = 0]() mutable {
@@ -524,6 +532,10 @@ tl::expected<void, std::string> Gateway::run() {
   loop_.watch(signal_fd_, POLLIN, [this, &stopper](short) {
     signalfd_siginfo info;
     if (read(signal_fd_, &info, sizeof info) != sizeof info || stopper.joinable()) return;
+    if (info.ssi_signo == SIGHUP) {
+      reload();
+      return;
+    }
     spdlog::info("stopping");
     // The API may wait for this loop, so it is stopped from elsewhere while the loop goes on.
     stopper = std::thread([this] {

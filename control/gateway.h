@@ -16,6 +16,7 @@
 #include "control/flow_files.h"
 #include "control/flow_records.h"
 #include "control/quotas.h"
+#include "control/reload.h"
 #include "control/topology.h"
 #include "control/watch.h"
 #include "dataplane/ports.h"
@@ -31,9 +32,9 @@ class Gateway {
       Config config, DocumentStore documents, std::unique_ptr<Identity> identity);
   ~Gateway();
 
-  // Until SIGTERM or SIGINT. Then: no new requests, the worker stops, the last usage is journaled
-  // ports stop. The error: the last usage could not be journaled; it is kept, and
-  // journaled at the next start.
+  // Until SIGTERM or SIGINT; SIGHUP reads the configuration again. Then: no new requests, the
+  // worker stops, the last usage is journaled ports stop. The error: the last usage could not be
+  // journaled; it is kept, and journaled at the next start.
   tl::expected<void, std::string> run();
 
  private:
@@ -59,6 +60,7 @@ class Gateway {
   void stop_workers();
   void watch_signals();
   Places current_places();
+  Answer reload();  // gateway_reload.cc
   nlohmann::json counters() const;
   nlohmann::json status() const;
   nlohmann::json counted() const;
@@ -67,6 +69,7 @@ class Gateway {
   void keep_quotas();
 
   Config config_;
+  ConfigFields fields_;  // of the file, as they are in force
   DocumentStore documents_;
   std::unique_ptr<Identity> identity_;
   Loop loop_;

@@ -186,6 +186,10 @@ const std::vector<Operation>& operations() {
       {"GET", "/v1/quota-usage", "showQuotas",
        "What of each quota is used in its cycle, and will be as it goes on", Audience::readers,
        nullptr, "QuotaUsage"},
+      {"POST", "/v1/reload", "reload",
+       "Read the configuration and its documents again, as SIGHUP does; what is wrong is told, and "
+       "changes nothing",
+       Audience::operators, nullptr, "Reloaded"},
       {"GET", "/openapi.json", "describe", "This description", Audience::all, nullptr, "Object"},
   };
   return all;

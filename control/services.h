@@ -3,6 +3,7 @@
 // in force in both directions, and ends it without losing an octet. Control thread.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -76,7 +77,9 @@ class Services {
   void announce_all();
   void refused(uint64_t id, const std::string& reason);
 
-  // Every 20 ms: link changes, accepted services, services that end.
+  // Every 5 ms: links that died or came back.
+  void react();
+  // Every 20 ms: accepted services, services that end.
   void tick();
   // Every second: what the paths are rated; every scenario anew, and how those are that are in
   // force.
@@ -110,7 +113,9 @@ class Services {
     const billing::Tariff& tariff;
   };
   tl::expected<Terms, Answer> terms_of(const ServiceRequest& request) const;
-  // What may be used at a time (UTC), with what it costs.
+  // What may be used at a time (UTC), with what the client is charged for it.
+  std::vector<PathState> charged_paths(const Terms& terms, int64_t at_ns) const;
+  // The same for a choice: what is scarce is dearer.
   std::vector<PathState> priced_paths(const Terms& terms, int64_t at_ns) const;
   // Those of now, once for services of equal terms.
   using Priced = std::map<std::pair<std::string, std::string>, PricedPaths>;  // profile, tariff
@@ -129,6 +134,10 @@ class Services {
   };
   using Rulings = std::map<uint32_t, Told>;  // by kind of a round
   void decide();
+  void decide_and_tell();
+  void look_at_paths();
+  // How many services have the path in their scenario, by path.
+  std::array<size_t, dataplane::kPathsMax> users() const;
   void adopt(uint64_t id, const Asking& asking, const Decided& decided, Told& told);
   void look_at_forecasts(int64_t now_s);
   static bool is_carried(const Service& service) {
@@ -140,6 +149,9 @@ class Services {
   // nullptr: there is none, or it is another client's.
   const Service* find(uint64_t id, const Caller& caller) const;
   std::optional<Answer> known_by_key(const ServiceRequest& request) const;
+  static Answer key_is_in_use(uint64_t by, const std::string& key);
+  void note_key(uint64_t id, const ServiceRequest& request);
+  void forget_key(uint64_t id, const ServiceRequest& request);
   static Answer unknown(uint64_t id);
   void open(const ServiceRequest& request, Ruling ruling, Reply reply);
   // services_market.cc
@@ -181,7 +193,9 @@ class Services {
   Chronicle& chronicle_;
   std::function<void(PathState&)> adjust_;
   std::map<uint64_t, Service> services_;
+  std::map<std::pair<std::string, std::string>, uint64_t> by_key_;  // client, key
   uint16_t alive_ = 0;
+  std::array<Clock::time_point, dataplane::kPathsMax> seen_alive_{};  // by path
   Minutes minutes_;
   RatingHistory history_;
   Forecasts forecasts_;

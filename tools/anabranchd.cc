@@ -12,7 +12,6 @@
 #include <cstdio>
 
 #include "billing/card_number.h"
-#include "billing/guide_price.h"
 #include "control/billing_only.h"
 #include "control/gateway.h"
 #include "control/toml_file.h"
@@ -24,19 +23,6 @@ namespace {
 int fail(int status, const std::string& text) {
   std::fprintf(stderr, "%s\n", text.c_str());
   return status;
-}
-
-// Everything configured has a price, or its usage could never be charged.
-std::string unpriced(const control::Config& config, const control::DocumentStore& documents) {
-  const billing::Tariff& house = *documents.tariff(control::DocumentStore::kHouseTariff);
-  for (const control::UplinkConfig& uplink : config.uplinks) {
-    if (!billing::guide_price(house, uplink.provider, uplink.network, uplink.name,
-                              documents.tariff_of_provider(uplink.provider))) {
-      return config.documents_dir + "/tariffs: tariff \"house\" has no price for provider \"" +
-             uplink.provider + "\" of uplink \"" + uplink.name + "\"";
-    }
-  }
-  return {};
 }
 
 // Without what may be the number of a card, wherever it came from.
@@ -105,8 +91,7 @@ int main(int argc, char** argv) {
   if (!config) return fail(2, config.error());
   auto documents = control::DocumentStore::read(config->documents_dir);
   if (!documents) return fail(2, documents.error());
-  if (const std::string wrong = unpriced(*config, *documents); !wrong.empty())
-    return fail(2, wrong);
+  if (const std::string wrong = documents->unpriced(*config); !wrong.empty()) return fail(2, wrong);
   auto identity = control::Identity::open({.certificate = config->certificate,
                                            .key = config->key,
                                            .peer_name = config->peer.name,
