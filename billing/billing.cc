@@ -88,6 +88,13 @@ tl::expected<std::vector<StoredStatement>, std::string> Billing::issued_statemen
   return ledger->statements(account).map_error([](const StoreError& e) { return e.text; });
 }
 
+tl::expected<std::map<std::string, Standing>, std::string> Billing::overdue(
+    const BillingOptions& options, int64_t wall_ns) {
+  auto ledger = Ledger::open_existing(where(options));
+  if (!ledger) return tl::unexpected(ledger.error());
+  return Payer(*ledger, nullptr).overdue(wall_ns);
+}
+
 namespace {
 constexpr int64_t kEachNs = 60'000'000'000;
 }

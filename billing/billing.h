@@ -17,6 +17,7 @@
 #include "billing/closing_service.h"
 #include "billing/journal.h"
 #include "billing/ledger.h"
+#include "billing/payer.h"
 
 namespace anabranch::billing {
 
@@ -53,6 +54,10 @@ class Billing {
   // What is issued to an account, in the order of issue. For any thread.
   static tl::expected<std::vector<StoredStatement>, std::string> issued_statements(
       const BillingOptions& options, const std::string& account);
+
+  // Clients of which a statement is overdue, by account. For any thread.
+  static tl::expected<std::map<std::string, Standing>, std::string> overdue(
+      const BillingOptions& options, int64_t wall_ns);
 
  private:
   Billing(BillingOptions options, std::unique_ptr<Journal> journal, Ledger ledger);

@@ -103,7 +103,6 @@ int64_t ClosingService::collect(Ledger& ledger, int64_t now_ns, std::string& pro
                      p.now.detail.empty() ? "" : ", ", p.now.detail));
   }
   for (const auto& [account, problem] : report->problems) add(account + ": " + problem);
-  if (options_.overdue) options_.overdue(report->overdue);
   return report->next_ns.value_or(INT64_MAX);
 }
 

@@ -28,8 +28,6 @@ struct ClosingServiceOptions {
   // What an operator should know, on that thread: statements issued, accounts that cannot be
   // closed. The same problem is told once.
   std::function<void(const std::string&)> notice;
-  // Who is overdue at present, each time that is looked at; on that thread.
-  std::function<void(const std::vector<Standing>&)> overdue;
 };
 
 class ClosingService {

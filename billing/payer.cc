@@ -110,12 +110,43 @@ Payer::Result<PayingReport> Payer::run(int64_t now_ns, const std::string& accoun
   const auto owing = this->owing(*documents, now_ns, account, report);
   if (!owing) return tl::unexpected(owing.error());
   for (const Owing& one : *owing) pay_what_is_due(one, now_ns, report);
+  auto overdue = this->overdue(now_ns);
+  if (!overdue) return tl::unexpected(overdue.error());
+  for (auto& [account, standing] : *overdue) report.overdue.push_back(std::move(standing));
   return report;
 }
 
-void Payer::pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& report) {
-  const PaymentTerms& terms = owing.terms.payment();
+Payer::Result<std::map<std::string, Standing>> Payer::overdue(int64_t now_ns) const {
+  const auto documents = BillingDocuments::read(ledger_);
+  if (!documents) return tl::unexpected(documents.error());
+  PayingReport report;
+  const auto owing = this->owing(*documents, now_ns, "", report);
+  if (!owing) return tl::unexpected(owing.error());
+  std::map<std::string, Standing> all;
+  for (const Owing& one : *owing) {
+    if (auto standing = standing_of(one, now_ns, report)) all[one.account] = std::move(*standing);
+  }
+  return all;
+}
+
+std::optional<Standing> Payer::standing_of(const Owing& owing, int64_t now_ns,
+                                           PayingReport& report) {
+  const PaymentTerms terms = owing.terms.payment();
   std::optional<Standing> worst;
+  for (const Debt& debt : owing.debts) {
+    const auto overdue = overdue_ns(debt, terms, owing.terms.card);
+    if (!overdue) continue;
+    if (*overdue > now_ns) {
+      earlier(report.next_ns, *overdue);
+    } else if (!worst || *overdue < worst->overdue_ns) {
+      worst = {owing.account, debt.statement, *overdue, terms.then, terms.restrict_kbps};
+    }
+  }
+  return worst;
+}
+
+void Payer::pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& report) {
+  const PaymentTerms terms = owing.terms.payment();
   for (const Debt& debt : owing.debts) {
     if (terms.by == PayBy::card && !owing.terms.card)
       report.problems[owing.account] = "it pays by card, and its document has none";
@@ -131,15 +162,7 @@ void Payer::pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& re
       continue;
     }
     if (next) earlier(report.next_ns, *next);
-    const auto overdue = overdue_ns(debt, terms, owing.terms.card);
-    if (!overdue) continue;
-    if (*overdue > now_ns) {
-      earlier(report.next_ns, *overdue);
-    } else if (!worst || *overdue < worst->overdue_ns) {
-      worst = {owing.account, debt.statement, *overdue, terms.then};
-    }
   }
-  if (worst) report.overdue.push_back(*worst);
 }
 
 Payer::Result<Payment> Payer::begin(const Owing& owing, const Debt& debt, int64_t now_ns) {

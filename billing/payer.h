@@ -27,6 +27,8 @@ struct Standing {
   std::string account, statement;  // of them the one that is overdue for longest
   int64_t overdue_ns = 0;
   WhenOverdue then = WhenOverdue::nothing;
+  uint32_t restrict_kbps = 0;
+  bool operator==(const Standing&) const = default;
 };
 
 struct PayingReport {
@@ -47,6 +49,8 @@ class Payer {
   // Goes on with all that is open, and begins what is due; of all accounts, or of one. `at_once`:
   // what is open, whenever it was asked for last.
   Result<PayingReport> run(int64_t now_ns, const std::string& account = {}, bool at_once = false);
+  // Who is overdue; asks nobody for anything. By account.
+  Result<std::map<std::string, Standing>> overdue(int64_t now_ns) const;
   // One statement by card, now: whatever was tried, unless it is under way.
   Result<Payment> pay(const std::string& issuer, const std::string& statement, int64_t now_ns);
   // Money that arrived otherwise; once for each reference. Of no statement: for the oldest.
@@ -63,6 +67,8 @@ class Payer {
   Result<std::vector<Owing>> owing(const BillingDocuments& documents, int64_t now_ns,
                                    const std::string& account, PayingReport& report) const;
   Result<Payment> begin(const Owing& owing, const Debt& debt, int64_t now_ns);
+  static std::optional<Standing> standing_of(const Owing& owing, int64_t now_ns,
+                                             PayingReport& report);
   void pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& report);
   Result<Payment> go_on(Payment payment, int64_t now_ns, bool is_new);
   Result<CardAnswer> ask(const Payment& payment, bool is_new);

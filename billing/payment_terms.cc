@@ -28,8 +28,8 @@ std::vector<uint32_t> read_days(DocumentReader& r) {
 
 PaymentTerms read_payment_terms(const nlohmann::json& document, const std::string& at,
                                 DocumentErrors& errors) {
-  DocumentReader r(document, at, "terms of payment", {"by", "due_days", "retry_days", "then"},
-                   errors);
+  DocumentReader r(document, at, "terms of payment",
+                   {"by", "due_days", "retry_days", "then", "restrict_kbps"}, errors);
   PaymentTerms terms;
   if (!document.is_object()) return terms;
   if (const auto i = r.choice("by", kPayByNames)) terms.by = static_cast<PayBy>(*i);
@@ -38,6 +38,8 @@ PaymentTerms read_payment_terms(const nlohmann::json& document, const std::strin
   if (r.has("retry_days")) terms.retry_days = read_days(r);
   if (const auto i = r.choice("then", kWhenOverdueNames, false))
     terms.then = static_cast<WhenOverdue>(*i);
+  if (const auto kbps = r.whole("restrict_kbps", 64, 1'000'000))
+    terms.restrict_kbps = static_cast<uint32_t>(*kbps);
   return terms;
 }
 
@@ -45,7 +47,8 @@ nlohmann::json to_json(const PaymentTerms& terms) {
   return {{"by", kPayByNames[static_cast<size_t>(terms.by)]},
           {"due_days", terms.due_days},
           {"retry_days", terms.retry_days},
-          {"then", kWhenOverdueNames[static_cast<size_t>(terms.then)]}};
+          {"then", kWhenOverdueNames[static_cast<size_t>(terms.then)]},
+          {"restrict_kbps", terms.restrict_kbps}};
 }
 
 }  // namespace anabranch::billing

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How a client pays, of its billing preferences (preferences.h):
 //
-//   "payment": {"by": "card", "due_days": 14, "retry_days": [3, 7], "then": "suspend"}
+//   "payment": {"by": "card", "due_days": 14, "retry_days": [3, 7], "then": "restrict",
+//              "restrict_kbps": 256}
 #pragma once
 
 #include <array>
@@ -31,6 +32,7 @@ struct PaymentTerms {
   // nothing is overdue.
   std::vector<uint32_t> retry_days{3, 7};
   WhenOverdue then = WhenOverdue::nothing;
+  uint32_t restrict_kbps = 64;  // each way, of each service
   bool operator==(const PaymentTerms&) const = default;
 };
 

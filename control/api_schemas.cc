@@ -174,6 +174,15 @@ constexpr const char* kSchemas = R"json({
       "expected_price": {"$ref": "#/components/schemas/Money"},
       "spent": {"$ref": "#/components/schemas/Money"},
       "note": {"type": "string", "description": "what of the request cannot be kept at present"},
+      "overdue": {
+        "type": "object",
+        "description": "a statement of its client is; what became of the service",
+        "required": ["statement", "then"],
+        "properties": {
+          "statement": {"type": "string"},
+          "then": {"enum": ["nothing", "restrict", "suspend"]}
+        }
+      },
       "octets": {"$ref": "#/components/schemas/Count"},
       "forecast_error": {"$ref": "#/components/schemas/ForecastError"}
     }

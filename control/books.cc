@@ -131,4 +131,8 @@ tl::expected<std::vector<billing::StoredStatement>, std::string> Books::issued_s
   return billing::Billing::issued_statements(options_, account);
 }
 
+tl::expected<Books::Overdue, std::string> Books::overdue() const {
+  return billing::Billing::overdue(options_, wall_now_ns());
+}
+
 }  // namespace anabranch::control

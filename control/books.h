@@ -60,6 +60,9 @@ class Books {
   // Those that are issued. For any thread.
   tl::expected<std::vector<billing::StoredStatement>, std::string> issued_statements(
       const std::string& account) const;
+  // Clients of which a statement is overdue, by account. For any thread.
+  using Overdue = std::map<std::string, billing::Standing>;
+  tl::expected<Overdue, std::string> overdue() const;
   std::string client_account(const std::string& client) const {
     return billing::Ledger::client_account(client);
   }

@@ -428,7 +428,8 @@ constexpr const char* kDefs = R"json({
             "enum": ["nothing", "restrict", "suspend"],
             "description": "of its services, when a statement is overdue",
             "default": "nothing"
-          }
+          },
+          "restrict_kbps": {"type": "integer", "minimum": 64, "maximum": 1000000, "default": 64}
         }
       }
     }

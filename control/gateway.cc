@@ -354,6 +354,8 @@ Gateway::Status Gateway::open_control() {
                                  *topology_, *market_, flush_function, *chronicle_);
   services_->adjust_paths([this](PathState& path) { quotas_->apply(path); });
   if (auto reopened = services_->reopen(); !reopened) return reopened;
+  arrears_ = std::make_unique<Arrears>(
+      *books_, [this](const Arrears::ByClient& overdue) { services_->set_overdue(overdue); });
   shop_ = std::make_unique<Shopfront>(config_, documents_, *books_, *services_);
   if (auto reopened = shop_->reopen(); !reopened) return reopened;
   if (config_.flows) open_flows();
@@ -445,6 +447,7 @@ void Gateway::second() {
   monitor_->measure();
   carrier_->set_path_sizes(monitor_->fitting(topology_->path_sizes()));
   keep_quotas();
+  arrears_->tick();
   services_->rate();
   services_->recompute();
   shop_->tick();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "control/api.h"
+#include "control/arrears.h"
 #include "control/attendance.h"
 #include "control/chronicle.h"
 #include "control/flow_export.h"
@@ -102,6 +103,7 @@ class Gateway {
   std::unique_ptr<Watch> watch_;
   std::unique_ptr<Market> market_;
   std::unique_ptr<Services> services_;
+  std::unique_ptr<Arrears> arrears_;
   std::unique_ptr<Shopfront> shop_;
   std::unique_ptr<FlowRecords> flow_records_;  // nullptr: nothing is recorded of flows
   std::unique_ptr<FlowExport> flow_export_;    // nullptr: to no collector

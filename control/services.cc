@@ -40,6 +40,34 @@ T read_kept_as(const std::string& file, const char* what) {
   return T();
 }
 
+bool is_suspended(const billing::Standing* standing) {
+  return standing != nullptr && standing->then == billing::WhenOverdue::suspend;
+}
+
+// Within what is left of a service whose client is in arrears.
+Carriage restricted(Carriage carriage, const billing::Standing* standing) {
+  if (standing == nullptr || standing->then == billing::WhenOverdue::nothing) return carriage;
+  const uint64_t most =
+      is_suspended(standing) ? Treatment::kRateMin : uint64_t{standing->restrict_kbps} * 1000;
+  carriage.rate_max = carriage.rate_max == 0 ? most : std::min(carriage.rate_max, most);
+  return carriage;
+}
+
+std::string overdue_words(const billing::Standing* standing) {
+  if (standing == nullptr) return "nothing is overdue any more";
+  const std::string why = "statement " + standing->statement + " is overdue";
+  switch (standing->then) {
+    case billing::WhenOverdue::suspend:
+      return "suspended, for " + why;
+    case billing::WhenOverdue::restrict:
+      return "restricted to " + rate_text(uint64_t{standing->restrict_kbps} * 1000) + ", for " +
+             why;
+    case billing::WhenOverdue::nothing:
+      break;
+  }
+  return why;
+}
+
 }  // namespace
 
 Services::Services(const Config& config, DocumentStore& documents, Books& books, Carrier& carrier,
@@ -221,10 +249,36 @@ tl::expected<void, std::string> Services::reopen() {
 
 void Services::put_in_force(uint64_t id, Service& service, const Scenario& scenario) {
   service.scenario = scenario;
-  service.down = carriage_down(scenario);
+  const auto* standing = standing_of(service);
+  service.down = restricted(carriage_down(scenario), standing);
   Carried& carried = *carrier_.find(id);
-  carrier_.set_carriage(carried, carriage_up(scenario));
+  carrier_.set_suspended(carried, is_suspended(standing));
+  carrier_.set_carriage(carried, restricted(carriage_up(scenario), standing));
   peering_.announce(carried, service.down);
+}
+
+const billing::Standing* Services::standing_of(const Service& service) const {
+  const auto found = overdue_.find(service.request.client);
+  return found == overdue_.end() ? nullptr : &found->second;
+}
+
+void Services::set_overdue(const Overdue& overdue) {
+  std::map<uint64_t, std::optional<billing::Standing>> before;
+  for (const auto& [id, service] : services_) {
+    if (const auto* standing = standing_of(service)) before[id] = *standing;
+  }
+  overdue_ = overdue;
+  for (auto& [id, service] : services_) {
+    const auto* standing = standing_of(service);
+    const auto now = standing == nullptr ? std::nullopt : std::optional(*standing);
+    if (now == before[id]) continue;
+    if (service.state == State::active || service.state == State::starting)
+      put_in_force(id, service, service.scenario);
+    const char* event = standing == nullptr ? "service-paid" : "service-overdue";
+    spdlog::info("service {} of client {}: {}", id, service.request.client,
+                 overdue_words(standing));
+    chronicle_.service(event, id, service.request.client, {{"what", overdue_words(standing)}});
+  }
 }
 
 void Services::begin_what_is_due() {

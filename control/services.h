@@ -67,6 +67,11 @@ class Services {
   // What the service's scenario is decided by now: to be explained elsewhere, for that takes long.
   tl::expected<Decision, Answer> decision(uint64_t id, const Caller& caller) const;
 
+  // Clients of which a statement is overdue: their services are restricted or suspended, as the
+  // profile says; those of all others are not any more.
+  using Overdue = std::map<std::string, billing::Standing>;
+  void set_overdue(const Overdue& overdue);
+
   // Peering's events.
   void announce_all();
   void refused(uint64_t id, const std::string& reason);
@@ -156,6 +161,7 @@ class Services {
   void spend();
   bool is_spent(uint64_t id, const Service& service) const;
   void keep();
+  const billing::Standing* standing_of(const Service& service) const;
   void put_in_force(uint64_t id, Service& service, const Scenario& scenario);
   void tick_starting(uint64_t id, Service& service);
   void tick_ending(uint64_t id, Service& service);
@@ -181,6 +187,7 @@ class Services {
   Forecasts forecasts_;
   Ratings ratings_;
   Clock::time_point rated_at_;
+  Overdue overdue_;  // by client
   Spending spending_;
   int64_t kept_at_s_ = 0;  // history and spending, on disk
 };

@@ -11,6 +11,7 @@
 
 #include <cstdio>
 
+#include "billing/card_number.h"
 #include "billing/guide_price.h"
 #include "control/billing_only.h"
 #include "control/gateway.h"
