@@ -15,8 +15,8 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kMails = "mails";
-constexpr std::array<std::string_view, 5> kStates{"waiting", "sending", "sent", "refused",
-                                                  "given up"};
+constexpr std::array<std::string_view, 5> kMailStates{"waiting", "sending", "sent", "refused",
+                                                      "given up"};
 
 std::string random_name() {
   std::array<uint8_t, 16> octets{};
@@ -29,7 +29,7 @@ std::string text_of_mail(const QueuedMail& m, const std::string& who) {
   for (const Format f : m.attached) attached.push_back(kFormatNames[static_cast<size_t>(f)]);
   return json{{"to", m.to},
               {"attached", attached},
-              {"state", kStates[static_cast<size_t>(m.state)]},
+              {"state", kMailStates[static_cast<size_t>(m.state)]},
               {"queued_ns", m.queued_ns},
               {"next_ns", m.next_ns},
               {"attempts", m.attempts},
@@ -49,8 +49,9 @@ QueuedMail mail_of(const std::string& id, int64_t version, const std::string& te
                .unanswered = d.at("unanswered"),
                .last = d.at("last"),
                .version = version};
-  const auto state = std::find(kStates.begin(), kStates.end(), d.at("state").get<std::string>());
-  m.state = static_cast<QueuedMail::State>(state - kStates.begin());
+  const auto state =
+      std::find(kMailStates.begin(), kMailStates.end(), d.at("state").get<std::string>());
+  m.state = static_cast<QueuedMail::State>(state - kMailStates.begin());
   for (const json& name : d.at("attached")) {
     if (const auto format = format_of(name.get<std::string>())) m.attached.push_back(*format);
   }

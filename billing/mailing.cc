@@ -119,6 +119,7 @@ class Mailing {
     const auto mail = mail_of(s, queued);
     if (!mail) {
       problem(s, "cannot be mailed: " + mail.error());
+      ++queued.attempts;
       return later(queued, mail.error());
     }
     if (queued.state == State::sending) ++queued.unanswered;

@@ -18,7 +18,6 @@ constexpr double kPaperWidth = 595.28, kPaperHeight = 841.89;  // A4
 constexpr double kLeft = (kPaperWidth - PdfPages::kWidth) / 2, kTop = 48;
 constexpr double kBody = 726;  // height between the margins
 constexpr double kFooterY = 796;
-constexpr int kLinesMax = 12;
 constexpr double kRule = 0.5;
 constexpr PdfColour kRuleColour{0.82, 0.85, 0.88};
 
@@ -245,7 +244,7 @@ Shaping& shaping() {
 PdfPages::PdfPages() : pages_(1) {}
 PdfPages::~PdfPages() = default;
 
-PdfText PdfPages::text(const std::string& text, PdfStyle style, double width_max) {
+PdfText PdfPages::text(const std::string& text, PdfStyle style, double width_max, int lines_max) {
   Shaping& s = shaping();
   PdfText made;
   made.style_ = style;
@@ -267,7 +266,7 @@ PdfText PdfPages::text(const std::string& text, PdfStyle style, double width_max
     pango_layout_set_width(layout, static_cast<int>(width_max * PANGO_SCALE));
     pango_layout_set_wrap(layout, PANGO_WRAP_WORD_CHAR);
     pango_layout_set_attributes(layout, s.plain_breaks.get());
-    pango_layout_set_height(layout, -kLinesMax);
+    pango_layout_set_height(layout, -lines_max);
     pango_layout_set_ellipsize(layout, PANGO_ELLIPSIZE_END);
     pango_layout_get_extents(layout, nullptr, &extents);
   }
@@ -336,7 +335,7 @@ std::string PdfPages::finish(const PdfInformation& information, const std::strin
     cairo_move_to(cairo, part.x, part.y);
     pango_cairo_show_layout(cairo, part.text.layout_.get());
   };
-  PdfText left = text(footer, PdfStyle::faint, kWidth - 90);
+  PdfText left = text(footer, PdfStyle::faint, kWidth - 90, 1);
   for (size_t n = 0; n < pages_.size(); ++n) {
     for (const PdfBox& b : pages_[n].boxes) {
       set_colour(cairo, b.colour);

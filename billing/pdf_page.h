@@ -76,8 +76,11 @@ class PdfPages {
   PdfPages(const PdfPages&) = delete;
   PdfPages& operator=(const PdfPages&) = delete;
 
-  // Wrapped where it is wider, and shortened ("…") where it needs more than a dozen lines.
-  PdfText text(const std::string& text, PdfStyle style, double width_max = kWidth);
+  static constexpr int kLinesMax = 12;
+
+  // Wrapped where it is wider, and shortened ("…") where it needs more lines.
+  PdfText text(const std::string& text, PdfStyle style, double width_max = kWidth,
+               int lines_max = kLinesMax);
 
   // A new page where less is left.
   void need(double height);

@@ -31,7 +31,7 @@ const char* unit_code(std::string_view unit) {
   return "C62";
 }
 
-Amount one() {
+Amount one_unit() {
   return Amount::from_attos(kAttosPerUnit);
 }
 
@@ -125,7 +125,7 @@ class InvoiceMaker {
     made.base = quantity;
   }
   static void once(InvoiceLine& made) {
-    made.quantity = made.amount < Amount() ? -one() : one();
+    made.quantity = made.amount < Amount() ? -one_unit() : one_unit();
     made.price = magnitude(made.amount);
   }
 

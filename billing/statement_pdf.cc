@@ -14,11 +14,11 @@ namespace {
 
 using Read = ReadStatement;
 
-constexpr double kColumn = 16;       // between columns
-constexpr double kTitleMin = 150;    // where less is left, numbers stand below their title
-constexpr double kLabelWidth = 62;   // of the header
+constexpr double kColumnSpace = 16;     // between columns
+constexpr double kTitleWidthMin = 150;  // where less is left, numbers stand below their title
+constexpr double kLabelWidth = 62;      // of the header
 constexpr double kNameHeight = 9.5;  // of a column's name, with the depth of the caption's letters
-constexpr double kGap = 14, kRowGap = 3.5, kDetailIndent = 10;
+constexpr double kBlockGap = 14, kRowGap = 3.5, kDetailIndent = 10;
 // As in statement_style.h, on white.
 constexpr std::array<uint32_t, kGraphColours> kColours{0x1f6fb4, 0xc46a00, 0x1b8a5a, 0x8e4ec6,
                                                        0xc8374a, 0x0e8a94, 0x8a5a2b, 0x6b7280};
@@ -33,7 +33,7 @@ std::string number_words(std::string grouped) {
 // Two columns of numbers that end at the same places in all tables of a kind.
 struct Columns {
   double first = 60, second = 60;
-  double title() const { return PdfPages::kWidth - first - second - 2 * kColumn; }
+  double title() const { return PdfPages::kWidth - first - second - 2 * kColumnSpace; }
 };
 
 class PdfStatement {
@@ -90,12 +90,12 @@ class PdfStatement {
              const Columns& columns, PdfStyle style = PdfStyle::body,
              const std::vector<std::string>& details = {}, double indent = 0) {
     PdfRow row;
-    const bool beside = columns.title() - indent >= kTitleMin;
+    const bool beside = columns.title() - indent >= kTitleWidthMin;
     const double room = (beside ? columns.title() : PdfPages::kWidth) - indent;
     row.add(indent, kRowGap, pages_.text(title, style, room));
     double y = beside ? kRowGap : row.height;
     for (const auto& [number, column] :
-         {std::pair(&first, columns.second + kColumn), std::pair(&second, 0.0)}) {
+         {std::pair(&first, columns.second + kColumnSpace), std::pair(&second, 0.0)}) {
       if (number->empty()) continue;
       PdfText text = pages_.text(number_words(*number), style);
       const double end = PdfPages::kWidth - (beside ? column : 0), x = end - text.width();
@@ -114,7 +114,7 @@ class PdfStatement {
   // Names of the columns at the foot of the caption, or below it, where the numbers are.
   PdfRow head(const std::string& caption, bool again, const std::string& first,
               const std::string& second, const Columns& columns) {
-    const bool beside = columns.title() >= kTitleMin;
+    const bool beside = columns.title() >= kTitleWidthMin;
     PdfRow made;
     made.add(0, kRowGap,
              pages_.text(caption + (again ? " (continued)" : ""), PdfStyle::heading,
@@ -126,7 +126,7 @@ class PdfStatement {
       made.add(x, y, std::move(text));
     };
     const double y = beside ? made.height - kNameHeight : made.height;
-    if (beside) name(first, columns.second + kColumn, y);
+    if (beside) name(first, columns.second + kColumnSpace, y);
     name(beside || first.empty() ? second : first + ", " + second, 0, y);
     made.height += 2 * kRowGap;
     made.ruled = true;
@@ -186,7 +186,7 @@ class PdfStatement {
   }
 
   void add_section(const Read::Section& section, const Columns& columns) {
-    pages_.skip(kGap);
+    pages_.skip(kBlockGap);
     std::vector<PdfRow> rows;
     for (const Read::Line& line : section.lines)
       rows.push_back(row(title(line), octets_words(line), grouped(line.amount), columns,
@@ -201,7 +201,7 @@ class PdfStatement {
 
   void credits(const Columns& columns) {
     if (s_.credits.empty()) return;
-    pages_.skip(kGap);
+    pages_.skip(kBlockGap);
     std::vector<PdfRow> rows;
     for (const Read::Credit& credit : s_.credits)
       rows.push_back(row(printable(credit.description), "", grouped(credit.amount), columns,
@@ -223,7 +223,7 @@ class PdfStatement {
     PdfRow first = head("Total", false, "", "amount", columns);
     double height = first.height;
     for (const PdfRow& r : rows) height += r.height;
-    pages_.skip(kGap);
+    pages_.skip(kBlockGap);
     pages_.need(height);
     pages_.place(std::move(first));
     for (PdfRow& r : rows) pages_.place(std::move(r));
@@ -232,17 +232,17 @@ class PdfStatement {
   void graphs() {
     const auto g = usage_graphs(s_);
     if (!g) return;
-    const double width = (PdfPages::kWidth - kColumn) / 2, scale = width / kGraphWidth;
+    const double width = (PdfPages::kWidth - kColumnSpace) / 2, scale = width / kGraphWidth;
     PdfRow legend = legend_of(*g);
     PdfRow caption;
     caption.add(0, 0, pages_.text("Octets a day, by provider", PdfStyle::heading));
     caption.height += kRowGap;
     const double height = kGraphHeight * scale;
-    pages_.skip(2 * kGap);
+    pages_.skip(2 * kBlockGap);
     pages_.need(caption.height + height + legend.height);
     pages_.place(std::move(caption));
     draw_graph(*g, g->sent, 0, scale);
-    draw_graph(*g, g->received, width + kColumn, scale);
+    draw_graph(*g, g->received, width + kColumnSpace, scale);
     pages_.skip(height);
     pages_.place(std::move(legend));
   }
@@ -253,7 +253,7 @@ class PdfStatement {
     for (size_t colour = 0; colour < g.names.size(); ++colour) {
       PdfText name =
           pages_.text(printable(g.names[colour]), PdfStyle::faint, PdfPages::kWidth - 12);
-      const double width = 12 + name.width() + kColumn;
+      const double width = 12 + name.width() + kColumnSpace;
       if (x > 0 && x + width > PdfPages::kWidth) x = 0, y = legend.height + 2;
       legend.add(x + 12, y, std::move(name));
       legend.boxes.push_back({x, y + 1, 7, 7, pdf_colour(kColours[colour])});
@@ -302,7 +302,7 @@ class PdfStatement {
       }
     }
     rows.back().ruled = true;
-    pages_.skip(2 * kGap);
+    pages_.skip(2 * kBlockGap);
     pages_.table(
         [&](bool again) { return head("Usage", again, "octets", "packets", columns); },
         std::move(rows),

@@ -34,7 +34,8 @@ const xmlChar* chars(const char* text) {
 // Writes to memory, which fails only when there is no memory.
 class Xml {
  public:
-  Xml() : buffer_(xmlBufferCreate()), writer_(xmlNewTextWriterMemory(buffer_.get(), 0)) {
+  Xml()
+      : buffer_((prepare(), xmlBufferCreate())), writer_(xmlNewTextWriterMemory(buffer_.get(), 0)) {
     ensure(writer_ != nullptr);
     xmlTextWriterSetIndent(writer_.get(), 1);
     xmlTextWriterSetIndentString(writer_.get(), chars("  "));
@@ -69,6 +70,8 @@ class Xml {
   }
 
  private:
+  // By one thread, before several write.
+  static void prepare() { [[maybe_unused]] static const bool once = (xmlInitParser(), true); }
   static void ensure(bool good) {
     if (!good) std::abort();
   }

@@ -257,7 +257,7 @@ TEST(MailPause, GrowsAndIsSpread) {
 
 TEST_P(Mailings, AStatementThatIsToBeAnInvoiceWaitsForWhatItLacks) {
   state("acme", {{"email", "accounts@acme.example"}});
-  const ClosingReport report = close(day(11, 2));
+  const auto report = closer().run(day(11, 2)).value();
   EXPECT_TRUE(statements("client:acme").empty());
   EXPECT_NE(report.problems.at("client:acme")
                 .find("needs the address of the client; add it to the "

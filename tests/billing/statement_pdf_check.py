@@ -53,7 +53,7 @@ def numbers_of(s):
 
 
 def read(*command):
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, errors="replace", timeout=60).stdout
 
 
 def check_pages(file, s):

@@ -343,7 +343,7 @@ TEST(StatementDocument, MayLackSomeMembersAndMustHaveAllOthers) {
     }
   }
   EXPECT_EQ(required, 80);
-  EXPECT_EQ(optional, 46);
+  EXPECT_EQ(optional, 48);
 }
 
 // Whatever a member is instead: an error that names it, or a presentation; never an exception.
@@ -488,7 +488,7 @@ TEST(StatementDocument, MayHoldAnyTextInAnyPlace) {
       expect_harmless(document, same ? plain : "");
     }
   }
-  EXPECT_EQ(texts, 47);
+  EXPECT_EQ(texts, 60);
 }
 
 TEST(StatementDocument, MayHoldAnyTextInAllPlaces) {
