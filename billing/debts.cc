@@ -7,7 +7,7 @@
 namespace anabranch::billing {
 namespace {
 
-constexpr int64_t kDayNs = 86'400'000'000'000;
+constexpr int64_t kOneDayNs = 86'400'000'000'000;
 
 Amount amount_of(const nlohmann::json& document, const char* name) {
   return parse_amount(document.value(name, "")).value_or(Amount());
@@ -67,13 +67,13 @@ std::optional<int64_t> next_try_ns(const Debt& debt, const PaymentTerms& terms, 
   if (last.now.state == PaymentState::requires_customer) return std::nullopt;
   const size_t again = debt.tries.size() - 1;
   if (again >= terms.retry_days.size()) return std::nullopt;
-  return debt.tries.front().made_ns + terms.retry_days[again] * kDayNs;
+  return debt.tries.front().made_ns + terms.retry_days[again] * kOneDayNs;
 }
 
 std::optional<int64_t> overdue_ns(const Debt& debt, const PaymentTerms& terms,
                                   const std::optional<Card>& card) {
   if (debt.is_being_paid || (card && next_try_ns(debt, terms, *card))) return std::nullopt;
-  return debt.issued_ns + terms.due_days * kDayNs;
+  return debt.issued_ns + terms.due_days * kOneDayNs;
 }
 
 }  // namespace anabranch::billing

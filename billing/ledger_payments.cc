@@ -11,11 +11,11 @@ namespace {
 using Mode = Store::Mode;
 
 template <typename Enum>
-Enum named(const std::string& name, std::span<const char* const> names) {
+Enum enum_named(const std::string& name, std::span<const char* const> names) {
   return static_cast<Enum>(std::find(names.begin(), names.end(), name) - names.begin());
 }
 
-const char* name_of(PaymentState state) {
+const char* state_name(PaymentState state) {
   return kPaymentStateNames[static_cast<size_t>(state)];
 }
 
@@ -27,7 +27,7 @@ const std::string kSelectPayments =
 
 Payment payment_of(const Row& r) {
   return {.key = r.text(0),
-          .kind = named<PaymentKind>(r.text(1), kPaymentKindNames),
+          .kind = enum_named<PaymentKind>(r.text(1), kPaymentKindNames),
           .account = r.text(2),
           .issuer = r.text(3),
           .statement = r.text(4),
@@ -40,7 +40,7 @@ Payment payment_of(const Row& r) {
           .step = r.integer(11),
           .now = {.at_ns = r.integer(12),
                   .next_ns = r.integer(13),
-                  .state = named<PaymentState>(r.text(14), kPaymentStateNames),
+                  .state = enum_named<PaymentState>(r.text(14), kPaymentStateNames),
                   .processor_id = r.text(15),
                   .detail = r.text(16)}};
 }
@@ -54,7 +54,8 @@ bool is_same(const Payment& a, const Payment& b) {
 Stored<void> insert_step(Store& store, const std::string& key, int64_t number,
                          const PaymentStep& step) {
   return store.run("INSERT INTO payment_steps VALUES($1, $2, $3, $4, $5, $6, $7)", key, number,
-                   step.at_ns, step.next_ns, name_of(step.state), step.processor_id, step.detail);
+                   step.at_ns, step.next_ns, state_name(step.state), step.processor_id,
+                   step.detail);
 }
 
 }  // namespace

@@ -8,14 +8,14 @@
 namespace anabranch::billing {
 namespace {
 
-constexpr int64_t kMinuteNs = 60'000'000'000;
+constexpr int64_t kPauseUnitNs = 60'000'000'000;
 constexpr int64_t kPausesMin[] = {1, 5, 30, 120, 360};  // before an open payment is asked for again
 constexpr size_t kHashInKey = 12;
-constexpr std::string_view kClient = "client:";
+constexpr std::string_view kClientPrefix = "client:";
 
 int64_t pause_ns(int64_t step) {
   const auto last = static_cast<int64_t>(std::size(kPausesMin)) - 1;
-  return kPausesMin[std::clamp<int64_t>(step - 1, 0, last)] * kMinuteNs;
+  return kPausesMin[std::clamp<int64_t>(step - 1, 0, last)] * kPauseUnitNs;
 }
 
 CardCharge charge_of(const Payment& p) {
@@ -64,10 +64,10 @@ Payer::Result<std::vector<Payer::Owing>> Payer::owing(const BillingDocuments& do
   if (!balances) return tl::unexpected(balances.error().text);
   std::vector<Owing> all;
   for (const auto& [account, sums] : *balances) {
-    if (!account.starts_with(kClient) || (!only.empty() && account != only)) continue;
+    if (!account.starts_with(kClientPrefix) || (!only.empty() && account != only)) continue;
     if (std::none_of(sums.begin(), sums.end(), [](const auto& s) { return s.second > Amount(); }))
       continue;
-    auto terms = documents.client(account.substr(kClient.size()), now_ns);
+    auto terms = documents.client(account.substr(kClientPrefix.size()), now_ns);
     if (!terms) {
       report.problems[account] = terms.error();
       continue;
@@ -164,7 +164,7 @@ void Payer::pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& re
       else if (!is_final(begun->now.state))
         earlier(report.next_ns, begun->now.next_ns);
       if (begun) report.moved.push_back(std::move(*begun));
-      earlier(report.next_ns, now_ns + kMinuteNs);  // what follows from it, such as another try
+      earlier(report.next_ns, now_ns + kPauseUnitNs);  // what follows from it, such as another try
       continue;
     }
     if (next) earlier(report.next_ns, *next);

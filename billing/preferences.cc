@@ -24,7 +24,7 @@ void read_presentation(DocumentReader& r, Preferences& preferences) {
     preferences.mail.push_back(static_cast<Format>(i));
 }
 
-std::string name_of(auto value, const auto& names) {
+std::string preference_name(auto value, const auto& names) {
   return std::string(names[static_cast<size_t>(value)]);
 }
 
@@ -94,14 +94,15 @@ Preferences read_wish(const nlohmann::json& document, const std::string& at,
 
 nlohmann::json to_json(const Preferences& p) {
   nlohmann::json out = nlohmann::json::object();
-  if (p.statements) out["statements"] = name_of(*p.statements, kStatementsNames);
+  if (p.statements) out["statements"] = preference_name(*p.statements, kStatementsNames);
   if (p.provider_charges)
-    out["provider_charges"] = name_of(*p.provider_charges, kProviderChargesNames);
+    out["provider_charges"] = preference_name(*p.provider_charges, kProviderChargesNames);
   if (!p.currency.empty()) out["currency"] = p.currency;
   if (p.cycle_day) out["cycle_day"] = *p.cycle_day;
   if (!p.zone.empty()) out["zone"] = p.zone;
-  for (const Format format : p.delivery) out["delivery"].push_back(name_of(format, kFormatNames));
-  for (const Format format : p.mail) out["mail"].push_back(name_of(format, kFormatNames));
+  for (const Format format : p.delivery)
+    out["delivery"].push_back(preference_name(format, kFormatNames));
+  for (const Format format : p.mail) out["mail"].push_back(preference_name(format, kFormatNames));
   if (p.payment) out["payment"] = to_json(*p.payment);
   return out;
 }

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kDayNs = 86'400'000'000'000;
+constexpr int64_t kFileDayNs = 86'400'000'000'000;
 
 tl::unexpected<std::string> file_failure(const std::string& file, const char* what,
                                          int error = errno) {
@@ -45,7 +45,7 @@ tl::expected<void, std::string> AppendedFile::make(const std::string& file, int6
   if (fd_ < 0) return file_failure(file, "made");
   file_ = file;
   octets_ = 0;
-  day_ = now_ns / kDayNs;
+  day_ = now_ns / kFileDayNs;
   return {};
 }
 
@@ -62,7 +62,7 @@ tl::expected<void, std::string> AppendedFile::go_on(const std::string& file) {
 }
 
 bool AppendedFile::has_room(uint64_t octets, const FileRetention& retention, int64_t now_ns) const {
-  return is_empty() || (octets_ + octets <= retention.file_octets && day_ == now_ns / kDayNs);
+  return is_empty() || (octets_ + octets <= retention.file_octets && day_ == now_ns / kFileDayNs);
 }
 
 // 0, or what is wrong.

@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kIpfixFiles = ".ipfix";
-constexpr int64_t kSecondNs = 1'000'000'000;
+constexpr int64_t kFileSecondNs = 1'000'000'000;
 
 // Of YYYY-MM-DD-NNNNNNNN.ipfix.
 uint64_t number_of(const std::string& file) {
@@ -56,7 +56,7 @@ FlowFiles::Written FlowFiles::begin_file(int64_t now_ns) {
   if (error) return tl::unexpected(folder_ + " cannot be made: " + error.message());
   const auto files = files_of_kind(folder_, kIpfixFiles);
   const uint64_t number = files.empty() ? 1 : number_of(files.back()) + 1;
-  const std::time_t now_s = now_ns / kSecondNs;
+  const std::time_t now_s = now_ns / kFileSecondNs;
   auto made = file_.make(
       fmt::format("{}/{:%Y-%m-%d}-{:08}{}", folder_, fmt::gmtime(now_s), number, kIpfixFiles),
       now_ns);
@@ -74,7 +74,7 @@ FlowFiles::Written FlowFiles::append(std::vector<billing::IpfixMessage> messages
   std::string text;
   uint32_t sequence = sequence_;
   for (billing::IpfixMessage& m : messages) {
-    billing::stamp(m, static_cast<uint32_t>(now_ns / kSecondNs), sequence);
+    billing::stamp(m, static_cast<uint32_t>(now_ns / kFileSecondNs), sequence);
     sequence += m.data_records;
     text += m.octets;
   }
