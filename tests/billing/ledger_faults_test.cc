@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "billing/ledger.h"
+#include "billing/ledger_schema.h"
 #include "tests/billing/faulty_store.h"
 #include "tests/billing/ledger_fixture.h"
 #include "tests/billing/lossy_proxy.h"

@@ -14,7 +14,6 @@ using nlohmann::json;
 using Fault = FaultyStore::Fault;
 
 constexpr uint64_t kGb = 1'000'000'000;
-constexpr int64_t kDay = 24 * kHour;
 
 // What a process that is killed leaves, without the process.
 struct Crash {};
