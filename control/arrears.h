@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Which clients are in arrears, as the ledger says, looked at every few seconds aside. Control thread.
+// Which clients are in arrears, as the ledger says, looked at every few seconds aside. Control
+// thread.
 #pragma once
 
 #include <chrono>

@@ -421,8 +421,8 @@ INSERT INTO transactions VALUES(1, 5, 16), (2, 6, 17);
 }
 
 TEST_P(LedgerOnSqlite, ALaterVersionIsRefused) {
-  ASSERT_TRUE(open().store().run("UPDATE state SET value = $1 WHERE name = 'version'",
-                                kLedgerVersion + 1));
+  ASSERT_TRUE(
+      open().store().run("UPDATE state SET value = $1 WHERE name = 'version'", kLedgerVersion + 1));
   const auto opened = Ledger::open(where_, "here");
   ASSERT_FALSE(opened.has_value());
   EXPECT_NE(opened.error().find("later version"), std::string::npos);
