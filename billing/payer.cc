@@ -266,8 +266,26 @@ Payer::Result<Payment> Payer::pay(const std::string& issuer, const std::string& 
   return tl::unexpected("nothing is owed of statement " + statement + " of " + issuer);
 }
 
+Payer::Result<void> Payer::check_transfer(const Payment& transfer, int64_t now_ns) const {
+  const auto documents = BillingDocuments::read(ledger_);
+  if (!documents) return tl::unexpected(documents.error());
+  const auto terms = documents->client(transfer.account.substr(kClientPrefix.size()), now_ns);
+  if (!terms) return tl::unexpected(terms.error());
+  if (transfer.statement.empty()) return {};
+  const auto statements = ledger_.statements(transfer.account);
+  if (!statements) return tl::unexpected(statements.error().text);
+  const bool is_theirs =
+      std::any_of(statements->begin(), statements->end(), [&](const StoredStatement& s) {
+        return s.issuer == transfer.issuer && s.name() == transfer.statement;
+      });
+  if (is_theirs) return {};
+  return tl::unexpected(transfer.account + " has no statement " + transfer.statement + " of " +
+                        transfer.issuer);
+}
+
 Payer::Result<Payment> Payer::received(const Payment& transfer, const std::string& reference,
                                        int64_t now_ns) {
+  if (auto known = check_transfer(transfer, now_ns); !known) return tl::unexpected(known.error());
   Payment payment = transfer;
   payment.key = "transfer-" + reference;
   payment.kind = PaymentKind::transfer;

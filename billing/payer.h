@@ -69,6 +69,7 @@ class Payer {
   Result<Payment> begin(const Owing& owing, const Debt& debt, int64_t now_ns);
   Result<std::map<std::string, Standing>> standings(int64_t now_ns, const std::string& account,
                                                     PayingReport& report) const;
+  Result<void> check_transfer(const Payment& transfer, int64_t now_ns) const;
   static std::optional<Standing> standing_of(const Owing& owing, int64_t now_ns,
                                              PayingReport& report);
   void pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& report);

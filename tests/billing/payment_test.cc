@@ -234,7 +234,7 @@ TEST_P(Payments, WhateverTheLedgerDoesItIsPaidOnce) {
 TEST_P(Payments, KilledAtAnyStepItIsPaidOnce) {
   owe(10, 4);
   for (const auto how : {Fault::kill_before, Fault::kill_after}) {
-    for (uint64_t n = 1; n <= 60; n += 1 + n / 8) {
+    for (uint64_t n = 1; n <= 140; n += 1 + n / 12) {
       const pid_t child = fork();
       ASSERT_GE(child, 0);
       if (child == 0) {

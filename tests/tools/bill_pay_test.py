@@ -203,6 +203,8 @@ class Intents(Paying):
             self.bill("pay", *transfer)
         self.bill("dun")
         self.assertEqual(self.processor.charged(), self.gross - 10)
+        self.assertIn('has no document clients/nobody', self.bill("pay", *transfer[:5], "nobody", "--reference", "bank-2", status=1)[1])
+        self.assertIn("has no statement 2026-000099", self.bill("pay", *transfer[:-2], "bank-3", "2026-000099", status=1)[1])
         self.assertIn("whole coins", self.bill("pay", "--received", "0.001", *transfer[2:], status=2)[1])
 
     def test_a_wrong_key_is_a_problem_and_no_failure_of_the_card(self):
