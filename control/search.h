@@ -67,7 +67,7 @@ class Search {
   // Of an Outlook or a Reach.
   template <typename Expected>
   bool keeps(const Expected& expected, const Limits& limits) const;
-  bool may_be_possible(const Rules& rules, const Reach& reach, size_t high,
+  bool may_be_possible(const Rules& rules, const Reach& reach, Combinations::Highs highs,
                        size_t dispersion) const;
   std::optional<Possible> possible(const Rules& rules) const;
   // Whether `a` is preferred to `b`.
