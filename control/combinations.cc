@@ -105,14 +105,15 @@ void Combinations::add_member(const PathState& p, const Ratings& ratings) {
   m.avoided = standing == Standing::avoid;
   m.preferred = standing == Standing::prefer;
   m.rating = rating_of_path(p, ratings);
-  m.payload_up = payload_bps(p, p.rate_up_bps, p.loss_up);
-  m.payload_down = payload_bps(p, p.rate_down_bps, p.loss_down);
-  m.flow_up = flow_payload_bps(p, p.rate_up_bps, p.loss_up);
-  m.flow_down = flow_payload_bps(p, p.rate_down_bps, p.loss_down);
-  m.part_up = part_bps(p.rate_up_bps, p.loss_up);
-  m.part_down = part_bps(p.rate_down_bps, p.loss_down);
+  const Room up = room_up(p), down = room_down(p);
+  m.payload_up = up.payload;
+  m.payload_down = down.payload;
+  m.flow_up = up.flow;
+  m.flow_down = down.flow;
+  m.part_up = up.part;
+  m.part_down = down.part;
   m.latency = p.rtt_ms / 2;
-  m.capacity = std::max(1e-6, static_cast<double>(p.rate_up_bps));
+  m.capacity = std::max(1e-6, up.rate);
   m.price = static_cast<double>(p.price_attos_per_octet);
   m.loss = std::max(p.loss_up, p.loss_down);
   m.bonus = (m.preferred ? kPreferredBonus : 0) + kRatingShare * m.rating;
@@ -249,8 +250,8 @@ Outlook Combinations::outlook(const PathSums& s, Dispersion dispersion) const {
   o.bonus = (s.bonus_up * up + s.bonus_down * down) / 2;
   if (segmentation_of(dispersion) == Segmentation::flow) {
     // One flow at a time has only its own path, and loss limits it.
-    o.up = s.flow_up;
-    o.down = s.flow_down;
+    o.up = std::min(s.flow_up, s.all_up);
+    o.down = std::min(s.flow_down, s.all_down);
     o.latency = std::clamp(s.delay / s.capacity, s.latency_least, s.latency_most);
   } else if (dispersion == Dispersion::redundant) {
     // Everything twice, and not both on one path; lost is what both lose.

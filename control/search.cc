@@ -58,8 +58,8 @@ Search::Search(const Combinations& combinations, const ServiceRequest& request,
 
 template <typename Expected>
 bool Search::keeps(const Expected& e, const Limits& l) const {
-  return e.up >= l.up && e.down >= l.down && e.latency <= l.latency && e.loss <= l.loss &&
-         e.price * 1e9 <= price_about_max_ &&
+  return e.up + kRounded >= l.up && e.down + kRounded >= l.down && e.latency <= l.latency &&
+         e.loss <= l.loss && e.price * 1e9 <= price_about_max_ &&
          (!price_max_ || Combinations::per_gb(e.price) <= *price_max_);
 }
 

@@ -32,6 +32,9 @@ struct Possible {
 
 class Search {
  public:
+  // Bits a second. What is set aside is rounded down on each path, and leaves less by so much.
+  static constexpr double kRounded = 32;
+
   // Holds references to all of it. `in_force` may be nullptr.
   Search(const Combinations& combinations, const ServiceRequest& request, const Scenario* in_force);
 

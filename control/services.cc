@@ -142,7 +142,7 @@ void Services::change(uint64_t id, const Caller& caller, const json& document, R
     return reply(refuse(422, "Begun already", "the service is in force",
                         {{"/start", "expected as it was asked for, or nothing"}}));
   }
-  Ruling decided = choose(*request, &service.scenario);
+  Ruling decided = choose(*request, &service.scenario, id);
   decided.services = {{id, request->client}};
   if (!decided.outcome) {
     reply(decided.outcome.error());
