@@ -69,6 +69,7 @@ Billing::Billing(BillingOptions options, std::unique_ptr<Journal> journal, Ledge
   closing.statements =
       options_.statements.empty() ? options_.state_dir + "/statements" : options_.statements;
   closing.notice = options_.notice;
+  closing.mail = options_.mail;
   closing_.emplace(std::move(closing));
 }
 
@@ -78,6 +79,20 @@ tl::expected<std::vector<nlohmann::json>, std::string> Billing::open_statements(
   if (!ledger) return tl::unexpected(ledger.error());
   Closer closer(*ledger, closing_options(options));
   return closer.preview(account, wall_ns);
+}
+
+tl::expected<std::vector<StoredStatement>, std::string> Billing::issued_statements(
+    const BillingOptions& options, const std::string& account) {
+  auto ledger = Ledger::open_existing(where(options));
+  if (!ledger) return tl::unexpected(ledger.error());
+  return ledger->statements(account).map_error([](const StoreError& e) { return e.text; });
+}
+
+tl::expected<std::map<std::string, Standing>, std::string> Billing::overdue(
+    const BillingOptions& options, int64_t wall_ns) {
+  auto ledger = Ledger::open_existing(where(options));
+  if (!ledger) return tl::unexpected(ledger.error());
+  return Payer(*ledger, nullptr).overdue(wall_ns);
 }
 
 namespace {

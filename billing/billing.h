@@ -17,6 +17,7 @@
 #include "billing/closing_service.h"
 #include "billing/journal.h"
 #include "billing/ledger.h"
+#include "billing/payer.h"
 
 namespace anabranch::billing {
 
@@ -29,6 +30,7 @@ struct BillingOptions {
   JournalRetention retention;
   bool close_periods = false;  // by itself, when they are due
   std::string statements;      // the folder they are delivered to; empty: statements/ of state_dir
+  std::optional<MailOptions> mail;  // none: nothing is mailed
   // What an operator should know, and is no error of a call. On any thread.
   std::function<void(const std::string&)> notice;
 };
@@ -49,6 +51,13 @@ class Billing {
   // For any thread: with connections of its own. cost: reads the journal from the last closing on.
   static tl::expected<std::vector<nlohmann::json>, std::string> open_statements(
       const BillingOptions& options, const std::string& account, int64_t wall_ns);
+  // What is issued to an account, in the order of issue. For any thread.
+  static tl::expected<std::vector<StoredStatement>, std::string> issued_statements(
+      const BillingOptions& options, const std::string& account);
+
+  // Clients of which a statement is overdue, by account. For any thread.
+  static tl::expected<std::map<std::string, Standing>, std::string> overdue(
+      const BillingOptions& options, int64_t wall_ns);
 
  private:
   Billing(BillingOptions options, std::unique_ptr<Journal> journal, Ledger ledger);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "billing/samples.h"
 
@@ -57,7 +58,10 @@ tl::expected<Zone, std::string> zone_or(const std::string& name, const Zone& oth
 
 tl::expected<Issuer, DocumentErrors> parse_issuer(const json& document) {
   DocumentErrors errors;
-  DocumentReader r(document, "", "an issuer", {"id", "name", "zone", "grace_hours"}, errors);
+  DocumentReader r(
+      document, "", "an issuer",
+      {"id", "name", "zone", "grace_hours", "cards", "payment_terms", "address", "vat_id", "email"},
+      errors);
   if (!document.is_object()) return tl::unexpected(errors);
   Issuer issuer;
   issuer.id = r.text("id", "the issuer's id");
@@ -67,6 +71,10 @@ tl::expected<Issuer, DocumentErrors> parse_issuer(const json& document) {
   if (const auto found = zone_or(zone, Zone::utc())) issuer.zone = *found;
   if (const auto hours = r.whole("grace_hours", 0, 24 * 28))
     issuer.grace_ns = static_cast<int64_t>(*hours) * kHourNs;
+  if (const auto* cards = r.member("cards"))
+    issuer.cards = read_cards(*cards, r.at("cards"), errors);
+  issuer.party = read_party(r);
+  issuer.payment_terms = r.text("payment_terms", "until when to pay, in words", false);
   if (!errors.empty()) return tl::unexpected(errors);
   return issuer;
 }
@@ -74,8 +82,9 @@ tl::expected<Issuer, DocumentErrors> parse_issuer(const json& document) {
 tl::expected<ProviderTerms, DocumentErrors> parse_provider(const json& document) {
   DocumentErrors errors;
   // "sells" is the other half (control/seller_document.h).
-  DocumentReader r(document, "", "a provider",
-                   {"id", "name", "tariff", "zone", "cycle_day", "sells"}, errors);
+  DocumentReader r(
+      document, "", "a provider",
+      {"id", "name", "tariff", "zone", "cycle_day", "sells", "address", "vat_id", "email"}, errors);
   if (!document.is_object()) return tl::unexpected(errors);
   ProviderTerms provider{.id = r.text("id", "the provider's name, as in the configuration"),
                          .name = r.text("name", "the provider's name, as on statements", false),
@@ -84,6 +93,7 @@ tl::expected<ProviderTerms, DocumentErrors> parse_provider(const json& document)
   check_zone(r, provider.zone);
   if (const auto day = r.whole("cycle_day", 1, 31))
     provider.cycle_day = static_cast<unsigned>(*day);
+  provider.party = read_party(r);
   if (provider.name.empty()) provider.name = provider.id;
   if (!errors.empty()) return tl::unexpected(errors);
   return provider;
@@ -115,7 +125,36 @@ BillingDocuments::Result<BillingDocuments> BillingDocuments::read(const Ledger& 
     }
   }
   std::sort(documents.changes_.begin(), documents.changes_.end());
+  auto services = ledger.client_services();
+  if (!services) return tl::unexpected(services.error().text);
+  documents.read_wishes(std::move(*services));
   return documents;
+}
+
+// What is not understood of a request was admitted by another version: it asks for nothing.
+void BillingDocuments::read_wishes(std::vector<ClientService> services) {
+  std::sort(services.begin(), services.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.opened_ns, a.gateway, a.id) < std::tie(b.opened_ns, b.gateway, b.id);
+  });
+  for (const ClientService& s : services) {
+    const json request = json::parse(s.request, nullptr, false);
+    if (!request.is_object() || !request.contains("billing")) continue;
+    DocumentErrors errors;
+    const Preferences wish = read_wish(request.at("billing"), "/billing", errors);
+    if (errors.empty())
+      wishes_[s.client].push_back({s.opened_ns, s.closed_ns.value_or(INT64_MAX), wish});
+  }
+}
+
+// Of several services in a period, what the earlier one asked for is before what a later one did.
+Preferences BillingDocuments::wishes(const std::string& client, const Period& period) const {
+  Preferences all;
+  const auto of_client = wishes_.find(client);
+  if (of_client == wishes_.end()) return all;
+  for (const Wish& w : of_client->second) {
+    if (w.opened_ns < period.to_ns && w.closed_ns >= period.from_ns) all = all.over(w.preferences);
+  }
+  return all;
 }
 
 BillingDocuments::Result<json> BillingDocuments::document(const std::string& kind,
@@ -135,6 +174,8 @@ BillingDocuments::Result<Terms> BillingDocuments::client(const std::string& id,
   if (terms.name.empty()) terms.name = id;
   const auto profile = document("profiles", text_of(*client, "profile"), at_ns);
   DocumentErrors errors;
+  if (client->contains("card")) terms.card = read_card(client->at("card"), "/card", errors);
+  if (!errors.empty()) return tl::unexpected(in_words("client " + id, errors));
   if (profile && profile->contains("billing"))
     terms.preferences = read_preferences(profile->at("billing"), "/billing", errors);
   if (!errors.empty()) return tl::unexpected(in_words("profile of client " + id, errors));
@@ -149,6 +190,7 @@ BillingDocuments::Result<Terms> BillingDocuments::client(const std::string& id,
   const auto zone = zone_or(terms.preferences.zone, issuer_.zone);
   if (!zone) return tl::unexpected("client " + id + ": " + zone.error());
   terms.cycle = {*zone, terms.preferences.cycle_day.value_or(1)};
+  terms.preferences = terms.preferences.over(wishes(id, terms.cycle.containing(at_ns)));
   return terms;
 }
 
@@ -187,6 +229,22 @@ BillingDocuments::Result<Terms> BillingDocuments::provider(const std::string& id
   const auto zone = zone_or(provider->zone, issuer_.zone);
   if (!zone) return tl::unexpected("provider " + id + ": " + zone.error());
   return Terms{.id = id, .name = provider->name, .cycle = {*zone, provider->cycle_day}};
+}
+
+Party BillingDocuments::client_party(const std::string& id, int64_t at_ns) const {
+  DocumentErrors errors;
+  const auto stored = document("clients", id, at_ns);
+  return stored && stored->is_object() ? read_party(*stored, errors) : Party();
+}
+
+std::map<std::string, Party> BillingDocuments::provider_parties(int64_t at_ns) const {
+  std::map<std::string, Party> all;
+  for (const auto& [id, versions] : kinds_.at("providers")) {
+    const json stored = json::parse(version_at(versions, at_ns).text, nullptr, false);
+    DocumentErrors errors;
+    if (stored.is_object()) all[id] = read_party(stored, errors);
+  }
+  return all;
 }
 
 // --- Prices ---

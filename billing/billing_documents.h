@@ -23,8 +23,10 @@
 #include <tl/expected.hpp>
 
 #include "billing/agreement.h"
+#include "billing/card.h"
 #include "billing/exchange_rates.h"
 #include "billing/ledger.h"
+#include "billing/party.h"
 #include "billing/period.h"
 #include "billing/preferences.h"
 #include "billing/price_list.h"
@@ -36,6 +38,9 @@ struct Issuer {
   Zone zone = Zone::utc();
   // So long after its end a period is closed: usage that comes until then is on its statement.
   int64_t grace_ns = 24LL * 3600 * 1'000'000'000;
+  std::optional<CardsContract> cards;
+  Party party;
+  std::string payment_terms;  // in words, as on statements; may be empty
 };
 tl::expected<Issuer, DocumentErrors> parse_issuer(const nlohmann::json& document);
 
@@ -43,6 +48,7 @@ struct ProviderTerms {
   std::string id, name, tariff;  // by which we owe the provider
   std::string zone;              // of its cycle; empty: the issuer's
   unsigned cycle_day = 1;
+  Party party;
 };
 tl::expected<ProviderTerms, DocumentErrors> parse_provider(const nlohmann::json& document);
 
@@ -52,6 +58,9 @@ struct Terms {
   Cycle cycle{Zone::utc()};
   Preferences preferences;
   std::optional<Agreement> agreement;
+  std::optional<Card> card;
+
+  PaymentTerms payment() const { return preferences.payment.value_or(PaymentTerms()); }
 };
 
 class BillingDocuments {
@@ -72,6 +81,10 @@ class BillingDocuments {
   // Providers whom we owe by a tariff, and since when.
   std::map<std::string, int64_t> providers() const;
   Result<Terms> provider(const std::string& id, int64_t at_ns) const;
+  // Where a client, or each provider that we owe, has its seat at a time. What is wrong or missing
+  // is left out: it keeps nobody from being billed.
+  Party client_party(const std::string& id, int64_t at_ns) const;
+  std::map<std::string, Party> provider_parties(int64_t at_ns) const;
 
   // What prices a period: a list for each stretch of it in which the same tariffs were in force.
   // Lists that are alike are the same object. Not for several threads.
@@ -83,6 +96,11 @@ class BillingDocuments {
   Result<Prices> prices_by(const Tariff& tariff, const BilledPeriod& period, const Zone& zone);
 
  private:
+  // What a request asks for of billing, while there is its service.
+  struct Wish {
+    int64_t opened_ns, closed_ns;
+    Preferences preferences;
+  };
   using Versions = std::vector<DocumentVersion>;
   using Kind = std::map<std::string, Versions>;
   struct InForce {
@@ -96,6 +114,8 @@ class BillingDocuments {
   Result<nlohmann::json> document(const std::string& kind, const std::string& id,
                                   int64_t at_ns) const;
   bool awaits_order(const Versions& provider) const;
+  void read_wishes(std::vector<ClientService> services);
+  Preferences wishes(const std::string& client, const Period& period) const;
   Result<std::shared_ptr<const Tariff>> tariff(const std::string& id, int64_t at_ns);
   Result<InForce> in_force(const std::string& tariff, int64_t at_ns);
   Result<InForce> with_passed(std::shared_ptr<const Tariff> tariff, int64_t at_ns);
@@ -105,6 +125,7 @@ class BillingDocuments {
                                                 const InForce& in_force);
 
   std::map<std::string, Kind> kinds_;
+  std::map<std::string, std::vector<Wish>> wishes_;  // by client, in the order of opening
   Issuer issuer_;
   ExchangeRates rates_;
   std::vector<int64_t> changes_;  // of tariffs and providers, in order

@@ -10,6 +10,8 @@
 #include <chrono>
 #include <thread>
 
+#include "billing/statement_invoice.h"
+
 namespace anabranch::billing {
 namespace {
 
@@ -242,7 +244,10 @@ void Closer::close_due(Gathered& gathered, int64_t now_ns, ClosingReport& report
     for (size_t i = 0; i < batch->accounts.size(); ++i) {
       auto& one = batch->drafts[i];
       if (!one) one = draft(*batch->accounts[i], now_ns);
-      if (*one)
+      if (const std::string lacks = *one ? lacks_for_invoice(**one, *batch->accounts[i]) : "";
+          !lacks.empty())
+        report.problems[batch->accounts[i]->account->name()] = lacks;
+      else if (*one)
         drafts.push_back(std::move(**one));
       else
         report.problems[batch->accounts[i]->account->name()] = one->error();
@@ -295,11 +300,30 @@ StatementOf Closer::statement_of(const Open& open, const Terms& terms, int64_t n
   const Zone& zone = documents_->issuer().zone;
   const std::string year = std::to_string(zone.day_of(now_ns).year);
   const bool house = open.account->kind == Of::house;
+  // Who they are is said as of now, not of the period: an invoice goes to where the client is.
+  const bool client = open.account->kind == Of::client;
   return {.account = open.account->name(),
           .terms = terms,
           .period = open.usage.period(),
           .issued_ns = now_ns,
-          .series = house ? "house-" + year : year};
+          .series = house ? "house-" + year : year,
+          .customer = client ? documents_->client_party(terms.id, now_ns) : Party(),
+          .providers = documents_->provider_parties(now_ns)};
+}
+
+// What cannot be added any more when the statement is issued.
+std::string Closer::lacks_for_invoice(const ClosedPeriod& draft, const Open& open) const {
+  if (open.account->kind != Of::client) return {};
+  const auto terms = accounts_->terms(*open.account, *documents_, open.usage.period().to_ns - 1);
+  if (!terms || !terms->preferences.wants(Format::ubl)) return {};
+  for (const StatementDraft& s : draft.statements) {
+    nlohmann::json document = s.document;
+    document["number"] = "";  // has none yet
+    const auto read = read_statement(document);
+    if (!read) return read.error();
+    if (const auto missing = missing_for_invoice(*read); !missing.empty()) return missing.front();
+  }
+  return {};
 }
 
 Closer::Result<ClosedPeriod> Closer::draft(Open& open, int64_t now_ns) {

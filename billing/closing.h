@@ -87,6 +87,7 @@ class Closer {
   void close_due(Gathered& gathered, int64_t now_ns, ClosingReport& report);
   bool asks_ledger(const Open& open) const;
   Result<ClosedPeriod> draft(Open& open, int64_t now_ns);
+  std::string lacks_for_invoice(const ClosedPeriod& draft, const Open& open) const;
   Result<std::vector<BilledLine>> corrections(Open& open, std::vector<DocumentDraft>& documents,
                                               int64_t now_ns);
   Result<std::vector<BilledLine>> correct_period(const Open& open, const PeriodEntry& closed,

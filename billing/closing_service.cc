@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <chrono>
 
+#include "billing/card.h"
 #include "billing/delivery.h"
+#include "billing/mailing.h"
 #include "billing/wall_clock.h"
 
 namespace anabranch::billing {
@@ -54,6 +56,7 @@ int64_t ClosingService::look(int64_t now_ns) {
   const auto report =
       ledger ? Closer(*ledger, options_.closing).run(now_ns) : tl::unexpected(ledger.error());
   std::string problems;
+  int64_t paid_ns = INT64_MAX, next_mail_ns = INT64_MAX;
   if (report) {
     for (const ClosedAccount& c : report->closed) {
       for (const StoredStatement& s : c.statements)
@@ -63,15 +66,59 @@ int64_t ClosingService::look(int64_t now_ns) {
       problems += fmt::format("{}{}: {}", problems.empty() ? "" : "; ",
                               account.empty() ? "journal" : account, problem);
     }
-    const auto delivered = deliver(*ledger, options_.statements, now_ns - kDeliveredNs);
-    if (!delivered) problems += (problems.empty() ? "" : "; ") + delivered.error();
+    paid_ns = collect(*ledger, now_ns, problems);
+    next_mail_ns = send_out(*ledger, now_ns, problems);
   } else {
     problems = report.error();
   }
-  if (!problems.empty() && problems != told_) tell("periods are not closed: " + problems);
+  if (!problems.empty() && problems != told_)
+    tell("periods are not closed, or statements not delivered: " + problems);
   told_ = problems;
   if (!problems.empty()) return now_ns + kEachNs;
-  return std::min(report->next_due_ns.value_or(INT64_MAX), now_ns + 60 * kEachNs);
+  return std::min(
+      {report->next_due_ns.value_or(INT64_MAX), paid_ns, next_mail_ns, now_ns + 60 * kEachNs});
+}
+
+int64_t ClosingService::collect(Ledger& ledger, int64_t now_ns, std::string& problems) {
+  const auto add = [&](const std::string& problem) {
+    problems += (problems.empty() ? "" : "; ") + problem;
+  };
+  const auto documents = BillingDocuments::read(ledger);
+  std::unique_ptr<CardProcessor> processor;
+  if (documents && documents->issuer().cards) {
+    auto opened = open_processor(*documents->issuer().cards);
+    if (opened)
+      processor = std::move(*opened);
+    else
+      add("cards: " + opened.error());
+  }
+  const auto report = Payer(ledger, processor.get()).run(now_ns);
+  if (!report) {
+    add("payments: " + report.error());
+    return now_ns + kEachNs;
+  }
+  for (const Payment& p : report->moved) {
+    tell(fmt::format("payment {} of statement {} for {}: {}{}{}", p.key, p.statement, p.account,
+                     kPaymentStateNames[static_cast<size_t>(p.now.state)],
+                     p.now.detail.empty() ? "" : ", ", p.now.detail));
+  }
+  for (const auto& [account, problem] : report->problems) add(account + ": " + problem);
+  return report->next_ns.value_or(INT64_MAX);
+}
+
+int64_t ClosingService::send_out(Ledger& ledger, int64_t now_ns, std::string& problems) {
+  const auto add = [&](const std::string& problem) {
+    problems += (problems.empty() ? "" : "; ") + problem;
+  };
+  const auto delivered = deliver(ledger, options_.statements, now_ns - kDeliveredNs);
+  if (!delivered) add(delivered.error());
+  if (!options_.mail) return INT64_MAX;
+  const auto mailed = send_mails(ledger, *options_.mail, now_ns - kDeliveredNs, wall_now_ns);
+  if (!mailed) add(mailed.error());
+  for (const std::string& problem : mailed ? mailed->problems : std::vector<std::string>()) {
+    if (mail_problems_.insert(problem).second) tell(problem);
+  }
+  return mailed ? mailed->next_ns.value_or(INT64_MAX) : now_ns + kEachNs;
 }
 
 }  // namespace anabranch::billing

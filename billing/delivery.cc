@@ -21,15 +21,6 @@ tl::unexpected<std::string> failed(const fs::path& file, const char* what) {
   return tl::unexpected(file.string() + ": " + what + ": " + std::strerror(errno));
 }
 
-// Names come from documents: what is no plain letter or digit is a dash.
-std::string plain(std::string name) {
-  for (char& c : name) {
-    const bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!good) c = '-';
-  }
-  return name;
-}
-
 Status write_whole(const fs::path& file, const std::string& text) {
   const fs::path part = file.string() + ".part";
   const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
@@ -52,8 +43,8 @@ Status write_whole(const fs::path& file, const std::string& text) {
 
 Status deliver_one(const StoredStatement& s, const std::string& client, Format format,
                    const fs::path& folder, size_t& made) {
-  const fs::path place = folder / plain(client);
-  const fs::path file = place / (plain(s.issuer) + "-" + s.name() + extension(format));
+  const fs::path place = folder / plain_name(client);
+  const fs::path file = place / (plain_name(s.issuer) + "-" + s.name() + extension(format));
   std::error_code error;
   if (fs::exists(file, error)) return {};
   fs::create_directories(place, error);
@@ -66,6 +57,14 @@ Status deliver_one(const StoredStatement& s, const std::string& client, Format f
 }
 
 }  // namespace
+
+std::string plain_name(std::string name) {
+  for (char& c : name) {
+    const bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!good) c = '-';
+  }
+  return name;
+}
 
 tl::expected<size_t, std::string> deliver(const Ledger& ledger, const std::string& folder,
                                           int64_t since_ns) {

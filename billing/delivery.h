@@ -13,6 +13,9 @@
 
 namespace anabranch::billing {
 
+// Names of files come from documents: what is no plain letter or digit is a dash.
+std::string plain_name(std::string name);
+
 // Of statements issued since then. Returns how many files were made. The error: the first file that
 // could not be; others were made.
 tl::expected<size_t, std::string> deliver(const Ledger& ledger, const std::string& folder,

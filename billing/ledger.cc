@@ -219,12 +219,13 @@ std::optional<ServiceEntry> Ledger::service(uint64_t id) const {
 
 Stored<std::vector<ClientService>> Ledger::client_services() const {
   const auto rows = store_->read(
-      "SELECT gateway, id, client, opened_ns, closed_ns FROM services ORDER BY gateway, id");
+      "SELECT gateway, id, client, opened_ns, closed_ns, request FROM services "
+      "ORDER BY gateway, id");
   if (!rows) return tl::unexpected(rows.error());
   std::vector<ClientService> all;
   for (const Row& r : *rows) {
     all.push_back({r.text(0), r.bits(1), r.text(2), r.integer(3),
-                   r.is_null(4) ? std::nullopt : std::optional(r.integer(4))});
+                   r.is_null(4) ? std::nullopt : std::optional(r.integer(4)), r.text(5)});
   }
   return all;
 }

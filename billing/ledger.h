@@ -22,6 +22,7 @@
 #include <tl/expected.hpp>
 
 #include "billing/ledger_closing.h"
+#include "billing/ledger_payments.h"
 #include "billing/ledger_posting.h"
 #include "billing/ledger_settlement.h"
 #include "billing/store.h"
@@ -49,6 +50,7 @@ struct ClientService {
   std::string client;
   int64_t opened_ns = 0;
   std::optional<int64_t> closed_ns;
+  std::string request;  // as in ServiceEntry
 };
 
 struct PathEntry {
@@ -181,6 +183,17 @@ class Ledger {
                           std::span<const ProviderClaim> claims, int64_t received_ns);
   Stored<Settlement> settle(const std::string& provider, int64_t from_ns, int64_t to_ns,
                             const Tolerance& tolerance) const;
+
+  // --- Payments (ledger_payments.cc) ---
+
+  // The intent to pay, pending, before anyone is asked. Refused while another card payment of the
+  // same statement is not final, and where the key is another payment's. The same again: nothing.
+  Stored<void> begin_payment(const Payment& payment);
+  // What became of it, with what is posted for it, if anything: both or none. Refused when it has
+  // gone another step meanwhile.
+  Stored<void> step_payment(const Payment& payment, const PaymentStep& step,
+                            const std::optional<Transaction>& posted);
+  Stored<std::vector<Payment>> payments(const PaymentsWanted& wanted) const;
 
   // --- Keeping (ledger_export.cc) ---
 

@@ -2,6 +2,7 @@
 #include "billing/ledger_schema.h"
 
 #include <array>
+#include <span>
 #include <string_view>
 
 namespace anabranch::billing {
@@ -58,6 +59,20 @@ CREATE TABLE measurements(subject TEXT NOT NULL, minute_ns @int NOT NULL, rtt_us
   available_ppm @int NOT NULL, PRIMARY KEY(subject, minute_ns)) @keyed;
 )";
 
+// Since version 3. What is to be paid is there before anyone is asked for it; what became of it is
+// a step more.
+constexpr const char* kPaymentTables = R"(
+CREATE TABLE payments(key TEXT PRIMARY KEY, kind TEXT NOT NULL, account TEXT NOT NULL, issuer TEXT NOT NULL,
+  statement TEXT NOT NULL, refund_of TEXT REFERENCES payments(key), currency TEXT NOT NULL, amount @amount NOT NULL,
+  customer TEXT NOT NULL, method TEXT NOT NULL, made_ns @int NOT NULL,
+  CHECK(kind IN ('card', 'transfer', 'refund')), CHECK((kind = 'refund') = (refund_of IS NOT NULL))) @keyed;
+CREATE INDEX payments_by_account ON payments(account, made_ns);
+CREATE TABLE payment_steps(key TEXT NOT NULL REFERENCES payments(key), step @int NOT NULL, at_ns @int NOT NULL,
+  next_ns @int NOT NULL, state TEXT NOT NULL, processor_id TEXT NOT NULL, detail TEXT NOT NULL,
+  PRIMARY KEY(key, step),
+  CHECK(state IN ('pending', 'succeeded', 'failed', 'unknown', 'requires-customer'))) @keyed;
+)";
+
 // A row that meets `when` (empty: any) is not let through. These expressions are the same in both.
 struct Rule {
   const char* table;
@@ -81,6 +96,7 @@ constexpr std::array kRules{
 constexpr std::array kAppendOnly{"postings",   "transactions",   "accounts",
                                  "statements", "paths",          "tariffs",
                                  "documents",  "provider_usage", "claims"};
+constexpr std::array kAppendOnlyPayments{"payments", "payment_steps"};
 
 constexpr const char* kSqliteRules = R"(
 CREATE TRIGGER transactions_balance BEFORE INSERT ON transactions
@@ -141,12 +157,16 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
   return text;
 }
 
-std::string tables(Dialect dialect) {
+std::string of_dialect(const char* tables, Dialect dialect) {
   const bool lite = dialect == Dialect::sqlite;
-  std::string text = replaced(kTables, "@int", lite ? "INTEGER" : "BIGINT");
+  std::string text = replaced(tables, "@int", lite ? "INTEGER" : "BIGINT");
   text = replaced(text, "@amount", lite ? "TEXT" : "NUMERIC");
   text = replaced(text, "@keyed", lite ? "STRICT, WITHOUT ROWID" : "");
   return replaced(text, "@strict", lite ? "STRICT" : "");
+}
+
+std::string tables(Dialect dialect) {
+  return of_dialect(kTables, dialect);
 }
 
 std::string trigger(Dialect dialect, const Rule& rule, int number) {
@@ -158,24 +178,34 @@ std::string trigger(Dialect dialect, const Rule& rule, int number) {
   return head + " FOR EACH ROW" + when + " EXECUTE FUNCTION refuse('" + rule.message + "');\n";
 }
 
+std::string stays(Dialect dialect, const char* table) {
+  if (dialect == Dialect::sqlite) return {};
+  return "CREATE TRIGGER " + std::string(table) + "_stay BEFORE TRUNCATE ON " + table +
+         " FOR EACH STATEMENT EXECUTE FUNCTION refuse('" + table + " are never removed');\n";
+}
+
+std::string append_only(Dialect dialect, std::span<const char* const> tables) {
+  std::string text;
+  for (const char* table : tables) {
+    const std::string message = std::string(table) + " are never changed or removed";
+    text += trigger(dialect, {table, "BEFORE UPDATE", "", message.c_str()}, 101);
+    text += trigger(dialect, {table, "BEFORE DELETE", "", message.c_str()}, 102);
+    text += stays(dialect, table);
+  }
+  return text;
+}
+
 std::string rules(Dialect dialect) {
   std::string text = dialect == Dialect::sqlite ? kSqliteRules : kPostgresFunctions;
   int number = 0;
   for (const Rule& rule : kRules) text += trigger(dialect, rule, ++number);
-  for (const char* table : kAppendOnly) {
-    const std::string message = std::string(table) + " are never changed or removed";
-    text += trigger(dialect, {table, "BEFORE UPDATE", "", message.c_str()}, ++number);
-    text += trigger(dialect, {table, "BEFORE DELETE", "", message.c_str()}, ++number);
-  }
-  if (dialect == Dialect::postgresql) {
-    const auto no_truncate = [&](const char* table) {
-      text += "CREATE TRIGGER " + std::string(table) + "_stay BEFORE TRUNCATE ON " + table +
-              " FOR EACH STATEMENT EXECUTE FUNCTION refuse('" + table + " are never removed');\n";
-    };
-    for (const char* table : kAppendOnly) no_truncate(table);
-    for (const char* table : {"meters", "services", "periods"}) no_truncate(table);
-  }
+  text += append_only(dialect, kAppendOnly);
+  for (const char* table : {"meters", "services", "periods"}) text += stays(dialect, table);
   return text;
+}
+
+std::string payments(Dialect dialect) {
+  return of_dialect(kPaymentTables, dialect) + append_only(dialect, kAppendOnlyPayments);
 }
 
 // Version 1 was SQLite only and one gateway's. Its postings, which said for each what it was for,
@@ -244,14 +274,18 @@ Stored<void> migrate(Store& store, const std::string& gateway) {
     const auto version = version_of(store);
     if (!version) return tl::unexpected(version.error());
     if (*version == kLedgerVersion) return {};
-    if (*version != 0 && *version != 1) {
+    if (*version < 0 || *version > kLedgerVersion) {
       return refused(
           "ledger: made by a later version of this program; use that version, or another ledger");
     }
-    auto made =
-        *version == 1 ? move_version_1(store, gateway) : store.script(tables(store.dialect()));
-    if (!made) return made;
-    if (auto ruled = store.script(rules(store.dialect())); !ruled) return ruled;
+    const Store::Dialect dialect = store.dialect();
+    if (*version < 2) {
+      auto made = *version == 1 ? move_version_1(store, gateway) : store.script(tables(dialect));
+      if (!made) return made;
+      if (auto ruled = store.script(rules(dialect)); !ruled) return ruled;
+    }
+    if (auto made = store.script(payments(dialect)); !made) return made;
+    if (*version == 2) return store.run("UPDATE state SET value = 3 WHERE name = 'version'");
     return store.run("INSERT INTO state VALUES('version', $1)", kLedgerVersion);
   });
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How a client wants to be billed: the "billing" of a segmentation profile, and of an SLA, which
-// wins where both speak.
+// wins where both speak. A request may ask for what both leave open.
 //
 //   "billing": {"statements": "by-provider", "provider_charges": "summarised", "currency": "EUR",
-//               "cycle_day": 15, "zone": "Europe/Berlin", "delivery": ["html", "csv"]}
+//               "cycle_day": 15, "zone": "Europe/Berlin", "delivery": ["html", "csv"],
+//               "mail": ["pdf", "ubl"]}
 #pragma once
 
 #include <array>
@@ -15,6 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "billing/document_reader.h"
+#include "billing/payment_terms.h"
 
 namespace anabranch::billing {
 
@@ -28,8 +30,9 @@ enum class ProviderCharges : uint8_t { itemised, summarised, separate };
 inline constexpr std::array<std::string_view, 3> kProviderChargesNames{"itemised", "summarised",
                                                                        "separate"};
 
-enum class Format : uint8_t { text, json, csv, html };
-inline constexpr std::array<std::string_view, 4> kFormatNames{"text", "json", "csv", "html"};
+enum class Format : uint8_t { text, json, csv, html, pdf, ubl };
+inline constexpr std::array<std::string_view, 6> kFormatNames{"text", "json", "csv",
+                                                              "html", "pdf",  "ubl"};
 
 // What is not said is left to others.
 struct Preferences {
@@ -39,14 +42,23 @@ struct Preferences {
   std::optional<unsigned> cycle_day;
   std::string zone;              // empty: the issuer's
   std::vector<Format> delivery;  // written to the folder of statements when one is issued
+  std::vector<Format> mail;      // attached to a mail to the client's address; none: no mail
+  std::optional<PaymentTerms> payment;
 
   // These, and what they leave open by `others`.
   Preferences over(const Preferences& others) const;
+  // The first field in which a wish is for something else than these say; empty: it is within them.
+  std::string against(const Preferences& wish) const;
+  bool wants(Format format) const;
   bool operator==(const Preferences&) const = default;
 };
 
 // Mistakes go to `errors`, by their JSON pointers below `at`.
 Preferences read_preferences(const nlohmann::json& document, const std::string& at,
                              DocumentErrors& errors);
+// Of a request: all but the cycle and its zone, which are those of the client's account.
+Preferences read_wish(const nlohmann::json& document, const std::string& at,
+                      DocumentErrors& errors);
+nlohmann::json to_json(const Preferences& preferences);
 
 }  // namespace anabranch::billing

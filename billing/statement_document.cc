@@ -206,9 +206,10 @@ class Maker {
 
   json head(const std::string& issuer) const {
     const auto charges = of_.terms.preferences.provider_charges.value_or(ProviderCharges::itemised);
+    const bool ours = issuer == issuer_.id;
     json d{
         {"kind", of_.kind},
-        {"issuer", {{"id", issuer}, {"name", issuer == issuer_.id ? issuer_.name : issuer}}},
+        {"issuer", {{"id", issuer}, {"name", ours ? issuer_.name : issuer}}},
         {"account", of_.account},
         {"customer", {{"id", of_.terms.id}, {"name", of_.terms.name}}},
         {"zone", zone_.name()},
@@ -219,6 +220,11 @@ class Maker {
         {"tariff", {{"id", bill_.tariffs.back().first}, {"version", bill_.tariffs.back().second}}},
         {"provider_charges", name_of(charges, kProviderChargesNames)}};
     if (!of_.corrects.empty()) d["corrects"] = of_.corrects;
+    if (!issuer_.payment_terms.empty()) d["payment_terms"] = issuer_.payment_terms;
+    const auto provider = of_.providers.find(issuer);
+    if (ours || provider != of_.providers.end())
+      add_party(d["issuer"], ours ? issuer_.party : provider->second);
+    add_party(d["customer"], of_.customer);
     return d;
   }
 

@@ -5,6 +5,7 @@
 // each line is on exactly one statement, and their nets add up to the same, to the last coin.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct StatementOf {
   std::string kind = "statement";     // or "adjustment"
   std::vector<std::string> corrects;  // numbers of statements
   std::string series;                 // such as "2026"
+  Party customer;
+  std::map<std::string, Party> providers;  // who issue statements of their own
 };
 
 // `usage` may be null: a correction shows none. None for what has neither lines nor usage. The

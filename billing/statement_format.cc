@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "billing/statement_format.h"
 
+#include <algorithm>
+
 #include "billing/statement_csv.h"
 #include "billing/statement_html.h"
+#include "billing/statement_pdf.h"
 #include "billing/statement_text.h"
+#include "billing/statement_ubl.h"
 
 namespace anabranch::billing {
 
@@ -15,6 +19,10 @@ tl::expected<std::string, std::string> render(const nlohmann::json& statement, F
       return statement_csv(statement);
     case Format::html:
       return statement_html(statement);
+    case Format::pdf:
+      return statement_pdf(statement);
+    case Format::ubl:
+      return statement_ubl(statement);
     case Format::json:
       break;
   }
@@ -22,8 +30,21 @@ tl::expected<std::string, std::string> render(const nlohmann::json& statement, F
 }
 
 const char* extension(Format format) {
-  static constexpr const char* kExtensions[] = {".txt", ".json", ".csv", ".html"};
+  static constexpr const char* kExtensions[] = {".txt", ".json", ".csv", ".html", ".pdf", ".xml"};
   return kExtensions[static_cast<size_t>(format)];
+}
+
+const char* media_type(Format format) {
+  static constexpr const char* kTypes[] = {"text/plain; charset=utf-8", "application/json",
+                                           "text/csv; charset=utf-8",   "text/html; charset=utf-8",
+                                           "application/pdf",           "application/xml"};
+  return kTypes[static_cast<size_t>(format)];
+}
+
+std::optional<Format> format_of(std::string_view name) {
+  const auto found = std::find(kFormatNames.begin(), kFormatNames.end(), name);
+  if (found == kFormatNames.end()) return std::nullopt;
+  return static_cast<Format>(found - kFormatNames.begin());
 }
 
 }  // namespace anabranch::billing

@@ -140,7 +140,18 @@ class Members {
 
 ReadStatement::Party party(const Members& m, const char* name) {
   ReadStatement::Party party;
-  m.inner(name, Must::yes, [&](const Members& p) { party = {p.text("id"), p.text("name")}; });
+  m.inner(name, Must::yes, [&](const Members& p) {
+    party.id = p.text("id");
+    party.name = p.text("name");
+    party.vat_id = p.text("vat_id", Must::no);
+    party.email = p.text("email", Must::no);
+    p.inner("address", Must::no, [&](const Members& a) {
+      party.street = a.text("street", Must::no);
+      party.postcode = a.text("postcode", Must::no);
+      party.city = a.text("city", Must::no);
+      party.country = a.text("country", Must::no);
+    });
+  });
   return party;
 }
 
@@ -171,7 +182,7 @@ ReadStatement::Line line(const Members& m) {
                        c.text("date"), c.decimal("of_from"), c.decimal("of_to")};
   });
   m.inner("period", Must::no, [&](const Members& p) {
-    line.corrects = p.text("statement");
+    line.corrects = p.text("statement", Must::no);
     line.period = {p.time("from"), p.time("to")};
   });
   return line;
@@ -216,6 +227,7 @@ void read_header(const Members& m, ReadStatement& s) {
       m.wrong("corrects", shown(number) + " is no text");
   });
   s.issuer = party(m, "issuer");
+  s.payment_terms = m.text("payment_terms", Must::no);
   s.account = m.text("account");
   s.customer = party(m, "customer");
   s.zone = m.text("zone");

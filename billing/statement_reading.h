@@ -4,8 +4,8 @@
 //
 // May be absent in a document: credits, usage and days, what corrects and explains (corrects,
 // passed, conversion, period, reason, percent, version), a line's tax, unit, octets, packets and
-// tiers, and of a credit all but its amount and description. Members that are not known are left
-// alone.
+// tiers, of a credit all but its amount and description, of issuer and customer all but id and
+// name, and until when to pay. Members that are not known are left alone.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,7 @@ struct ReadStatement {
 
   struct Party {
     std::string id, name;
+    std::string street, postcode, city, country, vat_id, email;  // each may be empty
   };
   struct Window {
     Time from, to;  // both may be empty
@@ -80,6 +81,7 @@ struct ReadStatement {
   bool adjustment = false;
   std::vector<std::string> corrects;
   Party issuer, customer;
+  std::string payment_terms;  // may be empty
   std::string account, zone, currency, tariff, tariff_version;
   Time from, to, issued;
   bool itemised = false;

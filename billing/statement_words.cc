@@ -112,8 +112,10 @@ std::vector<std::string> details(const Read& s, const Read::Line& line) {
                       grouped(c->of_to) + " " + printable(c->to) + ", " + printable(c->rates) +
                       " of " + printable(c->date));
   }
-  if (!line.corrects.empty() || !line.period.from.empty())
-    details.push_back("corrects " + printable(line.corrects) + ", " + window_words(line.period));
+  if (!line.period.from.empty())
+    details.push_back(
+        (line.corrects.empty() ? "of an earlier period" : "corrects " + printable(line.corrects)) +
+        ", " + window_words(line.period));
   add_tax(s, line.tax, details);
   return details;
 }

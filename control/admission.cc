@@ -53,6 +53,19 @@ void check_rule(const TrafficRule& rule, const std::string& at, const Client& cl
   }
 }
 
+// What profile and agreement say of billing is not for a request to change.
+void check_billing(const billing::Preferences& wish, const Client& client,
+                   const DocumentStore& documents, FieldErrors& errors) {
+  billing::Preferences agreed;
+  if (const auto* sla = documents.agreement(client.sla)) agreed = sla->billing;
+  if (const auto* profile = documents.profile(client.profile))
+    agreed = agreed.over(profile->billing);
+  const std::string field = agreed.against(wish);
+  if (field.empty()) return;
+  const std::string said = billing::to_json(agreed).at(field).dump();
+  errors.push_back({"/billing/" + field, "expected " + said + ", as is agreed, or nothing"});
+}
+
 // Of a budget for a volume; rounded down.
 std::optional<Amount> price_by_budget(const ServiceRequest& request) {
   if (!request.budget || !request.volume_octets) return std::nullopt;
@@ -91,6 +104,12 @@ tl::expected<ServiceRequest, Answer> admit(const nlohmann::json& document, const
   if (!errors.empty()) {
     return tl::unexpected(refuse(422, "Traffic cannot be carried",
                                  "some of the traffic is not the client's or leads elsewhere",
+                                 errors));
+  }
+  check_billing(request->billing, *client, documents, errors);
+  if (!errors.empty()) {
+    return tl::unexpected(refuse(422, "Billing is agreed otherwise",
+                                 "a request may ask for what profile and agreement leave open",
                                  errors));
   }
   expand_destinations(request->traffic, config.peer.prefixes);

@@ -4,8 +4,11 @@
 #include <httplib.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <charconv>
 
+#include "billing/card_number.h"
+#include "billing/statement_format.h"
 #include "billing/wall_clock.h"
 #include "control/explain.h"
 #include "control/json_reader.h"
@@ -33,9 +36,16 @@ void write(Response& response, const Answer& answer) {
 
 std::optional<json> parse_body(const Request& request, Response& response) {
   auto body = parse_json(request.body);
-  if (body) return std::move(*body);
-  write(response, refuse(400, "Not JSON", body.error()));
-  return std::nullopt;
+  if (!body) {
+    write(response, refuse(400, "Not JSON", body.error()));
+    return std::nullopt;
+  }
+  if (const auto at = card_number_in(*body)) {
+    write(response, refuse(422, "A card's number", "such numbers are neither taken nor kept",
+                           {{*at, billing::kCardNumberRefused}}));
+    return std::nullopt;
+  }
+  return std::move(*body);
 }
 
 uint64_t id_of(const Request& request) {
@@ -72,6 +82,39 @@ void write_statement(Response& response, const tl::expected<std::string, std::st
                      bool as_text) {
   if (!statement) return write(response, refuse(404, "No statement", statement.error()));
   response.set_content(*statement, as_text ? "text/plain; charset=utf-8" : "application/json");
+}
+
+json list_of(const std::vector<billing::StoredStatement>& statements) {
+  json all = json::array();
+  for (const billing::StoredStatement& s : statements) {
+    const json d = json::parse(s.document, nullptr, false);
+    json one{{"issuer", s.issuer}, {"number", s.name()}};
+    for (const char* name : {"kind", "from", "to", "issued", "gross", "currency"})
+      one[name] = d.value(name, "");
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+void write_issued(const Request& request, Response& response,
+                  const std::vector<billing::StoredStatement>& statements,
+                  const std::string& issuer, const std::string& number) {
+  const std::string wanted =
+      request.has_param("format") ? request.get_param_value("format") : "json";
+  const auto format = billing::format_of(wanted);
+  if (!format)
+    return write(response,
+                 refuse(400, "Unknown format",
+                        "\"" + wanted + "\"; expected " + billing::listed(billing::kFormatNames)));
+  const auto found = std::find_if(
+      statements.begin(), statements.end(),
+      [&](const billing::StoredStatement& s) { return s.issuer == issuer && s.name() == number; });
+  if (found == statements.end())
+    return write(response, refuse(404, "Unknown statement",
+                                  "no statement " + number + " of " + issuer + " is issued to it"));
+  const auto made = billing::render(json::parse(found->document, nullptr, false), *format);
+  if (!made) return write(response, refuse(422, "Not in this format", made.error()));
+  response.set_content(*made, billing::media_type(*format));
 }
 
 bool wants_text(const Request& request) {
@@ -224,19 +267,38 @@ void Api::serve_services() {
   });
 }
 
+bool Api::is_own_client(const Call& call) {
+  const std::string id = call.word(1);
+  const bool known =
+      call.caller.is(id) &&
+      loop_.call([this, id] { return target_.documents.client(id) != nullptr; }).get();
+  if (!known)
+    write(call.response, refuse(404, "Unknown client", "there is no client \"" + id + "\""));
+  return known;
+}
+
 void Api::serve_statements() {
   serve("clientStatement", [this](const Call& call) {
+    if (!is_own_client(call)) return;
     const std::string id = call.word(1);
-    const bool known =
-        call.caller.is(id) &&
-        loop_.call([this, id] { return target_.documents.client(id) != nullptr; }).get();
-    if (!known) {
-      return write(call.response,
-                   refuse(404, "Unknown client", "there is no client \"" + id + "\""));
-    }
     const bool text = wants_text(call.request);
     write_statement(call.response,
                     target_.books.open_statements(target_.books.client_account(id), text), text);
+  });
+  const auto issued = [this](const Call& call) {
+    return target_.books.issued_statements(target_.books.client_account(call.word(1)));
+  };
+  serve("listStatements", [this, issued](const Call& call) {
+    if (!is_own_client(call)) return;
+    const auto all = issued(call);
+    if (!all) return write(call.response, refuse(503, "No ledger", all.error()));
+    write(call.response, {200, list_of(*all)});
+  });
+  serve("showStatement", [this, issued](const Call& call) {
+    if (!is_own_client(call)) return;
+    const auto all = issued(call);
+    if (!all) return write(call.response, refuse(503, "No ledger", all.error()));
+    write_issued(call.request, call.response, *all, call.word(2), call.word(3));
   });
   serve("houseStatement", [this](const Call& call) {
     const bool text = wants_text(call.request);
@@ -307,6 +369,8 @@ void Api::serve_state() {
   serve("showQuotas", [this](const Call& call) {
     write(call.response, {200, loop_.call(target_.quotas).get()});
   });
+  serve("reload",
+        [this](const Call& call) { write(call.response, loop_.call(target_.reload).get()); });
   serve("describe", [](const Call& call) {
     write(call.response, {200, openapi(ANABRANCH_VERSION)});
   });

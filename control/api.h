@@ -37,6 +37,7 @@ struct ApiTarget {
   std::function<nlohmann::json()> counters;
   std::function<nlohmann::json()> status;
   std::function<nlohmann::json()> quotas;
+  std::function<Answer()> reload;
 };
 
 class Api {
@@ -56,6 +57,7 @@ class Api {
   std::optional<nlohmann::json> request_of(const Call& call);
   void serve_services();
   void serve_statements();
+  bool is_own_client(const Call& call);  // else it is answered
   void serve_documents();
   void serve_state();
   void serve_events();

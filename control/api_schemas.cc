@@ -42,7 +42,31 @@ constexpr const char* kSchemas = R"json({
           "required": ["pointer", "detail"],
           "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}}
         }
-      }
+      },
+      "nearest": {"$ref": "#/components/schemas/Nearest"}
+    }
+  },
+  "Nearest": {
+    "type": "object",
+    "description": "of a request that cannot be met: what could be, by the scenario that gives the most; with `possible` in place of `asked` the request is kept, while the paths are as they are",
+    "required": ["fields", "scenario"],
+    "properties": {
+      "fields": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "required": ["pointer", "asked", "possible"],
+          "properties": {
+            "pointer": {
+              "enum": ["/rate_up", "/rate_down", "/latency_ms_max", "/loss_percent_max",
+                       "/price_per_gb_max", "/budget"]
+            },
+            "asked": {"type": ["string", "number"]},
+            "possible": {"type": ["string", "number"]}
+          }
+        }
+      },
+      "scenario": {"$ref": "#/components/schemas/Scenario"}
     }
   },
   "Traffic": {
@@ -92,6 +116,18 @@ constexpr const char* kSchemas = R"json({
         "$ref": "#/components/schemas/Price",
         "description": "it ends by itself when it has cost as much; with a volume, a limit of price"
       },
+      "billing": {
+        "type": "object",
+        "description": "what profile and agreement leave open, while the service is there",
+        "additionalProperties": false,
+        "properties": {
+          "statements": {"enum": ["aggregated", "by-provider"]},
+          "provider_charges": {"enum": ["itemised", "summarised", "separate"]},
+          "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217"},
+          "delivery": {"$ref": "#/components/schemas/Formats"},
+          "mail": {"$ref": "#/components/schemas/Formats"}
+        }
+      },
       "traffic": {
         "type": "array",
         "minItems": 1,
@@ -104,6 +140,12 @@ constexpr const char* kSchemas = R"json({
       "loss_percent_max": {"type": "number", "minimum": 0, "maximum": 100},
       "price_per_gb_max": {"$ref": "#/components/schemas/Price"}
     }
+  },
+  "Formats": {
+    "type": "array",
+    "minItems": 1,
+    "uniqueItems": true,
+    "items": {"enum": ["text", "json", "csv", "html", "pdf", "ubl"]}
   },
   "Share": {
     "type": "object",
@@ -158,6 +200,15 @@ constexpr const char* kSchemas = R"json({
       "expected_price": {"$ref": "#/components/schemas/Money"},
       "spent": {"$ref": "#/components/schemas/Money"},
       "note": {"type": "string", "description": "what of the request cannot be kept at present"},
+      "overdue": {
+        "type": "object",
+        "description": "a statement of its client is; what became of the service",
+        "required": ["statement", "then"],
+        "properties": {
+          "statement": {"type": "string"},
+          "then": {"enum": ["nothing", "restrict", "suspend"]}
+        }
+      },
       "octets": {"$ref": "#/components/schemas/Count"},
       "forecast_error": {"$ref": "#/components/schemas/ForecastError"}
     }
@@ -280,6 +331,10 @@ constexpr const char* kSchemas = R"json({
         "additionalProperties": {"type": "number"}
       },
       "why": {"type": "string"},
+      "held_back": {
+        "enum": ["change", "margin"],
+        "description": "would be worth more, but not as much more as a change must be; or does not keep the request with the margin that a change needs"
+      },
       "does_not_keep": {"type": "string"}
     }
   },
@@ -304,10 +359,33 @@ constexpr const char* kSchemas = R"json({
   },
   "Services": {"type": "array", "items": {"$ref": "#/components/schemas/Service"}},
   "Statements": {"type": "array", "items": {"type": "object"}},
+  "IssuedStatements": {
+    "type": "array",
+    "items": {
+      "type": "object",
+      "required": ["issuer", "number", "kind", "from", "to", "issued", "gross", "currency"],
+      "properties": {
+        "issuer": {"type": "string"},
+        "number": {"type": "string"},
+        "kind": {"enum": ["statement", "adjustment"]},
+        "from": {"type": "string"},
+        "to": {"type": "string"},
+        "issued": {"type": "string"},
+        "gross": {"type": "string"},
+        "currency": {"type": "string"}
+      }
+    }
+  },
   "Flushed": {
     "type": "object",
     "required": ["flushed"],
     "properties": {"flushed": {"const": true}}
+  },
+  "Reloaded": {
+    "type": "object",
+    "description": "fields of the configuration, and documents as kind/id",
+    "required": ["applied", "documents", "needs_restart"],
+    "additionalProperties": {"type": "array", "items": {"type": "string"}}
   },
   "Document": {
     "type": "object",
@@ -396,7 +474,12 @@ constexpr const char* kSchemas = R"json({
       "scenario": {"$ref": "#/components/schemas/Scenario"},
       "note": {"type": "string", "description": "of service-degraded: what cannot be kept"},
       "octets": {"$ref": "#/components/schemas/Count"},
-      "path": {"type": "string", "description": "of path-up, path-suspected and path-dead"},
+      "path": {"type": "string", "description": "of path-up, path-suspected, path-dead and path-left"},
+      "left_by": {"type": "integer", "minimum": 1, "description": "of path-left: services"},
+      "after_ms": {
+        "$ref": "#/components/schemas/Measure",
+        "description": "of path-left: since it was last seen alive, until scenarios without it were in force"
+      },
       "state": {"type": "string"},
       "provider": {"type": "string"},
       "network": {"type": "string"},
@@ -406,7 +489,13 @@ constexpr const char* kSchemas = R"json({
       "before": {"type": "number", "minimum": 0, "maximum": 100},
       "kind": {"type": "string", "description": "of document-stored"},
       "id": {"type": ["string", "integer"]},
-      "peer": {"type": "string", "description": "of session-up and session-down"}
+      "peer": {"type": "string", "description": "of session-up and session-down"},
+      "quota": {"$ref": "#/components/schemas/Id", "description": "of quota-alert"},
+      "percent": {"type": "integer", "minimum": 1, "description": "of the quota, is used"},
+      "used": {"$ref": "#/components/schemas/Count"},
+      "allowed": {"$ref": "#/components/schemas/Count"},
+      "cycle_end": {"type": "string", "description": "of the quota's cycle, local time"},
+      "what_follows": {"type": "string", "description": "when all of the quota is used"}
     }
   },
   "Status": {

@@ -8,6 +8,7 @@
 
 #include "billing/closing_service.h"
 #include "billing/wall_clock.h"
+#include "control/mail_table.h"
 #include "control/toml_file.h"
 
 namespace anabranch::control {
@@ -21,6 +22,7 @@ tl::expected<BillingOnlyConfig, std::string> parse_billing_only(std::string_view
     config.journals = t.texts("journals", "the journals' folders, a list");
     config.documents_dir = t.text("documents", "the folder of clients/, tariffs/ and so on", false);
     config.statements_dir = t.text("statements_dir", "the folder statements are delivered to");
+    config.mail = read_mail(t, file);
     t.finish();
   };
   if (auto parsed = parse_toml(text, file, read); !parsed) return tl::unexpected(parsed.error());
@@ -45,6 +47,7 @@ tl::expected<void, std::string> run_billing_only(const BillingOnlyConfig& config
   options.ledger = config.ledger;
   options.closing.journals = config.journals;
   options.statements = config.statements_dir;
+  options.mail = config.mail;
   options.notice = [](const std::string& what) { spdlog::warn("{}", what); };
   const billing::ClosingService closing(std::move(options));
   spdlog::info("billing of {} journals is ready", config.journals.size());

@@ -44,6 +44,7 @@ tl::expected<std::unique_ptr<Books>, std::string> Books::open(const Config& conf
       .retention = retention(config),
       .close_periods = config.close_periods,
       .statements = config.statements_dir,
+      .mail = config.mail,
       .notice = [](const std::string& what) { spdlog::warn("{}", what); }};
   auto billing = billing::Billing::open(options);
   if (!billing) return tl::unexpected(billing.error());
@@ -123,6 +124,15 @@ Books::Text Books::open_statements(const std::string& account, bool as_text) con
     text += *one;
   }
   return text;
+}
+
+tl::expected<std::vector<billing::StoredStatement>, std::string> Books::issued_statements(
+    const std::string& account) const {
+  return billing::Billing::issued_statements(options_, account);
+}
+
+tl::expected<Books::Overdue, std::string> Books::overdue() const {
+  return billing::Billing::overdue(options_, wall_now_ns());
 }
 
 }  // namespace anabranch::control

@@ -57,6 +57,12 @@ class Books {
   // would be statements. For any thread, on which it reads the journal.
   using Text = tl::expected<std::string, std::string>;
   Text open_statements(const std::string& account, bool as_text) const;
+  // Those that are issued. For any thread.
+  tl::expected<std::vector<billing::StoredStatement>, std::string> issued_statements(
+      const std::string& account) const;
+  // Clients of which a statement is overdue, by account. For any thread.
+  using Overdue = std::map<std::string, billing::Standing>;
+  tl::expected<Overdue, std::string> overdue() const;
   std::string client_account(const std::string& client) const {
     return billing::Ledger::client_account(client);
   }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 namespace anabranch::control {
 
@@ -106,6 +107,10 @@ void Carrier::set_rules(Carried& service, std::vector<TrafficRule> rules) {
   if (service.rules == rules) return;
   service.rules = std::move(rules);
   change_rules();
+}
+
+void Carrier::set_suspended(Carried& service, bool suspended) {
+  if (std::exchange(service.suspended, suspended) != suspended) change_rules();
 }
 
 void Carrier::set_peer_receiver(Carried& service, uint32_t receiver) {
@@ -227,7 +232,7 @@ void Carrier::bring_rules_into_force() {
   std::vector<SlotRules> open;
   size_t count = 0;
   for (const auto& [id, service] : services_) {
-    if (!service.open) continue;
+    if (!service.open || service.suspended) continue;
     open.push_back({service.slot, service.rules});
     count += service.rules.size();
   }

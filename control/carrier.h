@@ -33,6 +33,7 @@ struct Carried {
   Carriage carriage;               // as we send it
   std::vector<TrafficRule> rules;  // source is our LAN
   bool open = true;                // false: no new traffic into it
+  bool suspended = false;          // no traffic of ours into it, for the time being
   bool visiting() const { return (id & kVisitor) != 0; }
 };
 
@@ -53,6 +54,7 @@ class Carrier {
   // Each publishes what changed.
   void set_carriage(Carried& service, const Carriage& carriage);
   void set_rules(Carried& service, std::vector<TrafficRule> rules);
+  void set_suspended(Carried& service, bool suspended);
   void set_peer_receiver(Carried& service, uint32_t receiver);
   void renew_receiver(Carried& service);  // and forgets the peer's
   void close(Carried& service);           // its rules go

@@ -36,6 +36,11 @@ void Chronicle::changed(Ruling decided) {
   record(decided);
 }
 
+void Chronicle::path_left(const std::string& path, uint8_t id, size_t services, double after_ms) {
+  feed_.publish("path-left",
+                {{"path", path}, {"id", id}, {"left_by", services}, {"after_ms", after_ms}});
+}
+
 void Chronicle::service(const char* event, uint64_t id, const std::string& client, json data) {
   data["services"] = json::array({id});
   feed_.publish(event, std::move(data), client);

@@ -33,6 +33,8 @@ class Chronicle {
   void asked(Ruling decided);
   // Carried from now on; kept again as it was asked for; not any more.
   void service(const char* event, uint64_t id, const std::string& client, nlohmann::json data = {});
+  // A path died, and scenarios without it are in force, at most so long after it was found dead.
+  void path_left(const std::string& path, uint8_t id, size_t services, double after_ms);
 
  private:
   void record(Ruling& decided);

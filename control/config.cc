@@ -9,6 +9,7 @@
 
 #include "billing/store.h"
 #include "control/documents.h"
+#include "control/mail_table.h"
 #include "control/toml_file.h"
 #include "dataplane/bounds.h"
 #include "dataplane/memory.h"
@@ -388,6 +389,7 @@ void read_billing(TableReader t, Config& c) {
     t.wrong("ledger", "\"" + c.ledger + "\"",
             "a PostgreSQL address such as \"postgresql://billing@db/ledger\"");
   }
+  c.mail = read_mail(t, c.file);
   // Several gateways may share a database, and only who has all their journals can close.
   c.close_periods = t.boolean("close_periods", c.ledger.empty());
   t.finish();
@@ -438,7 +440,7 @@ void read_flows(TableReader& root, Config& c) {
   const auto collector = t.parsed("collector",
                                   "an IPFIX collector such as \"tcp://192.0.2.1:4739\" or "
                                   "\"udp://[2001:db8::1]:4739\"",
-                                  parse_collector);
+                                  parse_collector, !t.has("keep_days"));
   if (collector) {
     flows.over_tcp = collector->over_tcp;
     flows.collector = collector->endpoint;
@@ -446,6 +448,8 @@ void read_flows(TableReader& root, Config& c) {
   const auto number = [&](const char* key, uint32_t& into, uint64_t least, uint64_t most) {
     into = static_cast<uint32_t>(t.integer(key, into, least, most));
   };
+  number("keep_days", flows.keep_days, 1, 36'500);
+  number("keep_mb", flows.keep_mb, 1, 1u << 30);
   number("active_seconds", flows.active_s, 1, 3600);
   constexpr const char* kAnonymise = "\"none\" or \"truncate\"";
   const std::string anonymise = t.text("anonymise", kAnonymise, false, "none");

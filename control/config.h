@@ -14,6 +14,7 @@
 
 #include <tl/expected.hpp>
 
+#include "billing/mail_options.h"
 #include "control/addresses.h"
 #include "dataplane/bounds.h"
 #include "dataplane/cipher.h"
@@ -76,7 +77,9 @@ struct PeerConfig {
 // [flows]: records of flows, and where they are sent (flow_export.h).
 struct FlowsConfig {
   bool over_tcp = true;  // false: over UDP
-  Endpoint collector;
+  std::optional<Endpoint> collector;
+  uint32_t keep_days = 0;       // in files of our own; 0: none are written
+  uint32_t keep_mb = 10240;     // … of all of them together, at most
   uint32_t active_s = 60;       // of a flow that goes on, a record comes so often
   bool truncated = false;       // addresses are told by their network only
   uint32_t template_s = 60;     // over UDP, how often templates are sent again
@@ -126,6 +129,7 @@ struct Config {
   bool close_periods = true;                 // when they are due, from this gateway's journal
   std::string statements_dir;                // where statements are delivered to
   std::string ledger;  // "postgresql://…"; empty: ledger.sqlite in state_dir
+  std::optional<billing::MailOptions> mail;  // none: statements are not mailed
 
   // [decisions]: how long decisions stay on record
   uint32_t decisions_file_mb = 16;

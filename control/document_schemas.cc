@@ -25,11 +25,27 @@ constexpr const char* kOfClients = R"json({
         "type": "array",
         "description": "what it may ask service for",
         "items": {"$ref": "#/$defs/text"}
+      },
+      "address": {"$ref": "#/$defs/address"},
+      "vat_id": {"$ref": "#/$defs/vat_id"},
+      "email": {"$ref": "#/$defs/email"},
+      "card": {
+        "type": "object",
+        "description": "the processor's tokens; never the number of a card",
+        "required": ["customer", "method"],
+        "additionalProperties": false,
+        "properties": {
+          "customer": {"$ref": "#/$defs/token"},
+          "method": {"$ref": "#/$defs/token"}
+        }
       }
     },
     "examples": [{
       "id": "acme", "name": "Acme Ltd", "profile": "bonded", "tariff": "standard", "sla": "gold",
-      "prefixes": ["10.10.0.0/24", "2001:db8:1::/48"]
+      "prefixes": ["10.10.0.0/24", "2001:db8:1::/48"],
+      "address": {"street": "1 High Street", "postcode": "D02 AF30", "city": "Dublin", "country": "IE"},
+      "vat_id": "IE6388047V", "email": "accounts@acme.example",
+      "card": {"customer": "cus_NffrFeUfNV2Hib", "method": "pm_1MqLiJLkdIwHu7ix"}
     }]
   },
   "profiles": {
@@ -218,7 +234,10 @@ constexpr const char* kOfBilling = R"json({
           "without_availability": {"type": "boolean", "default": false}
         },
         "dependentRequired": {"certificate": ["key"], "key": ["certificate"]}
-      }
+      },
+      "address": {"$ref": "#/$defs/address"},
+      "vat_id": {"$ref": "#/$defs/vat_id"},
+      "email": {"$ref": "#/$defs/email"}
     },
     "examples": [
       {
@@ -266,10 +285,30 @@ constexpr const char* kOfBilling = R"json({
         "minimum": 0,
         "maximum": 672,
         "default": 24
-      }
+      },
+      "payment_terms": {"$ref": "#/$defs/text", "description": "until when to pay, in words"},
+      "cards": {
+        "type": "object",
+        "description": "the contract with a processor of cards",
+        "required": ["key_file"],
+        "additionalProperties": false,
+        "properties": {
+          "dialect": {"enum": ["payment-intents", "charges"], "default": "payment-intents"},
+          "url": {"$ref": "#/$defs/text", "default": "https://api.stripe.com"},
+          "key_file": {"$ref": "#/$defs/text", "description": "in it the secret key"},
+          "ca": {"$ref": "#/$defs/text"}
+        }
+      },
+      "address": {"$ref": "#/$defs/address"},
+      "vat_id": {"$ref": "#/$defs/vat_id"},
+      "email": {"$ref": "#/$defs/email"}
     },
     "examples": [{
-      "id": "anabranch-co", "name": "Anabranch Co", "zone": "Europe/Berlin", "grace_hours": 24
+      "id": "anabranch-co", "name": "Anabranch Co", "zone": "Europe/Berlin", "grace_hours": 24,
+      "payment_terms": "within 14 days of the date of issue",
+      "address": {"street": "Hauptstr. 1", "postcode": "10115", "city": "Berlin", "country": "DE"},
+      "vat_id": "DE123456789", "email": "billing@anabranch.example",
+      "cards": {"key_file": "/etc/anabranch/stripe.key"}
     }]
   }
 })json";
@@ -375,9 +414,55 @@ constexpr const char* kDefs = R"json({
       "currency": {"$ref": "#/$defs/currency"},
       "cycle_day": {"$ref": "#/$defs/cycle_day"},
       "zone": {"$ref": "#/$defs/text"},
-      "delivery": {"type": "array", "minItems": 1, "items": {"enum": ["text", "json", "csv", "html"]}}
+      "delivery": {"$ref": "#/$defs/formats", "description": "files in the folder of statements"},
+      "mail": {"$ref": "#/$defs/formats", "description": "attached to a mail to the client's email"},
+      "payment": {
+        "type": "object",
+        "required": ["by"],
+        "additionalProperties": false,
+        "properties": {
+          "by": {"enum": ["invoice", "card"]},
+          "due_days": {"type": "integer", "minimum": 0, "maximum": 365, "default": 14},
+          "retry_days": {
+            "type": "array",
+            "description": "after the first try of a card; ascending",
+            "minItems": 1,
+            "maxItems": 10,
+            "uniqueItems": true,
+            "items": {"type": "integer", "minimum": 1, "maximum": 365},
+            "default": [3, 7]
+          },
+          "then": {
+            "enum": ["nothing", "restrict", "suspend"],
+            "description": "of its services, when a statement is overdue",
+            "default": "nothing"
+          },
+          "restrict_kbps": {"type": "integer", "minimum": 64, "maximum": 1000000, "default": 64}
+        }
+      }
     }
   },
+  "token": {"type": "string", "minLength": 1, "maxLength": 255},
+  "formats": {
+    "type": "array",
+    "minItems": 1,
+    "uniqueItems": true,
+    "items": {"enum": ["text", "json", "csv", "html", "pdf", "ubl"]}
+  },
+  "address": {
+    "type": "object",
+    "description": "as on invoices",
+    "required": ["country"],
+    "additionalProperties": false,
+    "properties": {
+      "street": {"$ref": "#/$defs/text"},
+      "postcode": {"$ref": "#/$defs/text"},
+      "city": {"$ref": "#/$defs/text"},
+      "country": {"type": "string", "pattern": "^[A-Z1][A-Z]$", "description": "ISO 3166"}
+    }
+  },
+  "vat_id": {"type": "string", "pattern": "^[A-Z1][A-Z][A-Za-z0-9]{2,12}$"},
+  "email": {"type": "string", "pattern": "^[^@]+@[^@]+$", "maxLength": 254},
   "percent": {
     "type": "string",
     "pattern": "^(0*[0-9]{1,2}([.][0-9]{1,4})?|0*100([.]0{1,4})?)$",

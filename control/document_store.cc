@@ -7,6 +7,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "billing/card_number.h"
+#include "billing/guide_price.h"
 #include "control/json_reader.h"
 
 namespace anabranch::control {
@@ -98,6 +100,10 @@ tl::expected<DocumentStore, std::string> DocumentStore::read(const std::string& 
         errors += file.string() + ": " + document.error() + "\n";
         continue;
       }
+      if (const auto at = card_number_in(*document)) {
+        errors += file.string() + ": " + *at + ": " + billing::kCardNumberRefused + "\n";
+        continue;
+      }
       std::string id;
       for (const FieldError& e : store.take(kind, *document, id)) {
         errors += file.string() + ": " + e.pointer + ": " + e.detail + "\n";
@@ -153,7 +159,7 @@ Answer DocumentStore::put(Books& books, const std::string& kind, const std::stri
   if (from_file_.contains({kind, id})) {
     return refuse(
         409, "Defined by a file",
-        kind + "/" + id + " is defined by a file of the gateway; change it there and restart");
+        kind + "/" + id + " is defined by a file of the gateway; change it there, and reload");
   }
   if (!document.is_object() || document.value("id", json()) != id) {
     return refuse(400, "Wrong document", "the document's id differs from the one in the address",
@@ -172,6 +178,31 @@ Answer DocumentStore::put(Books& books, const std::string& kind, const std::stri
   *this = std::move(next);
   if (kind == "quotas") ++quotas_version_;
   return {200, document};
+}
+
+std::string DocumentStore::unpriced(const Config& config) const {
+  for (const UplinkConfig& uplink : config.uplinks) {
+    if (billing::guide_price(*tariff(kHouseTariff), uplink.provider, uplink.network, uplink.name,
+                             tariff_of_provider(uplink.provider)))
+      continue;
+    return config.documents_dir + "/tariffs: tariff \"house\" has no price for provider \"" +
+           uplink.provider + "\" of uplink \"" + uplink.name + "\"";
+  }
+  return {};
+}
+
+std::vector<std::string> DocumentStore::replace_by(DocumentStore other) {
+  std::vector<std::string> changed;
+  for (const auto& [kind, documents] : other.raw_) {
+    for (const auto& [id, document] : documents) {
+      const auto all = raw_.find(kind);
+      if (all == raw_.end() || !all->second.contains(id) || all->second.at(id) != document)
+        changed.push_back(kind + "/" + id);
+    }
+  }
+  other.quotas_version_ = quotas_version_ + (other.raw_["quotas"] == raw_["quotas"] ? 0 : 1);
+  *this = std::move(other);
+  return changed;
 }
 
 Answer DocumentStore::get(const std::string& kind, const std::string& id) const {

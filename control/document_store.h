@@ -59,6 +59,11 @@ class DocumentStore {
   // The tariff for what belongs to no client.
   static constexpr const char* kHouseTariff = "house";
 
+  // What nobody could be charged for: the first uplink without a price, in words; or empty.
+  std::string unpriced(const Config& config) const;
+  // Becomes `other`. What is another document now, or new: "kind/id".
+  std::vector<std::string> replace_by(DocumentStore other);
+
   // `kind` is one of kDocumentKinds.
   Answer put(Books& books, const std::string& kind, const std::string& id,
              const nlohmann::json& document);

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <ctime>
 
+#include "billing/card.h"
+#include "billing/party.h"
 #include "control/json_reader.h"
 #include "control/octets.h"
 #include "dataplane/plan.h"
@@ -152,7 +154,12 @@ Parsed<Client> parse_client(const json& document) {
     else
       r.wrong("prefixes/" + std::to_string(i), "\"" + prefixes[i] + "\"", kPrefix);
   }
+  for (const std::string_view field : billing::kPartyFields) r.raw(field.data(), "", false);
+  billing::DocumentErrors mistakes;
+  if (document.is_object()) billing::read_party(document, mistakes);  // for invoices: billing's
+  if (r.has("card")) billing::read_card(r.raw("card", "a card", true), "/card", mistakes);
   r.finish();
+  for (FieldError& e : field_errors(mistakes)) errors.push_back(std::move(e));
   return result_of(std::move(c), std::move(errors));
 }
 
@@ -207,6 +214,15 @@ Treatment read_treatment(JsonReader& r) {
   return t;
 }
 
+billing::Preferences read_billing(JsonReader& r, decltype(billing::read_wish)& read,
+                                  FieldErrors& errors) {
+  if (!r.has("billing")) return {};
+  billing::DocumentErrors mistakes;
+  auto billing = read(r.raw("billing", "billing preferences", true), "/billing", mistakes);
+  for (FieldError& e : field_errors(mistakes)) errors.push_back(std::move(e));
+  return billing;
+}
+
 std::vector<std::string> read_pre_approved(JsonReader& r) {
   std::vector<std::string> result;
   const auto ids = r.texts("pre_approved", "a list of providers' ids", false);
@@ -239,12 +255,7 @@ Parsed<Profile> parse_profile(const json& document) {
   p.dispersions = read_dispersions(r);
   p.treatment = read_treatment(r);
   p.priority = static_cast<uint8_t>(r.integer("priority", 0, Profile::kPriorityMax, false, 0));
-  if (r.has("billing")) {
-    billing::DocumentErrors mistakes;
-    p.billing = billing::read_preferences(r.raw("billing", "billing preferences", true), "/billing",
-                                          mistakes);
-    for (FieldError& e : field_errors(mistakes)) errors.push_back(std::move(e));
-  }
+  p.billing = read_billing(r, billing::read_preferences, errors);
   r.finish();
   return result_of(std::move(p), std::move(errors));
 }
@@ -313,6 +324,7 @@ Parsed<ServiceRequest> parse_request(const json& document) {
   q.start_s = r.parsed("start", kInstant, parse_instant, false);
   q.until_s = r.parsed("until", kInstant, parse_instant, false);
   q.duration_s = r.parsed("duration", kDuration, parse_duration, false);
+  q.billing = read_billing(r, billing::read_wish, errors);
   if (q.until_s && q.duration_s)
     r.wrong("duration", "a duration", "nothing, for \"until\" is given; or no \"until\"");
   if (q.until_s && q.start_s && *q.until_s <= *q.start_s)
@@ -336,6 +348,7 @@ json to_json(const ServiceRequest& q) {
   if (q.start_s) result["start"] = instant_text(*q.start_s);
   if (q.duration_s) result["duration"] = duration_text(*q.duration_s);
   if (q.until_s) result["until"] = instant_text(*q.until_s);
+  if (q.billing != billing::Preferences()) result["billing"] = billing::to_json(q.billing);
   return result;
 }
 

@@ -102,6 +102,8 @@ struct ServiceRequest {
   std::optional<int64_t> start_s;     // Unix time when it begins; none: at once
   std::optional<int64_t> until_s;     // Unix time when it ends by itself
   std::optional<int64_t> duration_s;  // in place of `until_s`
+  // What of the client's billing profile and agreement leave open; while the service is there.
+  billing::Preferences billing;
 };
 
 // Mistakes as billing says them.

@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 
+#include "control/beside.h"
+
 namespace anabranch::control {
 namespace {
 
@@ -37,6 +39,10 @@ json valued_json_of(const Valued& v, const std::string& currency) {
   return result;
 }
 
+double undamped_worth(const Worth& worth) {
+  return worth.total() - worth.inertia;
+}
+
 // "dsl flow lost by 0.120, most of it goodput (-0.110)"
 std::string lost(const Valued& v, const Worth& chosen) {
   if (!v.objection.empty())
@@ -49,6 +55,12 @@ std::string lost(const Valued& v, const Worth& chosen) {
       least = difference;
       most = name;
     }
+  }
+  if (const double more = undamped_worth(v.worth) - undamped_worth(chosen); more > 1e-9) {
+    return fmt::format(
+        "{} would be worth {:.3f} more, but does not pay for a change yet, which "
+        "must be worth {}",
+        combination(v.scenario), more, kInForceBonus);
   }
   const double by = chosen.total() - v.worth.total();
   if (by <= 1e-9) return combination(v.scenario) + " is worth as much; it uses no fewer paths";
@@ -98,6 +110,22 @@ void add_compared(const Decision& d, Explanation& e) {
   for (const Valued& v : w.runners_up) {
     json row = valued_json_of(v, d.currency);
     row["why"] = lost(v, *w.worth);
+    if (v.objection.empty() && undamped_worth(v.worth) - undamped_worth(*w.worth) > 1e-9)
+      row["held_back"] = "change";
+    e.sentences.push_back(row["why"]);
+    e.json["lost"].push_back(std::move(row));
+  }
+}
+
+void add_without_margin(const Decision& d, Explanation& e) {
+  if (!d.weighing.worth) return;
+  for (const Valued& v : without_margin(d)) {
+    json row = valued_json_of(v, d.currency);
+    row["held_back"] = "margin";
+    row["why"] = fmt::format(
+        "{} would be worth {:.3f} more, but does not keep the request with the margin that a "
+        "change needs",
+        combination(v.scenario), undamped_worth(v.worth) - undamped_worth(*d.weighing.worth));
     e.sentences.push_back(row["why"]);
     e.json["lost"].push_back(std::move(row));
   }
@@ -111,6 +139,7 @@ Explanation explain(const Decision& d) {
   e.json = {{"inputs", json::object()}, {"changes", json::array()}};
   add_inputs(d, e);
   add_compared(d, e);
+  add_without_margin(d, e);
   const Thresholds found = thresholds(d);
   for (const Threshold& t : found.all) {
     e.sentences.push_back(t.sentence);

@@ -16,15 +16,18 @@
 
 #include "billing/wall_clock.h"
 #include "control/kernel/interface.h"
+#include "control/toml_file.h"
 #include "dataplane/eal.h"
 
 namespace anabranch::control {
 namespace {
 
+constexpr auto kReact = std::chrono::milliseconds(5);
 constexpr auto kTick = std::chrono::milliseconds(20);
 constexpr auto kSecond = std::chrono::seconds(1);
 constexpr auto kAttendPending = std::chrono::milliseconds(200);
 constexpr auto kFlows = std::chrono::milliseconds(100);
+constexpr uint64_t kFlowFile = 64u << 20;
 constexpr auto kFlowsLast = std::chrono::seconds(2);  // that a collector may take at the end
 constexpr uint64_t kFlowIdleMax = 15;                 // seconds
 constexpr int kAttendEvery = 50;                      // of those, when nothing is pending
@@ -75,6 +78,8 @@ tl::expected<std::unique_ptr<Gateway>, std::string> Gateway::open(
     Config config, DocumentStore documents, std::unique_ptr<Identity> identity) {
   std::unique_ptr<Gateway> g(
       new Gateway(std::move(config), std::move(documents), std::move(identity)));
+  if (const auto text = read_whole(g->config_.file, "the gateway's configuration"))
+    g->fields_ = fields_of(*text);
   g->watch_signals();  // first: threads inherit the mask
   use_cpus(g->config_.control_cpus);
   for (const auto step : {&Gateway::check_interfaces, &Gateway::open_books, &Gateway::open_meters,
@@ -99,6 +104,7 @@ void Gateway::watch_signals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal_fd_ = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -353,6 +359,8 @@ Gateway::Status Gateway::open_control() {
                                  *topology_, *market_, flush_function, *chronicle_);
   services_->adjust_paths([this](PathState& path) { quotas_->apply(path); });
   if (auto reopened = services_->reopen(); !reopened) return reopened;
+  arrears_ = std::make_unique<Arrears>(
+      *books_, [this](const Arrears::ByClient& overdue) { services_->set_overdue(overdue); });
   shop_ = std::make_unique<Shopfront>(config_, documents_, *books_, *services_);
   if (auto reopened = shop_->reopen(); !reopened) return reopened;
   if (config_.flows) open_flows();
@@ -360,7 +368,7 @@ Gateway::Status Gateway::open_control() {
   api_ = std::make_unique<Api>(
       loop_, ApiTarget{*services_, documents_, *books_, *feed_, *market_, *shop_, flush_function,
                        [this] { return counters(); }, [this] { return status(); },
-                       [this] { return quotas_->usage(); }});
+                       [this] { return quotas_->usage(); }, [this] { return reload(); }});
   return api_->start(config_.api_listen);
 }
 
@@ -376,6 +384,8 @@ void Gateway::open_chronicle() {
                            .notice = [](const std::string& what) { spdlog::warn("{}", what); }});
   chronicle_ = std::make_unique<Chronicle>(*decisions_, *feed_);
   watch_ = std::make_unique<Watch>(*feed_);
+  quotas_->on_alert(
+      [this](const QuotaAlert& alert) { feed_->publish("quota-alert", to_json(alert)); });
 }
 
 void Gateway::open_flows() {
@@ -384,24 +394,38 @@ void Gateway::open_flows() {
   for (const auto& worker : workers_->each()) accounts.push_back(worker->accounts());
   flow_records_ =
       std::make_unique<FlowRecords>(config_, std::move(accounts), meters_->region(), *carrier_);
-  flow_export_ = std::make_unique<FlowExport>(
-      loop_,
-      FlowExport::Options{
-          .transport = flows.over_tcp ? FlowExport::Transport::tcp : FlowExport::Transport::udp,
-          .collector = flows.collector,
-          .domain = {.observation_domain = flows.domain, .enterprise = flows.enterprise},
-          .templates_every = std::chrono::seconds(flows.template_s)});
-  loop_.every(kFlows, [this] { export_flows(); });
+  const billing::IpfixDomain domain{.observation_domain = flows.domain,
+                                    .enterprise = flows.enterprise};
+  if (flows.collector) {
+    flow_export_ = std::make_unique<FlowExport>(
+        loop_, FlowExport::Options{.transport = flows.over_tcp ? FlowExport::Transport::tcp
+                                                               : FlowExport::Transport::udp,
+                                   .collector = *flows.collector,
+                                   .domain = domain,
+                                   .templates_every = std::chrono::seconds(flows.template_s)});
+  }
+  if (flows.keep_days != 0) {
+    flow_files_ = std::make_unique<FlowFiles>(
+        FlowFiles::Options{.folder = config_.state_dir + "/flows",
+                           .domain = domain,
+                           .retention = {.file_octets = kFlowFile,
+                                         .keep_octets = uint64_t{flows.keep_mb} << 20,
+                                         .keep_days = flows.keep_days},
+                           .notice = [](const std::string& what) { spdlog::warn("{}", what); }});
+  }
+  loop_.every(kFlows, [this] { put_flows(flow_records_->take(now_by_both_clocks())); });
 }
 
-void Gateway::export_flows() {
-  const auto records = flow_records_->take(now_by_both_clocks());
-  if (!records.empty()) flow_export_->put(records);
+void Gateway::put_flows(std::vector<billing::FlowRecord> records) {
+  if (records.empty()) return;
+  if (flow_export_) flow_export_->put(records);
+  if (flow_files_) flow_files_->put(std::move(records));
 }
 
 // Of flows that go on, too: the workers have ended.
-void Gateway::export_last_flows() {
-  flow_export_->put(flow_records_->take_last(now_by_both_clocks()));
+void Gateway::put_last_flows() {
+  put_flows(flow_records_->take_last(now_by_both_clocks()));
+  if (!flow_export_) return;
   flow_export_->finish(kFlowsLast);
   const uint64_t waiting = flow_export_->counts().waiting;
   if (waiting != 0) spdlog::warn("{} flow records did not reach the collector", waiting);
@@ -430,6 +454,7 @@ void Gateway::second() {
   monitor_->measure();
   carrier_->set_path_sizes(monitor_->fitting(topology_->path_sizes()));
   keep_quotas();
+  arrears_->tick();
   services_->rate();
   services_->recompute();
   shop_->tick();
@@ -495,6 +520,7 @@ void Gateway::stop_workers() {
 
 tl::expected<void, std::string> Gateway::run() {
   start_workers();
+  loop_.every(kReact, [this] { services_->react(); });
   loop_.every(kTick, [this] { tick(); });
   loop_.every(kSecond, [this] { second(); });
   loop_.every(kAttendPending, [this, skipped = 0]() mutable {
@@ -506,6 +532,10 @@ tl::expected<void, std::string> Gateway::run() {
   loop_.watch(signal_fd_, POLLIN, [this, &stopper](short) {
     signalfd_siginfo info;
     if (read(signal_fd_, &info, sizeof info) != sizeof info || stopper.joinable()) return;
+    if (info.ssi_signo == SIGHUP) {
+      reload();
+      return;
+    }
     spdlog::info("stopping");
     // The API may wait for this loop, so it is stopped from elsewhere while the loop goes on.
     stopper = std::thread([this] {
@@ -523,7 +553,7 @@ tl::expected<void, std::string> Gateway::run() {
   books_->flush(usage_->read(true),
                 [done](Books::Status status) { done->set_value(std::move(status)); });
   auto status = done->get_future().get();
-  if (flow_export_) export_last_flows();
+  if (flow_records_) put_last_flows();
   if (!status) return status;
   meters_->region().clean = 1;
   spdlog::info("ended; all usage is journaled");
@@ -543,6 +573,11 @@ nlohmann::json Gateway::counters() const {
                     {"messages", counts.messages},
                     {"connections", counts.connections},
                     {"connected", counts.is_connected}};
+  }
+  if (flow_files_) {
+    const WrittenCounts kept = flow_files_->counts();
+    flow_records["kept"] = {
+        {"written", kept.written}, {"waiting", kept.waiting}, {"lost", kept.lost}};
   }
   for (size_t i = 0; i < dataplane::kDropCount; ++i)
     drops[std::string(dataplane::kDropNames[i])] = c.drops[i].get();
@@ -588,7 +623,7 @@ nlohmann::json Gateway::counted() const {
 }
 
 nlohmann::json Gateway::status() const {
-  const DecisionLog::Counts kept = decisions_->counts();
+  const WrittenCounts kept = decisions_->counts();
   return {{"gateway", config_.name},
           {"peer", config_.peer.name},
           {"session", peering_->is_up() ? "up" : "down"},

@@ -9,11 +9,14 @@
 #include <vector>
 
 #include "control/api.h"
+#include "control/arrears.h"
 #include "control/attendance.h"
 #include "control/chronicle.h"
 #include "control/flow_export.h"
+#include "control/flow_files.h"
 #include "control/flow_records.h"
 #include "control/quotas.h"
+#include "control/reload.h"
 #include "control/topology.h"
 #include "control/watch.h"
 #include "dataplane/ports.h"
@@ -29,9 +32,9 @@ class Gateway {
       Config config, DocumentStore documents, std::unique_ptr<Identity> identity);
   ~Gateway();
 
-  // Until SIGTERM or SIGINT. Then: no new requests, the worker stops, the last usage is journaled
-  // ports stop. The error: the last usage could not be journaled; it is kept, and
-  // journaled at the next start.
+  // Until SIGTERM or SIGINT; SIGHUP reads the configuration again. Then: no new requests, the
+  // worker stops, the last usage is journaled ports stop. The error: the last usage could not be
+  // journaled; it is kept, and journaled at the next start.
   tl::expected<void, std::string> run();
 
  private:
@@ -48,8 +51,8 @@ class Gateway {
   Status open_control();
   void open_chronicle();
   void open_flows();
-  void export_flows();
-  void export_last_flows();
+  void put_flows(std::vector<billing::FlowRecord> records);
+  void put_last_flows();
   void flush(std::function<void(Books::Status)> done, bool totals);
   void tick();
   void second();
@@ -57,6 +60,7 @@ class Gateway {
   void stop_workers();
   void watch_signals();
   Places current_places();
+  Answer reload();  // gateway_reload.cc
   nlohmann::json counters() const;
   nlohmann::json status() const;
   nlohmann::json counted() const;
@@ -65,6 +69,7 @@ class Gateway {
   void keep_quotas();
 
   Config config_;
+  ConfigFields fields_;  // of the file, as they are in force
   DocumentStore documents_;
   std::unique_ptr<Identity> identity_;
   Loop loop_;
@@ -101,9 +106,11 @@ class Gateway {
   std::unique_ptr<Watch> watch_;
   std::unique_ptr<Market> market_;
   std::unique_ptr<Services> services_;
+  std::unique_ptr<Arrears> arrears_;
   std::unique_ptr<Shopfront> shop_;
   std::unique_ptr<FlowRecords> flow_records_;  // nullptr: nothing is recorded of flows
-  std::unique_ptr<FlowExport> flow_export_;
+  std::unique_ptr<FlowExport> flow_export_;    // nullptr: to no collector
+  std::unique_ptr<FlowFiles> flow_files_;      // nullptr: into no files
   std::unique_ptr<Api> api_;
   bool flushing_ = false;
   int told_ = 0;

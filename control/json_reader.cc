@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "billing/card_number.h"
 #include "control/suggest.h"
 
 namespace anabranch::control {
@@ -41,6 +42,19 @@ tl::expected<json, std::string> parse_json(std::string_view text) {
   }
   return tl::unexpected("lists and objects are nested more than " + std::to_string(kJsonDepthMax) +
                         " deep");
+}
+
+std::optional<std::string> card_number_in(const json& document) {
+  if (!document.is_structured()) {
+    const std::string text = document.is_string()           ? document.get<std::string>()
+                             : document.is_number_integer() ? document.dump()
+                                                            : "";
+    return billing::has_card_number(text) ? std::optional("") : std::nullopt;
+  }
+  for (const auto& [name, value] : document.items()) {
+    if (const auto at = card_number_in(value)) return "/" + in_pointer(name) + *at;
+  }
+  return std::nullopt;
 }
 
 std::string beginning(const std::string& text, size_t size) {

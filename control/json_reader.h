@@ -18,6 +18,10 @@ namespace anabranch::control {
 inline constexpr int kJsonDepthMax = 32;
 tl::expected<nlohmann::json, std::string> parse_json(std::string_view text);
 
+// Where a text or number of it may be the number of a payment card (billing/card_number.h), as a
+// JSON pointer; nullopt: nowhere.
+std::optional<std::string> card_number_in(const nlohmann::json& document);
+
 // At most `size` octets of the beginning, whole UTF-8 characters only.
 std::string beginning(const std::string& text, size_t size);
 

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "control/beside.h"
 #include "control/reasons.h"
 #include "control/reservation.h"
 
@@ -30,9 +31,7 @@ class Preference {
 
   Weighing weigh(size_t runners_up_max, const Bounds* held) {
     Weighing w;
-    const auto& ways = combinations_.dispersions();
-    if (std::none_of(ways.begin(), ways.end(),
-                     [&](Dispersion d) { return Combinations::exists(combinations_.all(), d); })) {
+    if (!has_any()) {
       w.choice.refusal = "no path may be used: " + nothing_usable(matter_);
       return w;
     }
@@ -51,7 +50,54 @@ class Preference {
     return w;
   }
 
+  std::optional<Scenario> most() const {
+    return has_any() ? std::optional(scenario(search_.most())) : std::nullopt;
+  }
+
+  std::vector<Valued> without_margin(size_t count) const {
+    const auto possible = has_any() ? search_.possible() : std::nullopt;
+    if (!possible || !possible->rules.cautious) return {};
+    const Candidate chosen = search_.best(*possible, possible->bounds, false);
+    const double least = undamped(chosen, *possible) + kWorthMore;
+    Rules exact = possible->rules;
+    exact.cautious = false;
+    std::vector<Candidate> found;
+    each([&](PathSet set, uint8_t d, const PathSums& sums, const Outlook& o) {
+      if (!search_.is_possible(exact, sums, o, set, d) ||
+          search_.is_possible(possible->rules, sums, o, set, d))
+        return;
+      Candidate c{set, d, sums.count};
+      c.value = undamped(c, *possible);
+      if (c.value > least) note(found, c, count);
+    });
+    std::vector<Valued> result;
+    for (const Candidate& c : found) result.push_back(valued(c, possible->bounds));
+    return result;
+  }
+
  private:
+  bool has_any() const {
+    const auto& ways = combinations_.dispersions();
+    return std::any_of(ways.begin(), ways.end(),
+                       [&](Dispersion d) { return Combinations::exists(combinations_.all(), d); });
+  }
+  static constexpr double kWorthMore = 1e-9;  // what differs by less differs by rounding
+  double undamped(const Candidate& c, const Possible& possible) const {
+    const Worth worth = search_.worth(c.set, c.dispersion, possible.bounds);
+    return worth.total() - worth.inertia;
+  }
+  // Every candidate, one by one.
+  template <typename Visit>
+  void each(Visit visit) const {
+    for (uint32_t places = 1; places <= combinations_.all(); ++places) {
+      const PathSet set = combinations_.from_index(places);
+      const PathSums sums = combinations_.sums(set);
+      for (uint8_t d = 0; d < combinations_.dispersions().size(); ++d) {
+        if (Combinations::exists(set, search_.dispersion(d)))
+          visit(set, d, sums, combinations_.outlook(sums, search_.dispersion(d)));
+      }
+    }
+  }
   Scenario scenario(const Candidate& c) const {
     return combinations_.scenario(c.set, search_.dispersion(c.dispersion));
   }
@@ -69,23 +115,17 @@ class Preference {
     const auto keep_more = [](Candidate& best, const Candidate& c) {
       if (best.set == 0 || c.value > best.value) best = c;
     };
-    for (uint32_t places = 1; places <= combinations_.all(); ++places) {
-      const PathSet set = combinations_.from_index(places);
-      const PathSums sums = combinations_.sums(set);
-      for (uint8_t d = 0; d < combinations_.dispersions().size(); ++d) {
-        if (!Combinations::exists(set, search_.dispersion(d))) continue;
-        const Outlook o = combinations_.outlook(sums, search_.dispersion(d));
-        Candidate c{set, d, sums.count, search_.total(o, w.bounds, set, d)};
-        const bool is_possible = search_.is_possible(possible.rules, sums, o, set, d);
-        if (is_possible) {
-          keep_more(quality, {set, d, sums.count, Search::quality(o, w.bounds)});
-          keep_more(cheapest, {set, d, sums.count, -o.price});
-        }
-        if (set == chosen.set && d == chosen.dispersion) continue;
-        if (is_possible && !search_.lacks_paths(possible, d, sums.count)) note(others, c, count);
-        if (!search_.keeps(o)) note(impossible, c, count);
+    each([&](PathSet set, uint8_t d, const PathSums& sums, const Outlook& o) {
+      const Candidate c{set, d, sums.count, search_.total(o, w.bounds, set, d)};
+      const bool is_possible = search_.is_possible(possible.rules, sums, o, set, d);
+      if (is_possible) {
+        keep_more(quality, {set, d, sums.count, Search::quality(o, w.bounds)});
+        keep_more(cheapest, {set, d, sums.count, -o.price});
       }
-    }
+      if (set == chosen.set && d == chosen.dispersion) return;
+      if (is_possible && !search_.lacks_paths(possible, d, sums.count)) note(others, c, count);
+      if (!search_.keeps(o)) note(impossible, c, count);
+    });
     others.insert(others.end(), impossible.begin(), impossible.end());
     if (others.size() > count) others.resize(count);
     for (const Candidate& c : others) w.runners_up.push_back(valued(c, w.bounds));
@@ -160,6 +200,18 @@ Weighing weigh(const std::vector<PathState>& paths, const Profile& profile,
                const Ratings& ratings, size_t runners_up_max, const Bounds* held) {
   return Preference(paths, profile, request, currency, in_force, ratings)
       .weigh(runners_up_max, held);
+}
+
+std::optional<Scenario> most_of(const Decision& d) {
+  return Preference(d.paths, d.profile, d.request, d.currency, d.in_force ? &*d.in_force : nullptr,
+                    d.ratings)
+      .most();
+}
+
+std::vector<Valued> without_margin(const Decision& d) {
+  if (!d.in_force) return {};
+  return Preference(d.paths, d.profile, d.request, d.currency, &*d.in_force, d.ratings)
+      .without_margin(kRunnersUp);
 }
 
 Choice prefer(const std::vector<PathState>& paths, const Profile& profile,

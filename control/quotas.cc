@@ -206,6 +206,7 @@ void Quotas::tell(QuotaAccount& account, int64_t now_ns) {
     spdlog::warn("quota {}: {} % of {} is used; the cycle ends {}{}", alert.quota, alert.percent,
                  rounded_octets_text(alert.allowed), alert.cycle_end,
                  percent == 100 ? "; " + alert.what_follows : "");
+    if (told_) told_(alert);
   }
 }
 

@@ -5,6 +5,7 @@
 // Control thread.
 #pragma once
 
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -43,6 +44,8 @@ class Quotas {
   void wait(const Usage& usage);
   // Once a second. Reads meters only where there are quotas.
   void second(const Usage& usage);
+  // Called with each alert when it is told.
+  void on_alert(std::function<void(const QuotaAlert&)> told) { told_ = std::move(told); }
   bool any() const { return !documents_.quotas().empty(); }
 
   // What a scenario is to know of a path: whether it may be used, how fast, what it costs, and why.
@@ -90,6 +93,7 @@ class Quotas {
   std::vector<QuotaAccount::Standing> standings_;  // of each, at the last look
   billing::PathTotals totals_;
   std::vector<QuotaAlert> alerts_;
+  std::function<void(const QuotaAlert&)> told_;
   // Of each uplink each way, octets in the last seconds, the latest counting most.
   std::map<std::pair<std::string, billing::Direction>, double> lately_;
   std::array<Left, dataplane::kPathsMax> left_{};

@@ -146,6 +146,12 @@ const std::vector<Operation>& operations() {
       {"GET", "/v1/statements/clients/{client}", "clientStatement",
        "What of a client is not on an issued statement yet; ?format=text for people", Audience::all,
        nullptr, "Statements"},
+      {"GET", "/v1/statements/clients/{client}/issued", "listStatements",
+       "Statements issued to a client, in the order of issue", Audience::all, nullptr,
+       "IssuedStatements"},
+      {"GET", "/v1/statements/clients/{client}/issued/{issuer}/{number}", "showStatement",
+       "One of them as it was issued; as ?format=text, csv, html, pdf or ubl (UBL 2.1 by EN 16931)",
+       Audience::all, nullptr, "Object"},
       {"GET", "/v1/statements/house", "houseStatement",
        "What belongs to no client; ?format=text for people", Audience::readers, nullptr,
        "Statements"},
@@ -180,6 +186,10 @@ const std::vector<Operation>& operations() {
       {"GET", "/v1/quota-usage", "showQuotas",
        "What of each quota is used in its cycle, and will be as it goes on", Audience::readers,
        nullptr, "QuotaUsage"},
+      {"POST", "/v1/reload", "reload",
+       "Read the configuration and its documents again, as SIGHUP does; what is wrong is told, and "
+       "changes nothing",
+       Audience::operators, nullptr, "Reloaded"},
       {"GET", "/openapi.json", "describe", "This description", Audience::all, nullptr, "Object"},
   };
   return all;
@@ -194,9 +204,10 @@ const Operation* find_operation(const std::string& id) {
 std::string pattern_of(const Operation& operation) {
   std::string pattern = operation.path;
   for (const std::string& name : names_in(operation.path)) {
-    const std::string what = name == "service" ? "\\d{1,19}"
-                             : name == "kind"  ? any_kind()
-                                               : "[a-z0-9-]{1,64}";
+    const std::string what = name == "service"  ? "\\d{1,19}"
+                             : name == "kind"   ? any_kind()
+                             : name == "issuer" ? "[^/]{1,256}"
+                                                : "[a-z0-9-]{1,64}";
     const std::string braced = "{" + name + "}";
     pattern.replace(pattern.find(braced), braced.size(), "(" + what + ")");
   }

@@ -40,6 +40,34 @@ T read_kept_as(const std::string& file, const char* what) {
   return T();
 }
 
+bool is_suspended(const billing::Standing* standing) {
+  return standing != nullptr && standing->then == billing::WhenOverdue::suspend;
+}
+
+// Within what is left of a service whose client is in arrears.
+Carriage restricted(Carriage carriage, const billing::Standing* standing) {
+  if (standing == nullptr || standing->then == billing::WhenOverdue::nothing) return carriage;
+  const uint64_t most =
+      is_suspended(standing) ? Treatment::kRateMin : uint64_t{standing->restrict_kbps} * 1000;
+  carriage.rate_max = carriage.rate_max == 0 ? most : std::min(carriage.rate_max, most);
+  return carriage;
+}
+
+std::string overdue_words(const billing::Standing* standing) {
+  if (standing == nullptr) return "nothing is overdue any more";
+  const std::string why = "statement " + standing->statement + " is overdue";
+  switch (standing->then) {
+    case billing::WhenOverdue::suspend:
+      return "suspended, for " + why;
+    case billing::WhenOverdue::restrict:
+      return "restricted to " + rate_text(uint64_t{standing->restrict_kbps} * 1000) + ", for " +
+             why;
+    case billing::WhenOverdue::nothing:
+      break;
+  }
+  return why;
+}
+
 }  // namespace
 
 Services::Services(const Config& config, DocumentStore& documents, Books& books, Carrier& carrier,
@@ -99,6 +127,7 @@ void Services::open(const ServiceRequest& request, Ruling decided, Reply reply) 
   const auto id = books_.open_service(client.id, tariff, control::to_json(request).dump());
   if (!id) return reply(refuse(500, "Not stored", id.error()));
   decided.services = {{*id, client.id}};
+  note_key(*id, request);
   Service service{.request = request, .asked_s = now_s};
   service.currency = tariff.currency;
   service.scenario = scenario;
@@ -109,6 +138,7 @@ void Services::open(const ServiceRequest& request, Ruling decided, Reply reply) 
   }
   if (const auto carried = carry(*id, service); !carried) {
     books_.close_service(*id);
+    forget_key(*id, request);
     return reply(refuse(503, "No room", carried.error()));
   }
   service.reply = std::move(reply);
@@ -142,6 +172,8 @@ void Services::change(uint64_t id, const Caller& caller, const json& document, R
     return reply(refuse(422, "Begun already", "the service is in force",
                         {{"/start", "expected as it was asked for, or nothing"}}));
   }
+  if (const auto other = id_of_key(request->client, request->key); other && *other != id)
+    return reply(key_is_in_use(*other, request->key));
   Ruling decided = choose(*request, &service.scenario, id);
   decided.services = {{id, request->client}};
   if (!decided.outcome) {
@@ -151,6 +183,8 @@ void Services::change(uint64_t id, const Caller& caller, const json& document, R
   const Scenario scenario = *decided.outcome;
   if (const auto kept = books_.change_request(id, control::to_json(*request).dump()); !kept)
     return reply(refuse(500, "Not stored", kept.error()));
+  forget_key(id, service.request);
+  note_key(id, *request);
   service.request = *request;
   service.note.clear();
   spdlog::info("service {} of client {} was asked for anew", id, request->client);
@@ -166,10 +200,24 @@ void Services::change(uint64_t id, const Caller& caller, const json& document, R
 
 std::optional<uint64_t> Services::id_of_key(const std::string& client,
                                             const std::string& key) const {
-  const auto found = std::find_if(services_.begin(), services_.end(), [&](const auto& entry) {
-    return entry.second.request.client == client && entry.second.request.key == key;
-  });
-  return found == services_.end() ? std::nullopt : std::optional(found->first);
+  const auto found = by_key_.find({client, key});
+  return found == by_key_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void Services::note_key(uint64_t id, const ServiceRequest& request) {
+  if (!request.key.empty()) by_key_.try_emplace({request.client, request.key}, id);
+}
+
+void Services::forget_key(uint64_t id, const ServiceRequest& request) {
+  const auto found = by_key_.find({request.client, request.key});
+  if (found != by_key_.end() && found->second == id) by_key_.erase(found);
+}
+
+Answer Services::key_is_in_use(uint64_t by, const std::string& key) {
+  return refuse(409, "Key is in use",
+                "service " + std::to_string(by) + " was asked for with the key \"" + key +
+                    "\" and is another; use a key of its own, or end it",
+                {{"/key", "expected one that is new"}});
 }
 
 std::optional<Answer> Services::known_by_key(const ServiceRequest& request) const {
@@ -179,10 +227,7 @@ std::optional<Answer> Services::known_by_key(const ServiceRequest& request) cons
   const Service& service = services_.at(*id);
   if (control::to_json(service.request) == control::to_json(request))
     return Answer{200, to_json(*id, service)};
-  return refuse(409, "Key is in use",
-                "service " + std::to_string(*id) + " was asked for with the key \"" + request.key +
-                    "\" and is another; use a key of its own, or end it",
-                {{"/key", "expected one that is new"}});
+  return key_is_in_use(*id, request.key);
 }
 
 tl::expected<void, std::string> Services::reopen() {
@@ -213,6 +258,7 @@ tl::expected<void, std::string> Services::reopen() {
       spdlog::error("service {}: {}", entry.id, carried.error());
       continue;
     }
+    note_key(entry.id, *request);
     services_[entry.id] = std::move(service);
     spdlog::info("service {} of client {} goes on", entry.id, entry.client);
   }
@@ -221,10 +267,36 @@ tl::expected<void, std::string> Services::reopen() {
 
 void Services::put_in_force(uint64_t id, Service& service, const Scenario& scenario) {
   service.scenario = scenario;
-  service.down = carriage_down(scenario);
+  const auto* standing = standing_of(service);
+  service.down = restricted(carriage_down(scenario), standing);
   Carried& carried = *carrier_.find(id);
-  carrier_.set_carriage(carried, carriage_up(scenario));
+  carrier_.set_suspended(carried, is_suspended(standing));
+  carrier_.set_carriage(carried, restricted(carriage_up(scenario), standing));
   peering_.announce(carried, service.down);
+}
+
+const billing::Standing* Services::standing_of(const Service& service) const {
+  const auto found = overdue_.find(service.request.client);
+  return found == overdue_.end() ? nullptr : &found->second;
+}
+
+void Services::set_overdue(const Overdue& overdue) {
+  std::map<uint64_t, std::optional<billing::Standing>> before;
+  for (const auto& [id, service] : services_) {
+    if (const auto* standing = standing_of(service)) before[id] = *standing;
+  }
+  overdue_ = overdue;
+  for (auto& [id, service] : services_) {
+    const auto* standing = standing_of(service);
+    const auto now = standing == nullptr ? std::nullopt : std::optional(*standing);
+    if (now == before[id]) continue;
+    if (service.state == State::active || service.state == State::starting)
+      put_in_force(id, service, service.scenario);
+    const char* event = standing == nullptr ? "service-paid" : "service-overdue";
+    spdlog::info("service {} of client {}: {}", id, service.request.client,
+                 overdue_words(standing));
+    chronicle_.service(event, id, service.request.client, {{"what", overdue_words(standing)}});
+  }
 }
 
 void Services::begin_what_is_due() {
@@ -262,12 +334,15 @@ void Services::end_what_is_over() {
 // Only of those that have a budget.
 void Services::spend() {
   Priced priced;
+  const int64_t now_ns = billing::wall_now_ns();
   for (const auto& [id, service] : services_) {
     if (!service.request.budget || !is_carried(service)) continue;
     const auto terms = terms_of(service.request);
     if (!terms) continue;
+    const auto [charged, is_new] = priced.try_emplace({terms->profile.id, terms->tariff.id});
+    if (is_new) charged->second.paths = charged_paths(*terms, now_ns);
     Spending::Prices prices;
-    for (const PathState& path : priced_now(*terms, priced).paths) {
+    for (const PathState& path : charged->second.paths) {
       prices[path.index] =
           billing::Amount::from_attos(static_cast<billing::Int128>(path.price_attos_per_octet));
     }
@@ -308,7 +383,47 @@ void Services::recompute() {
   end_what_is_over();
   market_.tick([this](const Order& order) { return needs(order); },
                [this](const Order& order) { return need_again(order); });
+  decide_and_tell();
+}
+
+void Services::react() {
+  const uint16_t before = alive_;
+  look_at_paths();
+  if (alive_ != before) decide_and_tell();
+}
+
+void Services::look_at_paths() {
+  alive_ = paths_.alive();
+  const auto now = Clock::now();
+  for (const PathConfig& path : config_.peer.paths) {
+    if ((alive_ >> path.id & 1) != 0) seen_alive_[path.id] = now;
+  }
+}
+
+std::array<size_t, dataplane::kPathsMax> Services::users() const {
+  std::array<size_t, dataplane::kPathsMax> users{};
+  for (const auto& [id, service] : services_) {
+    if (!is_carried(service)) continue;
+    for (const auto& share : service.scenario.shares) ++users[share.path_index];
+  }
+  return users;
+}
+
+// How soon a dead path is left is told. It was found dead after it was last seen alive, so no
+// sooner than that.
+void Services::decide_and_tell() {
+  look_at_paths();
+  const auto before = users();
   decide();
+  const auto after = users();
+  const auto now = Clock::now();
+  const uint16_t alive = paths_.alive();
+  for (const PathConfig& path : config_.peer.paths) {
+    const size_t left = before[path.id] - std::min(before[path.id], after[path.id]);
+    if (left == 0 || (alive >> path.id & 1) != 0) continue;
+    const std::chrono::duration<double, std::milli> since = now - seen_alive_[path.id];
+    chronicle_.path_left(path.uplink, path.id, left, since.count());
+  }
 }
 
 void Services::announce_all() {
@@ -328,10 +443,6 @@ void Services::refused(uint64_t id, const std::string& reason) {
 }
 
 void Services::tick() {
-  if (const uint16_t alive = paths_.alive(); alive != alive_) {
-    alive_ = alive;
-    decide();
-  }
   std::vector<uint64_t> ids;  // services may go while they are looked at
   for (const auto& [id, service] : services_) ids.push_back(id);
   for (const uint64_t id : ids) {
@@ -385,6 +496,7 @@ void Services::end_scheduled(uint64_t id, Reply reply) {
   json body = to_json(id, services_.at(id));
   body["state"] = "ended";
   chronicle_.service("service-ended", id, services_.at(id).request.client, {{"octets", 0}});
+  forget_key(id, services_.at(id).request);
   services_.erase(id);
   if (reply) reply({200, body});
 }
@@ -438,6 +550,7 @@ void Services::close(uint64_t id) {
     const Reply reply = std::move(service.reply);
     carrier_.forget(id);
     spending_.forget(id);
+    forget_key(id, service.request);
     services_.erase(id);
     if (reply) reply({200, body});
   });

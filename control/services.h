@@ -3,6 +3,7 @@
 // in force in both directions, and ends it without losing an octet. Control thread.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -67,11 +68,18 @@ class Services {
   // What the service's scenario is decided by now: to be explained elsewhere, for that takes long.
   tl::expected<Decision, Answer> decision(uint64_t id, const Caller& caller) const;
 
+  // Clients of which a statement is overdue: their services are restricted or suspended, as the
+  // profile says; those of all others are not any more.
+  using Overdue = std::map<std::string, billing::Standing>;
+  void set_overdue(const Overdue& overdue);
+
   // Peering's events.
   void announce_all();
   void refused(uint64_t id, const std::string& reason);
 
-  // Every 20 ms: link changes, accepted services, services that end.
+  // Every 5 ms: links that died or came back.
+  void react();
+  // Every 20 ms: accepted services, services that end.
   void tick();
   // Every second: what the paths are rated; every scenario anew, and how those are that are in
   // force.
@@ -106,7 +114,9 @@ class Services {
     const billing::Tariff& tariff;
   };
   tl::expected<Terms, Answer> terms_of(const ServiceRequest& request) const;
-  // What may be used at a time (UTC), with what it costs.
+  // What may be used at a time (UTC), with what the client is charged for it.
+  std::vector<PathState> charged_paths(const Terms& terms, int64_t at_ns) const;
+  // The same for a choice: what is scarce is dearer.
   std::vector<PathState> priced_paths(const Terms& terms, int64_t at_ns) const;
   // Those of now, once for services of equal terms.
   using Priced = std::map<std::pair<std::string, std::string>, PricedPaths>;  // profile, tariff
@@ -130,6 +140,10 @@ class Services {
   };
   using Rulings = std::map<uint32_t, Told>;  // by kind of a round
   void decide();
+  void decide_and_tell();
+  void look_at_paths();
+  // How many services have the path in their scenario, by path.
+  std::array<size_t, dataplane::kPathsMax> users() const;
   void adopt(uint64_t id, const Asking& asking, const Decided& decided, Told& told);
   void look_at_forecasts(int64_t now_s);
   static bool is_carried(const Service& service) {
@@ -141,6 +155,9 @@ class Services {
   // nullptr: there is none, or it is another client's.
   const Service* find(uint64_t id, const Caller& caller) const;
   std::optional<Answer> known_by_key(const ServiceRequest& request) const;
+  static Answer key_is_in_use(uint64_t by, const std::string& key);
+  void note_key(uint64_t id, const ServiceRequest& request);
+  void forget_key(uint64_t id, const ServiceRequest& request);
   static Answer unknown(uint64_t id);
   void open(const ServiceRequest& request, Ruling ruling, Reply reply);
   // services_market.cc
@@ -163,6 +180,7 @@ class Services {
   void spend();
   bool is_spent(uint64_t id, const Service& service) const;
   void keep();
+  const billing::Standing* standing_of(const Service& service) const;
   void put_in_force(uint64_t id, Service& service, const Scenario& scenario);
   void tick_starting(uint64_t id, Service& service);
   void tick_ending(uint64_t id, Service& service);
@@ -182,12 +200,15 @@ class Services {
   Chronicle& chronicle_;
   std::function<void(PathState&)> adjust_;
   std::map<uint64_t, Service> services_;
+  std::map<std::pair<std::string, std::string>, uint64_t> by_key_;  // client, key
   uint16_t alive_ = 0;
+  std::array<Clock::time_point, dataplane::kPathsMax> seen_alive_{};  // by path
   Minutes minutes_;
   RatingHistory history_;
   Forecasts forecasts_;
   Ratings ratings_;
   Clock::time_point rated_at_;
+  Overdue overdue_;  // by client
   Spending spending_;
   int64_t kept_at_s_ = 0;  // history and spending, on disk
 };

@@ -10,10 +10,13 @@
 #include "billing/guide_price.h"
 #include "billing/wall_clock.h"
 #include "control/admission.h"
+#include "control/nearest.h"
 #include "control/services.h"
 
 namespace anabranch::control {
 namespace {
+
+using nlohmann::json;
 
 // `budget`: what a budget adds to the words of a refusal.
 Ruling ruling_of(Decision decision, Choice choice, const std::string& budget = {}) {
@@ -38,7 +41,7 @@ void set_aside(Scenario& scenario, const Scenario& as) {
 
 }  // namespace
 
-std::vector<PathState> Services::priced_paths(const Terms& terms, int64_t at_ns) const {
+std::vector<PathState> Services::charged_paths(const Terms& terms, int64_t at_ns) const {
   std::vector<PathState> states = paths_.states(topology_.path_sizes());
   std::erase_if(states, [&](PathState& state) {
     if (!make_usable(state, terms.profile, at_ns)) return true;
@@ -50,6 +53,11 @@ std::vector<PathState> Services::priced_paths(const Terms& terms, int64_t at_ns)
     return !price.has_value();  // a provider the client's tariff does not price cannot be used for
                                 // it
   });
+  return states;
+}
+
+std::vector<PathState> Services::priced_paths(const Terms& terms, int64_t at_ns) const {
+  std::vector<PathState> states = charged_paths(terms, at_ns);
   if (adjust_) std::for_each(states.begin(), states.end(), adjust_);
   return states;
 }
@@ -118,7 +126,12 @@ Ruling Services::choose(const ServiceRequest& request, const Scenario* in_force,
   if (!d) return {std::nullopt, tl::unexpected(d.error()), {}};
   Choice choice = prefer(d->paths, d->profile, d->request, d->currency, in_force, &d->ratings);
   const std::string budget = budget_text(request, d->currency);
-  return ruling_of(std::move(*d), std::move(choice), budget);
+  Ruling ruling = ruling_of(std::move(*d), std::move(choice), budget);
+  if (!ruling.outcome) {
+    const json near = nearest_json(request, *ruling.decision);
+    if (!near.is_null()) ruling.outcome.error().body["nearest"] = near;
+  }
+  return ruling;
 }
 
 void Services::decide() {

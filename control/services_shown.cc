@@ -40,6 +40,10 @@ json Services::to_json(uint64_t id, const Service& service) const {
   if (service.request.budget)
     result["spent"] = {{"amount", money_text(spending_.spent(id))}, {"currency", service.currency}};
   if (!service.note.empty()) result["note"] = service.note;
+  if (const auto* standing = standing_of(service)) {
+    result["overdue"] = {{"statement", standing->statement},
+                         {"then", billing::kWhenOverdueNames[static_cast<size_t>(standing->then)]}};
+  }
   result["forecast_error"] = control::to_json(forecasts_.of(id));
   return result;
 }

@@ -42,6 +42,9 @@ class Topology {
   using Remotes = std::array<dataplane::Endpoint, dataplane::kPathsMax>;
   void tick(uint16_t in_use, const Remotes& proved);
 
+  // Tables are made anew at the next tick.
+  void config_has_changed() { changed_ = true; }
+
   const PathSizes& path_sizes() const { return path_sizes_; }
 
  private:

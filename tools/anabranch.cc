@@ -79,9 +79,16 @@ class Client {
     fmt::print(stderr, "anabranch: {}: {}\n", problem.value("title", "refused"),
                problem.value("detail", ""));
     for (const json& e : problem.value("errors", json::array())) {
-      fmt::print(stderr, "  {}: {}\n", e.value("pointer", ""), e.value("detail", ""));
+      const std::string at = e.value("pointer", "");
+      fmt::print(stderr, "  {}{}{}\n", at, at.empty() ? "" : ": ", e.value("detail", ""));
     }
+    for (const json& f : problem.value("nearest", json::object()).value("fields", json::array()))
+      fmt::print(stderr, "  {}: {} was asked for; {} could be met\n", f.value("pointer", ""),
+                 plain(f["asked"]), plain(f["possible"]));
     std::exit(kRefused);
+  }
+  static std::string plain(const json& value) {
+    return value.is_string() ? value.get<std::string>() : value.dump();
   }
 
   const Options& options_;
@@ -382,6 +389,22 @@ void add_schema(CLI::App& app) {
   sub->callback([kind] { fmt::print("{}\n", anabranch::control::document_schema(*kind).dump(2)); });
 }
 
+void add_reload(CLI::App& app, Options& options) {
+  app.add_subcommand("reload", "read the configuration and its documents again")
+      ->callback([&options] {
+        const json done = Client(options).post("/v1/reload", json::object());
+        if (options.as_json) return fmt::print("{}\n", done.dump(2));
+        for (const auto& [what, words] :
+             {std::pair{"applied", "in force:"}, std::pair{"documents", "documents in force:"},
+              std::pair{"needs_restart", "needs a restart:"}}) {
+          if (done[what].empty()) continue;
+          fmt::print("{:<20}", words);
+          for (const json& name : done[what]) fmt::print(" {}", name.get<std::string>());
+          fmt::print("\n");
+        }
+      });
+}
+
 void add_state(CLI::App& app, Options& options) {
   add_view(app, options, "paths", "paths, measurements, ratings", "/v1/paths", print_paths);
   add_view(app, options, "ratings", "links, networks and providers, rated over four windows",
@@ -395,6 +418,7 @@ void add_state(CLI::App& app, Options& options) {
       fmt::print("{}\n", Client(options).get(path).dump(2));
     });
   }
+  add_reload(app, options);
   auto* put = app.add_subcommand("put", "store a document");
   auto kind = std::make_shared<std::string>();
   auto file = std::make_shared<std::string>();

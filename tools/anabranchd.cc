@@ -3,6 +3,7 @@
 // configuration.
 #include <CLI/CLI.hpp>
 
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -10,7 +11,7 @@
 
 #include <cstdio>
 
-#include "billing/guide_price.h"
+#include "billing/card_number.h"
 #include "control/billing_only.h"
 #include "control/gateway.h"
 #include "control/toml_file.h"
@@ -24,22 +25,28 @@ int fail(int status, const std::string& text) {
   return status;
 }
 
-// Everything configured has a price, or its usage could never be charged.
-std::string unpriced(const control::Config& config, const control::DocumentStore& documents) {
-  const billing::Tariff& house = *documents.tariff(control::DocumentStore::kHouseTariff);
-  for (const control::UplinkConfig& uplink : config.uplinks) {
-    if (!billing::guide_price(house, uplink.provider, uplink.network, uplink.name,
-                              documents.tariff_of_provider(uplink.provider))) {
-      return config.documents_dir + "/tariffs: tariff \"house\" has no price for provider \"" +
-             uplink.provider + "\" of uplink \"" + uplink.name + "\"";
-    }
+// Without what may be the number of a card, wherever it came from.
+class LogFormat : public spdlog::formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& line) override {
+    const std::string_view text(message.payload.data(), message.payload.size());
+    if (!billing::has_card_number(text)) return pattern_.format(message, line);
+    const std::string without = billing::without_card_numbers(text);
+    spdlog::details::log_msg other = message;
+    other.payload = without;
+    pattern_.format(other, line);
   }
-  return {};
-}
+  std::unique_ptr<spdlog::formatter> clone() const override {
+    return std::make_unique<LogFormat>();
+  }
+
+ private:
+  spdlog::pattern_formatter pattern_{"%Y-%m-%dT%H:%M:%S.%e %n %l: %v"};
+};
 
 void log_as(const std::string& name) {
   spdlog::set_default_logger(spdlog::stderr_color_mt(name));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %n %l: %v");
+  spdlog::set_formatter(std::make_unique<LogFormat>());
   spdlog::flush_on(spdlog::level::info);
 }
 
@@ -84,8 +91,7 @@ int main(int argc, char** argv) {
   if (!config) return fail(2, config.error());
   auto documents = control::DocumentStore::read(config->documents_dir);
   if (!documents) return fail(2, documents.error());
-  if (const std::string wrong = unpriced(*config, *documents); !wrong.empty())
-    return fail(2, wrong);
+  if (const std::string wrong = documents->unpriced(*config); !wrong.empty()) return fail(2, wrong);
   auto identity = control::Identity::open({.certificate = config->certificate,
                                            .key = config->key,
                                            .peer_name = config->peer.name,

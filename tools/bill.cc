@@ -105,6 +105,7 @@ void add_bill(CLI::App& app, const bool& as_json) {
   auto* bill = app.add_subcommand("bill", "what usage comes to, by the journals of gateways");
   bill->require_subcommand(1);
   add_bill_ledger(*bill, as_json);
+  add_bill_pay(*bill, as_json);
   auto wanted = std::make_shared<PreviewWanted>();
   auto* sub = bill->add_subcommand("preview",
                                    "what a client would be charged by a tariff; changes nothing");

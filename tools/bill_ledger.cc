@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// anabranch bill usage|close|statement|rerate|settle|export: what a ledger and journals come to.
+// anabranch bill usage|close|statement|deliver|rerate|settle|export: what a ledger and journals
+// come to.
 #include <chrono>
 #include <memory>
 
 #include "billing/closing.h"
 #include "billing/delivery.h"
+#include "billing/mailing.h"
 #include "billing/reconcile.h"
 #include "billing/statement_format.h"
 #include "billing/wall_clock.h"
@@ -18,7 +20,9 @@ using nlohmann::json;
 
 struct BillWanted {
   std::string ledger, client, account, period, from, to, tariff, number, issuer, format = "text";
-  std::string provider, claim, reference, folder;
+  std::string provider, claim, reference, folder, password_file;
+  MailOptions mail;
+  unsigned days = 40;
   std::vector<std::string> journals, without;
   double tolerance_percent = 1;
   size_t threads = 0;
@@ -45,12 +49,13 @@ Closer closer_of(Ledger& ledger, const BillWanted& wanted) {
 }
 
 Format format_of(const BillWanted& wanted, bool as_json) {
-  const auto found = std::find(kFormatNames.begin(), kFormatNames.end(), wanted.format);
-  return as_json ? Format::json : static_cast<Format>(found - kFormatNames.begin());
+  return as_json ? Format::json : billing::format_of(wanted.format).value();
 }
 
 void print_statement(const json& statement, Format format) {
-  fmt::print("{}", valid(render(statement, format)));
+  const std::string made = valid(render(statement, format));
+  if (std::fwrite(made.data(), 1, made.size(), stdout) != made.size() || std::fflush(stdout) != 0)
+    fail(kUnreadable, "the statement cannot be written");
 }
 
 // --- close ---
@@ -212,6 +217,34 @@ int statement(const BillWanted& wanted, bool as_json) {
   return 0;
 }
 
+// To the folder and by mail, as each client's preferences say; again where it failed before.
+int deliver_statements(const BillWanted& wanted, bool as_json) {
+  constexpr int64_t kDayNs = 86'400'000'000'000;
+  MailOptions mail = wanted.mail;
+  if (wanted.folder.empty() && mail.server.url.empty())
+    throw CLI::ValidationError("--to", "expected --to, --mail-server or both");
+  if (!wanted.password_file.empty())
+    mail.server.password = valid(read_password(wanted.password_file));
+  const std::string mistake = mail.server.url.empty() ? "" : mistake_in(mail);
+  if (!mistake.empty()) throw CLI::ValidationError("--mail-server", mistake);
+  Ledger ledger = open_ledger(wanted);
+  const int64_t since_ns = wall_now_ns() - wanted.days * kDayNs;
+  size_t files = 0;
+  MailReport report;
+  if (!wanted.folder.empty()) files = valid(deliver(ledger, wanted.folder, since_ns));
+  if (!mail.server.url.empty()) report = valid(send_mails(ledger, mail, since_ns, wall_now_ns));
+  if (as_json)
+    print_json({{"files", files},
+                {"queued", report.queued},
+                {"sent", report.sent},
+                {"waiting", report.waiting},
+                {"problems", report.problems}});
+  else
+    fmt::print("{} files made, {} mails sent, {} waiting\n", files, report.sent, report.waiting);
+  for (const std::string& problem : report.problems) fmt::print(stderr, "anabranch: {}\n", problem);
+  return report.problems.empty() ? 0 : kRefused;
+}
+
 int export_all(const BillWanted& wanted, bool) {
   const Ledger ledger = open_ledger(wanted);
   for (const StoredStatement& s : statements_of(ledger, wanted)) fmt::print("{}\n", s.document);
@@ -356,7 +389,7 @@ void add_client(CLI::App* sub, const std::shared_ptr<BillWanted>& wanted, bool r
 }
 
 void add_format(CLI::App* sub, const std::shared_ptr<BillWanted>& wanted) {
-  sub->add_option("--format", wanted->format, "text, json, csv or html")
+  sub->add_option("--format", wanted->format, "text, json, csv, html, pdf or ubl")
       ->check(CLI::IsMember(std::vector<std::string>(kFormatNames.begin(), kFormatNames.end())));
 }
 
@@ -414,6 +447,25 @@ void add_bill_ledger(CLI::App& bill, const bool& as_json) {
     add_client(sub, wanted, false);
     sub->add_option("--issuer", wanted->issuer, "of whom, where several have this number");
     add_format(sub, wanted);
+  }
+  {
+    const auto [sub, wanted] =
+        make({"deliver", "issued statements, to a folder and by mail, as clients want them",
+              deliver_statements});
+    sub->add_option("--to", wanted->folder, "the folder statements are delivered to");
+    sub->add_option("--mail-server", wanted->mail.server.url,
+                    "smtps://HOST, or smtp://HOST for STARTTLS");
+    sub->add_option("--mail-from", wanted->mail.from, "the sender's address");
+    sub->add_option("--mail-user", wanted->mail.server.user, "a name at the server");
+    sub->add_option("--mail-password-file", wanted->password_file, "a file with the password");
+    sub->add_option("--mail-ca", wanted->mail.server.ca, "a file of CA certificates");
+    sub->add_flag("--insecure-cleartext", wanted->mail.server.insecure_cleartext,
+                  "smtp:// without TLS");
+    sub->add_option("--mail-patience-ms", wanted->mail.server.patience_ms, "for one mail")
+        ->check(CLI::Range(100, 600'000));
+    sub->add_option("--days", wanted->days, "of what was issued so long ago at most")
+        ->capture_default_str()
+        ->check(CLI::Range(1u, 36'500u));
   }
   {
     const auto [sub, wanted] =

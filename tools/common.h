@@ -81,6 +81,8 @@ inline std::string grouped(uint64_t number) {
 
 // Commands that need a ledger (bill_ledger.cc).
 void add_bill_ledger(CLI::App& bill, const bool& as_json);
+// … that are about payments (bill_pay.cc).
+void add_bill_pay(CLI::App& bill, const bool& as_json);
 // What is open of a client, by the ledger's documents.
 int preview_open(const std::string& ledger, const std::string& client,
                  const std::vector<std::string>& journals, bool as_json);

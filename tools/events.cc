@@ -7,6 +7,7 @@
 #include <functional>
 #include <thread>
 
+#include "control/octets.h"
 #include "tools/common.h"
 
 namespace anabranch::tools {
@@ -86,6 +87,14 @@ void print_event(const ServerEvent& event) {
   if (data.contains("rating"))
     add(fmt::format("{:.1f}, before {:.1f}", data["rating"].get<double>(),
                     data["before"].get<double>()));
+  if (data.contains("after_ms"))
+    add(fmt::format("by {} services {:.1f} ms after it was last seen alive", data["left_by"].dump(),
+                    data["after_ms"].get<double>()));
+  if (data.contains("quota"))
+    add(fmt::format("{}: {} % of {} is used, until {}; at 100 % {}", data.value("quota", ""),
+                    data["percent"].get<uint64_t>(),
+                    control::rounded_octets_text(data["allowed"].get<uint64_t>()),
+                    data.value("cycle_end", ""), data.value("what_follows", "")));
   if (data.contains("octets")) add(data["octets"].dump() + " octets");
   if (data.contains("scenario")) add(scenario_words(data["scenario"]));
   fmt::print("{} {:<16} {}\n", data.value("at", ""), event.name, text);

@@ -91,9 +91,10 @@ void ClosingTest::add_gateway(const std::string& name) {
 }
 
 uint64_t ClosingTest::open_service(const std::string& name, const std::string& client,
-                                   int64_t at_ns) {
+                                   int64_t at_ns, const nlohmann::json& request) {
   Ledger own = open(name);
-  const auto id = must(own.open_service(client, billing::tariff("std", "1"), "{}", at_ns));
+  const auto id =
+      must(own.open_service(client, billing::tariff("std", "1"), request.dump(), at_ns));
   gateway(name).service(id, client);
   return id;
 }

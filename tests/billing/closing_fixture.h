@@ -53,7 +53,8 @@ class ClosingTest : public LedgerTest {
   // In force from then on.
   void put(const std::string& kind, const nlohmann::json& document, int64_t from_ns = day(9, 1));
   // A service that is in the ledger and in the gateway's journal.
-  uint64_t open_service(const std::string& gateway, const std::string& client, int64_t at_ns);
+  uint64_t open_service(const std::string& gateway, const std::string& client, int64_t at_ns,
+                        const nlohmann::json& request = nlohmann::json::object());
   MeteringGateway& gateway(const std::string& name) { return *gateways_.at(name); }
   void add_gateway(const std::string& name);
 

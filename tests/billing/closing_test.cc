@@ -297,6 +297,27 @@ TEST_P(Closings, Claim12TheProfileHoldsPreferencesForBilling) {
   EXPECT_EQ(told(all[1]), "line 12.50, beta b 3.75");
 }
 
+TEST_P(Closings, ARequestAsksForWhatProfileAndAgreementLeaveOpen) {
+  put("profiles", {{"id", "mine"}, {"billing", {{"provider_charges", "itemised"}}}});
+  put("clients", client("acme", "business", "mine"));
+  const json several{{"billing", {{"statements", "by-provider"}}}};
+  const auto service = open_service("site-a", "acme", day(10, 1), several);
+  // Asked later, or against the profile: it changes nothing.
+  open_service("site-a", "acme", day(10, 2),
+               {{"billing", {{"statements", "aggregated"}, {"provider_charges", "summarised"}}}});
+  gateway("site-a").used(day(10, 5), service, 1, 4 * kGb).used(day(10, 6), service, 2, kGb);
+  close(day(11, 2));
+  ASSERT_EQ(statements("client:acme").size(), 3u);
+  EXPECT_EQ(told(statements("client:acme").at(0)), "alpha a 4.00");
+  // Where there is no service of that request any more, it counts no more.
+  ASSERT_TRUE(open("site-a").close_service(service, day(10, 20)));
+  gateway("site-a").used(day(11, 5), service, 1, 4 * kGb).used(day(11, 6), service, 2, kGb);
+  close(day(12, 2));
+  ASSERT_EQ(statements("client:acme").size(), 4u);
+  EXPECT_EQ(told(statements("client:acme").at(3)), "line 10.00, alpha a 4.00, beta b 3.00");
+  EXPECT_EQ(octets_stated(), octets_used());
+}
+
 TEST_P(Closings, Claim14TheAgreementOverridesTheProfileAndCreditsAMiss) {
   put("profiles", {{"id", "mine"},
                    {"billing", {{"statements", "by-provider"}, {"provider_charges", "itemised"}}}});

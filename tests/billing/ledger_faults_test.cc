@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "billing/ledger.h"
+#include "billing/ledger_schema.h"
 #include "tests/billing/faulty_store.h"
 #include "tests/billing/ledger_fixture.h"
 #include "tests/billing/lossy_proxy.h"
@@ -420,7 +421,8 @@ INSERT INTO transactions VALUES(1, 5, 16), (2, 6, 17);
 }
 
 TEST_P(LedgerOnSqlite, ALaterVersionIsRefused) {
-  ASSERT_TRUE(open().store().run("UPDATE state SET value = 3 WHERE name = 'version'"));
+  ASSERT_TRUE(
+      open().store().run("UPDATE state SET value = $1 WHERE name = 'version'", kLedgerVersion + 1));
   const auto opened = Ledger::open(where_, "here");
   ASSERT_FALSE(opened.has_value());
   EXPECT_NE(opened.error().find("later version"), std::string::npos);

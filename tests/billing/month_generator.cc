@@ -4,6 +4,7 @@
 // JSON object: of the journals, octets and records, and octets by client and by provider.
 //
 //   month_generator LEDGER FOLDER [--month 2026-10] [--clients 3] [--gateways 2] [--totals 1000]
+//                   [--documents FILE]    {"clients": [{…}]} and so on, in place of its own
 //
 // Journals go to FOLDER/site-a and so on. Clients are "client-1" …, each with a service at each
 // gateway, on three paths of three providers in both directions; what belongs to no client is the
@@ -15,6 +16,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -34,7 +36,7 @@ constexpr const char* kTariffs[] = {"plain", "tiers", "burst", "carriers"};
 constexpr const char* kZone = "Europe/Berlin";
 
 struct Options {
-  std::string ledger, folder, month;
+  std::string ledger, folder, month, documents;
   uint64_t clients = 3, gateways = 2, totals = 1000, segment_mb = 1, seed = 1;
 };
 
@@ -119,6 +121,12 @@ void put_documents(const Options& o, int64_t from_ns) {
          {"tariff", kTariffs[(i - 1) % std::size(kTariffs)]},
          {"profile", i % 5 == 0 ? "each" : "one"}},
         from_ns);
+  }
+  if (o.documents.empty()) return;
+  std::ifstream in(o.documents);
+  const json others = json::parse(in);
+  for (const auto& [kind, all] : others.items()) {
+    for (const json& document : all) put(ledger, kind, document, from_ns);
   }
 }
 
@@ -241,6 +249,7 @@ int main(int argc, char** argv) {
   app.add_option("--totals", o.totals, "records, about; each meter has one at least");
   app.add_option("--segment-mb", o.segment_mb)->check(CLI::Range(1, 2048));
   app.add_option("--seed", o.seed);
+  app.add_option("--documents", o.documents);
   CLI11_PARSE(app, argc, argv);
   make(o);
   return 0;

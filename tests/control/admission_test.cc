@@ -42,6 +42,27 @@ TEST(Admission, ABudgetForAVolumeIsAPriceThatMustNotBePassed) {
   EXPECT_EQ(with_budget(without_volume).price_per_gb_max, std::nullopt);
 }
 
+TEST(Preferences, AWishIsWithinWhatIsSaid) {
+  using billing::Preferences;
+  const auto of = [](const json& document) {
+    billing::DocumentErrors errors;
+    const auto read = billing::read_wish(document, "", errors);
+    EXPECT_TRUE(errors.empty());
+    EXPECT_EQ(billing::to_json(read), document);
+    return read;
+  };
+  const Preferences said = of({{"statements", "by-provider"}, {"delivery", {"html"}}});
+  EXPECT_EQ(said.against({}), "");
+  EXPECT_EQ(said.against(of({{"currency", "USD"}, {"provider_charges", "separate"}})), "");
+  EXPECT_EQ(said.against(of({{"statements", "by-provider"}})), "");
+  EXPECT_EQ(said.against(of({{"statements", "aggregated"}})), "statements");
+  EXPECT_EQ(said.against(of({{"delivery", {"csv"}}})), "delivery");
+  billing::DocumentErrors errors;
+  billing::read_wish({{"cycle_day", 3}}, "/billing", errors);
+  ASSERT_EQ(errors.size(), 1u);
+  EXPECT_EQ(errors[0].pointer, "/billing/cycle_day");
+}
+
 TEST(Admission, TheLowerOfPriceAndBudgetHolds) {
   ServiceRequest request = limited("50", 500'000'000'000);
   request.price_per_gb_max = "0.05";

@@ -47,6 +47,8 @@ constexpr Mistake kMistakes[] = {
     {"NoCollector", "[api]", "[flows]\nactive_seconds = 60\n[api]",
      "63:1: flows.collector: is missing; expected an IPFIX collector such as "
      "\"tcp://192.0.2.1:4739\" or \"udp://[2001:db8::1]:4739\""},
+    {"FlowsKeptForNoTime", "[api]", "[flows]\nkeep_days = 0\n[api]",
+     "64:13: flows.keep_days: 0; expected a whole number from 1 to 36500"},
     {"CollectorByName", "[api]", "[flows]\ncollector = \"tcp://collector:4739\"\n[api]",
      "64:13: flows.collector: \"tcp://collector:4739\"; expected an IPFIX collector such as "
      "\"tcp://192.0.2.1:4739\" or \"udp://[2001:db8::1]:4739\""},
@@ -62,6 +64,16 @@ constexpr Mistake kMistakes[] = {
     {"UnknownKeyOfFlows", "[api]",
      "[flows]\ncollector = \"udp://192.0.2.1:4739\"\nanonymize = \"none\"\n[api]",
      "65:1: flows.anonymize: unknown key; did you mean \"anonymise\"?"},
+    {"DecisionsInNoFile", "[api]", "[decisions]\nfile_mb = 0\n[api]",
+     "64:11: decisions.file_mb: 0; expected a whole number from 1 to 1024"},
+    {"DecisionsForAges", "[api]", "[decisions]\nkeep_days = 36501\n[api]",
+     "64:13: decisions.keep_days: 36501; expected a whole number from 0 to 36500"},
+    {"TextForDecisionsSpace", "[api]", "[decisions]\nkeep_mb = \"1 GB\"\n[api]",
+     "64:11: decisions.keep_mb: '1 GB'; expected a whole number from 0 to 100000000"},
+    {"UnknownKeyOfDecisions", "[api]", "[decisions]\nkeep_day = 7\n[api]",
+     "64:1: decisions.keep_day: unknown key; did you mean \"keep_days\"?"},
+    {"NumberForDecisions", "# Gateway A", "decisions = 400 # Gateway A",
+     "1:13: decisions: 400 is no section; expected a section [decisions]"},
     {"SectionForList", "[[uplink]]\nname = \"fibre\"", "[uplink]\nname = \"fibre\"",
      "26:1: Error while parsing table header: cannot redefine existing table 'uplink' as "
      "array-of-tables"},

@@ -77,19 +77,24 @@ TEST(Config, RecordsFlowsOnlyWhenAsked) {
   };
   const FlowsConfig usual = flows("collector = \"tcp://192.0.2.1:4739\"");
   EXPECT_TRUE(usual.over_tcp);
-  EXPECT_EQ(to_string(usual.collector), "192.0.2.1:4739");
+  EXPECT_EQ(to_string(usual.collector.value()), "192.0.2.1:4739");
   EXPECT_EQ(usual.active_s, 60u);
   EXPECT_FALSE(usual.truncated);
   const FlowsConfig other = flows(
       "collector = \"udp://[2001:db8::1]:9995\"\nactive_seconds = 5\nanonymise = \"truncate\"\n"
       "template_seconds = 20\nobservation_domain = 7\nenterprise = 4294967295");
   EXPECT_FALSE(other.over_tcp);
-  EXPECT_EQ(to_string(other.collector), "[2001:db8::1]:9995");
+  EXPECT_EQ(to_string(other.collector.value()), "[2001:db8::1]:9995");
   EXPECT_EQ(other.active_s, 5u);
   EXPECT_TRUE(other.truncated);
   EXPECT_EQ(other.template_s, 20u);
   EXPECT_EQ(other.domain, 7u);
   EXPECT_EQ(other.enterprise, 4294967295u);
+  EXPECT_EQ(other.keep_days, 0u);
+  const FlowsConfig here = flows("keep_days = 30\nkeep_mb = 100");
+  EXPECT_FALSE(here.collector);
+  EXPECT_EQ(here.keep_days, 30u);
+  EXPECT_EQ(here.keep_mb, 100u);
 }
 
 TEST(Config, MistakesAreToldAllAtOnceInTheOrderOfTheFile) {

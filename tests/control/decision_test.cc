@@ -297,6 +297,63 @@ TEST(Explanation, OfARefusalSaysWhatWasNotMet) {
   EXPECT_THAT(e.sentences, Contains(StartsWith("the request can be met when ")));
 }
 
+// Fibre carries a service that needs one link; cable is as good, but for what a test changes.
+Decision on_fibre_beside_cable(const ServiceRequest& request, const Profile& profile) {
+  Decision d;
+  d.paths = two_equal_links();
+  d.profile = profile;
+  d.profile.dispersions = {Dispersion::flow};
+  d.request = request;
+  d.request.rate_up_bps = d.request.rate_down_bps = 20'000'000;
+  d.currency = "EUR";
+  d.ratings = rate(d.paths);
+  d.paths[1].alive = false;
+  d.in_force = decide(d).weighing.choice.preferred;
+  d.paths[1].alive = true;
+  return d;
+}
+
+// What is said of cable alone.
+json said_of_cable(const Decision& d) {
+  const Explanation e = explain(d);
+  for (const json& row : e.json["lost"]) {
+    const json& shares = row["scenario"]["shares"];
+    if (shares.size() != 1 || shares[0]["path"] != "cable") continue;
+    EXPECT_THAT(e.sentences, Contains(row["why"].get<std::string>()));
+    return row;
+  }
+  return nullptr;
+}
+
+TEST(Explanation, SaysWhatIsBetterAndDoesNotPayForAChange) {
+  Decision d = on_fibre_beside_cable({}, {.id = "any"});
+  d.paths[1].rtt_ms = d.paths[1].rtt_min_ms = 18;
+  const json row = said_of_cable(decide(d));
+  ASSERT_FALSE(row.is_null());
+  EXPECT_EQ(row["held_back"], "change");
+  EXPECT_THAT(row["why"].get<std::string>(),
+              HasSubstr("cable flow would be worth 0.002 more, but does not pay for a change yet"));
+  d.in_force.reset();
+  EXPECT_EQ(names_of(*decide(d).weighing.choice.preferred), std::vector<std::string>{"cable"})
+      << "it is the better one";
+}
+
+TEST(Explanation, SaysWhatIsBetterAndLacksTheMarginOfAChange) {
+  ServiceRequest request;
+  request.latency_ms_max = 10.5;
+  Decision d = on_fibre_beside_cable(
+      request, {.id = "any", .providers = {{"harbourcable", Standing::prefer}}});
+  const json row = said_of_cable(decide(d));
+  ASSERT_FALSE(row.is_null());
+  EXPECT_EQ(row["held_back"], "margin");
+  EXPECT_THAT(row["why"].get<std::string>(),
+              HasSubstr("cable flow would be worth 0.250 more, but does not keep the request with "
+                        "the margin that a change needs"));
+  d.paths[1].rtt_ms = d.paths[1].rtt_min_ms = 18;
+  EXPECT_EQ(names_of(*decide(d).weighing.choice.preferred), std::vector<std::string>{"cable"})
+      << "with the margin it is changed to";
+}
+
 std::optional<Scenario> preferred_with(Decision d, const Threshold& t, double value) {
   d.paths[t.path] = with_input(d.paths[t.path], t.input, value);
   return decide(std::move(d)).weighing.choice.preferred;

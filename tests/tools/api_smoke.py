@@ -91,7 +91,7 @@ class Api(unittest.TestCase):
                 body = source and self.request(source=source)
                 # Of one there is none here. Those are below: events have no end, and with a token stored each request needs one.
                 is_document = operation["operationId"].startswith("putDocument")
-                if operation["operationId"] in ("showNegotiation", "followEvents") or is_document or path == "/v1/tokens/{id}":
+                if operation["operationId"] in ("showNegotiation", "showStatement", "followEvents") or is_document or path == "/v1/tokens/{id}":
                     continue
                 expected = next(int(status) for status in operation["responses"] if status != "default")
                 where = re.sub(r"{(\w+)}", lambda m: str(values[m[1]] if m[1] in values else identity(path)), path)
@@ -156,6 +156,14 @@ class Api(unittest.TestCase):
         self.assertEqual(again[2]["request"]["until"], wanted["until"])
         other = self.ask("POST", "/v1/services", {**wanted, "rate_up": "1 Mbit/s"})
         self.assertEqual((other[0], other[2]["title"]), (409, "Key is in use"))
+        second = self.ask("POST", "/v1/services", {**self.request(source="10.10.0.128/25"), "key": "order-78"})[2]["id"]
+        taken = self.ask("PUT", f"/v1/services/{second}", {**self.request(source="10.10.0.128/25"), "key": "order-77"})
+        self.assertEqual((taken[0], taken[2]["title"]), (409, "Key is in use"))
+        self.assertEqual(self.ask("PUT", f"/v1/services/{second}", {**self.request(source="10.10.0.128/25"), "key": "order-79"})[0], 200)
+        self.assertEqual(self.ask("DELETE", f"/v1/services/{second}")[0], 200)
+        again = self.ask("POST", "/v1/services", {**self.request(source="10.10.0.128/25"), "key": "order-79"})
+        self.assertEqual(again[0], 201, "its key is free again")
+        self.assertEqual(self.ask("DELETE", f"/v1/services/{again[2]['id']}")[0], 200)
         self.sites.stop("site-a")
         self.sites.start_gateway("a")
         self.sites.wait_for(lambda: self.cli("paths").returncode == 0, 20, "does not start again", "site-a")
@@ -456,7 +464,9 @@ class Api(unittest.TestCase):
         for path, status in {"/v1/services": 200, f"/v1/services/{identity}": 200, "/v1/clients/acme": 200, "/v1/clients/other": 404,
                              f"/v1/profiles/{acme['profile']}": 200, "/v1/clients": 403, "/v1/tokens/ops": 404, "/v1/paths": 403,
                              "/v1/counters": 403, "/v1/statements/clients/acme": 200, "/v1/statements/clients/other": 404,
-                             "/v1/statements/house": 403}.items():
+                             "/v1/statements/house": 403, "/v1/statements/clients/acme/issued": 200,
+                             "/v1/statements/clients/other/issued": 404, "/v1/statements/clients/acme/issued/co/2026-000001": 404,
+                             "/v1/statements/clients/acme/issued/co/2026-000001?format=gif": 400}.items():
             self.assertEqual(self.ask("GET", path, token=mine)[0], status, path)
         self.assertEqual(self.ask("GET", "/v1/services", token=theirs)[2], [])
         for method in ("GET", "DELETE"):

@@ -248,7 +248,7 @@ class Bill(unittest.TestCase):
 
     def test_wrong_arguments_are_refused(self):
         for wrong in (("close",), ("close", "--ledger", self.ledger), ("close", *self.journals), ("usage", "--ledger", self.ledger, *self.journals),
-                      ("statement", "--ledger", self.ledger, "--format", "pdf"), ("close", "--ledger", self.ledger, *self.journals, "--threads", "0"),
+                      ("statement", "--ledger", self.ledger, "--format", "gif"), ("close", "--ledger", self.ledger, *self.journals, "--threads", "0"),
                       ("settle", "northfibre", "--ledger", self.ledger, "--from", "October", "--to", self.month["to"]),
                       ("rerate", "--ledger", self.ledger, *self.journals, "--client", "client-1", "--period", "2026-13-01", "--tariff", self.write("t.json", {}))):
             _, err = self.run_it("bill", *wrong, status=2)

@@ -291,7 +291,7 @@ class Running(World):
         self.assertIn("/traffic/0/source", foreign.stderr)
         too_much = self.cli("request", "--client", "acme", "--from", "10.10.0.0/24", "--rate-up", "900 Mbit/s")
         self.assertEqual(too_much.returncode, 1)
-        self.assertIn("900", too_much.stderr)
+        self.assertRegex(too_much.stderr, r"\n  /rate_up: 900 Mbit/s was asked for; 1[0-9.]+ Mbit/s could be met\n$")
         self.assertEqual(self.cli("request").returncode, 2)
         self.assertEqual(self.api("GET", "/v1/services"), (200, "application/json", []))
 
@@ -396,6 +396,40 @@ class Running(World):
         self.sites.run("client", "ping", "-c", "3", "-i", "0.2", "-W", "2", "10.20.0.2")
         self.sites.run("net", *emulator, dead, "both", "up")
         self.wait_for(lambda: self.shares(identity) == {dead, *links.values()}, "the link does not come back")
+
+    def test_a_configuration_is_read_again_while_packets_pass(self):
+        self.start()
+        self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")
+        pings = subprocess.Popen(self.sites.command("client", "ping", "-c", "500", "-i", "0.01", "-W", "2", "10.20.0.2"), stdout=subprocess.PIPE, text=True)
+        config = self.sites.state / "site-a.toml"
+        text = config.read_text()
+        prices = self.sites.state / "site-a/tariffs/standard.json"
+        before = prices.read_text()
+
+        # Mistakes are told with their places, and nothing changes.
+        config.write_text(text.replace("cpu = 0", "cpus = 0").replace("[api]", '[shop]\nbandwidth = "fast"\n\n[api]'))
+        prices.write_text(before.replace('"0.50"', '"0.70"'))
+        refused = self.cli("reload")
+        self.assertEqual(refused.returncode, 1)
+        self.assertRegex(refused.stderr, r'Configuration has mistakes(.|\n)*/site-a.toml:12:1: dataplane.cpus: unknown key(.|\n)*: shop.bandwidth: "fast"; expected')
+        self.assertIn('"0.50"', json.dumps(self.api("GET", "/v1/tariffs/standard")[2]))
+        config.write_text(text)
+        prices.write_text(before.replace('"EUR"', '"Euro"'))
+        self.assertIn("standard.json: /currency", self.cli("reload").stderr)
+
+        # What may change does, and what may not is said, until there was a restart.
+        config.write_text(text.replace("cpu = 0", "cpu = 1").replace('rate_up = "20 Mbit/s"', 'rate_up = "10 Mbit/s"'))
+        prices.write_text(before.replace('"0.50"', '"0.70"'))
+        done = self.sites.cli_json("reload")
+        self.assertEqual(done, {"applied": ["uplink.dsl.rate_up"], "documents": ["tariffs/standard"], "needs_restart": ["dataplane.cpu"]})
+        self.assertIn('"0.70"', json.dumps(self.api("GET", "/v1/tariffs/standard")[2]))
+        self.assertEqual([path["rate_up_bps"] for path in self.sites.cli_json("paths") if path["name"] == "dsl"], [10_000_000])
+        config.write_text(text.replace("cpu = 0", "cpu = 1"))
+        self.sites.processes["site-a"].send_signal(signal.SIGHUP)
+        self.wait_for(lambda: self.sites.log("site-a").count("needs a restart: dataplane.cpu") == 2, "SIGHUP does nothing")
+        self.assertEqual([path["rate_up_bps"] for path in self.sites.cli_json("paths") if path["name"] == "dsl"], [20_000_000])
+        self.assertIn(" 0% packet loss", pings.communicate(timeout=30)[0])
+        self.assertIsNone(self.sites.processes["site-a"].poll())
 
     def ask(self, command, user=()):
         """What dpdk-telemetry.py, as it comes with DPDK, prints as the answer."""
@@ -636,6 +670,8 @@ class Quotas(World):
         self.start()
         identity = self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
         self.assertIn("fibre", self.shares(identity)[0])
+        self.sites.start("events", "client", self.sites.tools / "anabranch", "--api", "http://10.10.0.1:8080", "events")
+        self.wait_for(lambda: self.sites.cli_json("status")["listeners"] == 1, "nobody listens")
         self.transfer(20_000_000)
         self.wait_for(lambda: self.usage()["state"] == "stopped", f"it is not used up: {self.usage()}")
         # What is above is what was under way, and beats and acknowledgements.
@@ -651,6 +687,8 @@ class Quotas(World):
         for percent in (75, 95, 100):
             self.assertEqual(self.sites.log("site-a").count(f"quota fibre-month: {percent} % of"), 1)
         self.assertEqual([alert["percent"] for alert in self.sites.cli_json("status")["quota_alerts"]], [75, 95, 100])
+        told = re.findall(r"quota-alert +fibre-month: (\d+) % of 6\.00 MB is used, until .*; at 100 % clients' traffic takes other paths\n", self.sites.log("events"))
+        self.assertEqual(told, ["75", "95", "100"], self.sites.log("events"))
         self.assertRegex(self.sites.cli("quotas"), r"fibre-month +uplink fibre .* stopped ")
         self.sites.cli("end", identity)
         client, house, stats = main_job.settled(self.sites)
@@ -679,6 +717,24 @@ class Quotas(World):
         self.wait_for(lambda: not self.sites.cli_json("status")["meters_pending"], "what passed meanwhile is not booked")
         self.assert_counts_the_wire()
         self.assertEqual(self.sites.log("site-a").count("quota fibre-month: 75 %"), told)
+
+    def test_a_budget_is_spent_by_what_is_charged(self):
+        # What is beyond the quota counts as 200 times as dear for the choice, which does not look at prices here.
+        self.quota("pay", 1_000_000, overage_per_gb="100")
+        self.sites.documents["site-a/profiles/bonded.json"] = json.dumps({"id": "bonded", "quality_percent": 100})
+        self.start()
+        identity = self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24", "--budget", "0.50")["id"]
+        for _ in range(2):
+            self.transfer(10_000_000)
+            self.wait_for(lambda: self.usage()["state"] == "paying", f"it is not used up: {self.usage()}")
+        shares, service = self.shares(identity)
+        self.assertIn("fibre", shares)
+        before = float(service["spent"]["amount"])
+        self.transfer(10_000_000)
+        self.wait_for(lambda: float(self.shares(identity)[1]["spent"]["amount"]) > before, "nothing is spent")
+        spent = float(self.sites.cli_json("end", identity)["spent"]["amount"])
+        client, _, _ = main_job.settled(self.sites)
+        self.assertAlmostEqual(spent, float(client[0]["gross"]), delta=0.011)
 
     def test_what_is_paid_for_goes_on_and_is_dearer(self):
         self.quota("pay", self.octets, overage_per_gb="0.30")

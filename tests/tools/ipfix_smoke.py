@@ -312,7 +312,7 @@ class OverUdp(Collecting):
         nfcapd, nfacctd = self.start_nfcapd(), self.start_nfacctd()
         self.start_python("tee", TEE, 9995, 9996)
         wire = self.capture()
-        self.start(f'collector = "udp://{COLLECTOR}"')
+        self.start(f'collector = "udp://{COLLECTOR}"', "keep_days = 30")
         identity = self.request()
         self.talk(200, 4)
         self.assertGreater(self.records()["sent"], 0, "records leave while flows go on")
@@ -330,6 +330,10 @@ class OverUdp(Collecting):
         self.sites.stop("tshark")
         self.assert_well_formed(wire)
         self.assertEqual(self.sums_of_tshark(wire), expected)
+        [kept] = (self.sites.state / "state/site-a/flows").glob("*.ipfix")
+        self.assertEqual(recorded(decode(kept.read_bytes())), bill)
+        self.assert_well_formed(kept)
+        self.assertEqual(self.sums_of_tshark(kept), expected)
 
     def test_anonymised_no_host_is_told(self):
         folder = self.start_nfcapd()

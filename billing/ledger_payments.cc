@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "billing/ledger_payments.h"
+
+#include <algorithm>
+
+#include "billing/ledger.h"
+
+namespace anabranch::billing {
+namespace {
+
+using Mode = Store::Mode;
+
+template <typename Enum>
+Enum enum_named(const std::string& name, std::span<const char* const> names) {
+  return static_cast<Enum>(std::find(names.begin(), names.end(), name) - names.begin());
+}
+
+const char* state_name(PaymentState state) {
+  return kPaymentStateNames[static_cast<size_t>(state)];
+}
+
+const std::string kSelectPayments =
+    "SELECT p.key, p.kind, p.account, p.issuer, p.statement, p.refund_of, p.currency, p.amount, "
+    "p.customer, p.method, p.made_ns, s.step, s.at_ns, s.next_ns, s.state, s.processor_id, "
+    "s.detail FROM payments p JOIN payment_steps s ON s.key = p.key AND s.step = (SELECT max(step) "
+    "FROM payment_steps WHERE key = p.key) ";
+
+Payment payment_of(const Row& r) {
+  return {.key = r.text(0),
+          .kind = enum_named<PaymentKind>(r.text(1), kPaymentKindNames),
+          .account = r.text(2),
+          .issuer = r.text(3),
+          .statement = r.text(4),
+          .of = r.is_null(5) ? "" : r.text(5),
+          .currency = r.text(6),
+          .amount = r.amount(7),
+          .customer = r.text(8),
+          .method = r.text(9),
+          .made_ns = r.integer(10),
+          .step = r.integer(11),
+          .now = {.at_ns = r.integer(12),
+                  .next_ns = r.integer(13),
+                  .state = enum_named<PaymentState>(r.text(14), kPaymentStateNames),
+                  .processor_id = r.text(15),
+                  .detail = r.text(16)}};
+}
+
+bool is_same(const Payment& a, const Payment& b) {
+  return a.kind == b.kind && a.account == b.account && a.issuer == b.issuer &&
+         a.statement == b.statement && a.of == b.of && a.currency == b.currency &&
+         a.amount == b.amount && a.customer == b.customer && a.method == b.method;
+}
+
+Stored<void> insert_step(Store& store, const std::string& key, int64_t number,
+                         const PaymentStep& step) {
+  return store.run("INSERT INTO payment_steps VALUES($1, $2, $3, $4, $5, $6, $7)", key, number,
+                   step.at_ns, step.next_ns, state_name(step.state), step.processor_id,
+                   step.detail);
+}
+
+}  // namespace
+
+Stored<void> Ledger::begin_payment(const Payment& payment) {
+  return store_->transact(Mode::write, [&]() -> Stored<void> {
+    const auto known = store_->query(kSelectPayments + "WHERE p.key = $1", payment.key);
+    if (!known) return tl::unexpected(known.error());
+    if (!known->empty()) {
+      if (is_same(payment_of(known->front()), payment)) return {};
+      return refused("payment \"" + payment.key + "\" is another one");
+    }
+    if (payment.kind == PaymentKind::card) {
+      const auto open = store_->query(
+          kSelectPayments +
+              "WHERE p.kind = 'card' AND p.issuer = $1 AND p.statement = $2 AND s.state IN "
+              "('pending', 'unknown')",
+          payment.issuer, payment.statement);
+      if (!open) return tl::unexpected(open.error());
+      if (!open->empty())
+        return refused("statement " + payment.statement + " is being paid by " +
+                       open->front().text(0) + " already");
+    }
+    return store_
+        ->run("INSERT INTO payments VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+              payment.key, kPaymentKindNames[static_cast<size_t>(payment.kind)], payment.account,
+              payment.issuer, payment.statement,
+              payment.of.empty() ? std::nullopt : std::optional(payment.of), payment.currency,
+              payment.amount, payment.customer, payment.method, payment.made_ns)
+        .and_then([&] { return insert_step(*store_, payment.key, 1, {.at_ns = payment.made_ns}); });
+  });
+}
+
+Stored<void> Ledger::step_payment(const Payment& payment, const PaymentStep& step,
+                                  const std::optional<Transaction>& posted) {
+  return store_->transact(Mode::write, [&]() -> Stored<void> {
+    const auto rows = store_->query(kSelectPayments + "WHERE p.key = $1", payment.key);
+    if (!rows) return tl::unexpected(rows.error());
+    if (rows->empty()) return refused("there is no payment \"" + payment.key + "\"");
+    const Payment now = payment_of(rows->front());
+    if (now.step == payment.step + 1 && now.now == step) return {};  // done already, by this call
+    if (now.step != payment.step)
+      return refused("payment \"" + payment.key + "\" has gone on meanwhile; look again");
+    if (posted) {
+      const auto known = find_here(posted->id);
+      if (!known) return tl::unexpected(known.error());
+      if (*known) return refused("transaction \"" + posted->id + "\" is posted already");
+      const Transaction* one[] = {&*posted};
+      if (auto done = post_here(one); !done) return tl::unexpected(done.error());
+    }
+    return insert_step(*store_, payment.key, payment.step + 1, step);
+  });
+}
+
+Stored<std::vector<Payment>> Ledger::payments(const PaymentsWanted& wanted) const {
+  std::string sql = kSelectPayments + "WHERE 1 = 1";
+  if (wanted.open_only) sql += " AND s.state IN ('pending', 'unknown')";
+  const auto rows = store_->read(
+      sql +
+          " AND ($1 = '' OR p.account = $1) AND ($2 = '' OR p.issuer = $2) AND ($3 = '' OR "
+          "p.statement = $3) AND ($4 = '' OR p.key = $4) ORDER BY p.made_ns, p.key",
+      wanted.account, wanted.issuer, wanted.statement, wanted.key);
+  if (!rows) return tl::unexpected(rows.error());
+  std::vector<Payment> all;
+  for (const Row& r : *rows) all.push_back(payment_of(r));
+  return all;
+}
+
+}  // namespace anabranch::billing

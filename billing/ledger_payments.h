@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Payments as the ledger keeps them: an intent, and steps that say what became of it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "billing/money.h"
+#include "billing/processor.h"
+
+namespace anabranch::billing {
+
+// By card; by a transfer of money that somebody saw arrive; or back, of one of them.
+enum class PaymentKind : uint8_t { card, transfer, refund };
+inline constexpr const char* kPaymentKindNames[] = {"card", "transfer", "refund"};
+
+struct PaymentStep {
+  int64_t at_ns = 0;
+  int64_t next_ns = 0;  // not before then it is gone on with; 0: at once, or never when final
+  PaymentState state = PaymentState::pending;
+  std::string processor_id;
+  std::string detail;  // for people, or the processor's word why not
+  bool operator==(const PaymentStep&) const = default;
+};
+
+struct Payment {
+  std::string key;  // the processor's idempotency key, too
+  PaymentKind kind = PaymentKind::card;
+  std::string account;            // "client:acme"
+  std::string issuer, statement;  // what it pays: "co", "2026-000001"; or empty: nothing yet
+  std::string of;                 // what a refund is of
+  std::string currency;
+  Amount amount;
+  std::string customer, method;  // the processor's tokens; empty: not by card
+  int64_t made_ns = 0;
+  // The newest step.
+  int64_t step = 0;
+  PaymentStep now;
+};
+
+// Each that is not empty, or true, is a condition.
+struct PaymentsWanted {
+  std::string account, issuer, statement, key;
+  bool open_only = false;  // not final
+};
+
+}  // namespace anabranch::billing

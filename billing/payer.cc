@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "billing/payer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace anabranch::billing {
+namespace {
+
+constexpr int64_t kPauseUnitNs = 60'000'000'000;
+constexpr int64_t kPausesMin[] = {1, 5, 30, 120, 360};  // before an open payment is asked for again
+constexpr size_t kHashInKey = 12;
+constexpr std::string_view kClientPrefix = "client:";
+
+int64_t pause_ns(int64_t step) {
+  const auto last = static_cast<int64_t>(std::size(kPausesMin)) - 1;
+  return kPausesMin[std::clamp<int64_t>(step - 1, 0, last)] * kPauseUnitNs;
+}
+
+CardCharge charge_of(const Payment& p) {
+  return {.key = p.key,
+          .customer = p.customer,
+          .method = p.method,
+          .currency = p.currency,
+          .amount = p.amount,
+          .description = "statement " + p.statement};
+}
+
+// Where its money is.
+std::string cash_of(const Payment& p) {
+  return p.customer.empty() ? "cash:bank" : "cash:cards";
+}
+
+Transaction posting_of(const Payment& p, int64_t now_ns) {
+  const bool is_back = p.kind == PaymentKind::refund;
+  const Amount amount = is_back ? -p.amount : p.amount;
+  return {.id = (is_back ? "refund:" : "payment:") + p.key,
+          .wall_ns = now_ns,
+          .purpose = is_back ? "refund" : "payment",
+          .party = p.account,
+          .corrects = "",
+          .entries = {{cash_of(p), p.currency, amount}, {p.account, p.currency, -amount}}};
+}
+
+void earlier(std::optional<int64_t>& next, int64_t at_ns) {
+  next = std::min(next.value_or(INT64_MAX), at_ns);
+}
+
+}  // namespace
+
+Payer::Result<Payment> Payer::stored(const std::string& key) const {
+  const auto found = ledger_.payments({.account = "", .issuer = "", .statement = "", .key = key});
+  if (!found) return tl::unexpected(found.error().text);
+  if (found->empty()) return tl::unexpected("the ledger has no payment \"" + key + "\"");
+  return found->front();
+}
+
+// Clients that owe anything, with what of their statements.
+Payer::Result<std::vector<Payer::Owing>> Payer::owing(const BillingDocuments& documents,
+                                                      int64_t now_ns, const std::string& only,
+                                                      PayingReport& report) const {
+  const auto balances = ledger_.balances();
+  if (!balances) return tl::unexpected(balances.error().text);
+  std::vector<Owing> all;
+  for (const auto& [account, sums] : *balances) {
+    if (!account.starts_with(kClientPrefix) || (!only.empty() && account != only)) continue;
+    if (std::none_of(sums.begin(), sums.end(), [](const auto& s) { return s.second > Amount(); }))
+      continue;
+    auto terms = documents.client(account.substr(kClientPrefix.size()), now_ns);
+    if (!terms) {
+      report.problems[account] = terms.error();
+      continue;
+    }
+    const auto statements = ledger_.statements(account);
+    if (!statements) return tl::unexpected(statements.error().text);
+    const auto payments =
+        ledger_.payments({.account = account, .issuer = "", .statement = "", .key = ""});
+    if (!payments) return tl::unexpected(payments.error().text);
+    Owing one{.account = account, .terms = std::move(*terms), .debts = {}};
+    for (const auto& [currency, balance] : sums) {
+      for (Debt& debt : debts_of(*statements, *payments, currency, balance))
+        one.debts.push_back(std::move(debt));
+    }
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+Payer::Result<PayingReport> Payer::run(int64_t now_ns, const std::string& account, bool at_once) {
+  PayingReport report;
+  const auto open = ledger_.payments(
+      {.account = account, .issuer = "", .statement = "", .key = "", .open_only = true});
+  if (!open) return tl::unexpected(open.error().text);
+  for (const Payment& p : *open) {
+    if (p.now.next_ns > now_ns && !at_once) {
+      earlier(report.next_ns, p.now.next_ns);
+      continue;
+    }
+    auto moved = go_on(p, now_ns, false);
+    if (!moved) {
+      report.problems[p.account] = moved.error();
+      continue;
+    }
+    if (!is_final(moved->now.state)) earlier(report.next_ns, moved->now.next_ns);
+    report.moved.push_back(std::move(*moved));
+  }
+  const auto documents = BillingDocuments::read(ledger_);
+  if (!documents) return tl::unexpected(documents.error());
+  const auto owing = this->owing(*documents, now_ns, account, report);
+  if (!owing) return tl::unexpected(owing.error());
+  for (const Owing& one : *owing) pay_what_is_due(one, now_ns, report);
+  auto overdue = standings(now_ns, account, report);
+  if (!overdue) return tl::unexpected(overdue.error());
+  for (auto& [account, standing] : *overdue) report.overdue.push_back(std::move(standing));
+  return report;
+}
+
+Payer::Result<std::map<std::string, Standing>> Payer::overdue(int64_t now_ns) const {
+  PayingReport report;
+  return standings(now_ns, "", report);
+}
+
+Payer::Result<std::map<std::string, Standing>> Payer::standings(int64_t now_ns,
+                                                                const std::string& account,
+                                                                PayingReport& report) const {
+  const auto documents = BillingDocuments::read(ledger_);
+  if (!documents) return tl::unexpected(documents.error());
+  const auto owing = this->owing(*documents, now_ns, account, report);
+  if (!owing) return tl::unexpected(owing.error());
+  std::map<std::string, Standing> all;
+  for (const Owing& one : *owing) {
+    if (auto standing = standing_of(one, now_ns, report)) all[one.account] = std::move(*standing);
+  }
+  return all;
+}
+
+std::optional<Standing> Payer::standing_of(const Owing& owing, int64_t now_ns,
+                                           PayingReport& report) {
+  const PaymentTerms terms = owing.terms.payment();
+  std::optional<Standing> worst;
+  for (const Debt& debt : owing.debts) {
+    const auto overdue = overdue_ns(debt, terms, owing.terms.card);
+    if (!overdue) continue;
+    if (*overdue > now_ns) {
+      earlier(report.next_ns, *overdue);
+    } else if (!worst || *overdue < worst->overdue_ns) {
+      worst = {owing.account, debt.statement, *overdue, terms.then, terms.restrict_kbps};
+    }
+  }
+  return worst;
+}
+
+void Payer::pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& report) {
+  const PaymentTerms terms = owing.terms.payment();
+  for (const Debt& debt : owing.debts) {
+    if (terms.by == PayBy::card && !owing.terms.card)
+      report.problems[owing.account] = "it pays by card, and its document has none";
+    const auto next = owing.terms.card ? next_try_ns(debt, terms, *owing.terms.card) : std::nullopt;
+    if (next && *next <= now_ns) {
+      auto begun = begin(owing, debt, now_ns);
+      if (!begun)
+        report.problems[owing.account] = begun.error();
+      else if (!is_final(begun->now.state))
+        earlier(report.next_ns, begun->now.next_ns);
+      if (begun) report.moved.push_back(std::move(*begun));
+      earlier(report.next_ns, now_ns + kPauseUnitNs);  // what follows from it, such as another try
+      continue;
+    }
+    if (next) earlier(report.next_ns, *next);
+  }
+}
+
+Payer::Result<Payment> Payer::begin(const Owing& owing, const Debt& debt, int64_t now_ns) {
+  if (processor_ == nullptr)
+    return tl::unexpected(
+        std::string("no processor of cards: the issuer's document says nothing of \"cards\""));
+  const Payment payment{.key = fmt::format("{}-{}-{}", debt.statement,
+                                           debt.hash.substr(0, kHashInKey), debt.tries.size() + 1),
+                        .kind = PaymentKind::card,
+                        .account = owing.account,
+                        .issuer = debt.issuer,
+                        .statement = debt.statement,
+                        .of = "",
+                        .currency = debt.currency,
+                        .amount = debt.open,
+                        .customer = owing.terms.card->customer,
+                        .method = owing.terms.card->method,
+                        .made_ns = now_ns,
+                        .step = 1,
+                        .now = {.at_ns = now_ns}};
+  if (auto begun = ledger_.begin_payment(payment); !begun)
+    return tl::unexpected(begun.error().text);
+  const auto there = stored(payment.key);
+  if (!there) return tl::unexpected(there.error());
+  // Whoever else has begun it just now may have asked the processor already.
+  return go_on(*there, now_ns, there->made_ns == now_ns && there->step == 1);
+}
+
+Payer::Result<CardAnswer> Payer::ask(const Payment& payment, bool is_new) {
+  if (payment.kind == PaymentKind::refund) return ask_refund(payment, is_new);
+  if (payment.kind == PaymentKind::transfer) return CardAnswer{.state = PaymentState::succeeded};
+  if (processor_ == nullptr)
+    return tl::unexpected("there is no processor to ask for payment " + payment.key);
+  const CardCharge charge = charge_of(payment);
+  if (!is_new) {
+    const CardAnswer found = processor_->find(charge, payment.now.processor_id);
+    if (!found.absent) return found;
+  }
+  return processor_->charge(charge);
+}
+
+Payer::Result<CardAnswer> Payer::ask_refund(const Payment& refund, bool is_new) {
+  if (refund.customer.empty()) return CardAnswer{.state = PaymentState::succeeded};
+  if (processor_ == nullptr)
+    return tl::unexpected("there is no processor to ask for refund " + refund.key);
+  const auto of = stored(refund.of);
+  if (!of) return tl::unexpected(of.error());
+  if (!is_new) {
+    const auto all =
+        ledger_.payments({.account = refund.account, .issuer = "", .statement = "", .key = ""});
+    if (!all) return tl::unexpected(all.error().text);
+    Amount with_it = refund.amount;
+    for (const Payment& p : *all) {
+      if (p.of == refund.of && p.now.state == PaymentState::succeeded) with_it += p.amount;
+    }
+    const CardAnswer found = processor_->find(charge_of(*of), of->now.processor_id);
+    if (found.state == PaymentState::unknown) return found;
+    if (found.refunded >= with_it) return CardAnswer{.state = PaymentState::succeeded};
+  }
+  return processor_->refund(of->now.processor_id, refund.key, refund.amount, refund.currency);
+}
+
+Payer::Result<Payment> Payer::go_on(Payment payment, int64_t now_ns, bool is_new) {
+  const auto answer = ask(payment, is_new);
+  if (!answer) return tl::unexpected(answer.error());
+  PaymentStep step{.at_ns = now_ns,
+                   .next_ns = is_final(answer->state) ? 0 : now_ns + pause_ns(payment.step),
+                   .state = answer->state,
+                   .processor_id = answer->id.empty() ? payment.now.processor_id : answer->id,
+                   .detail = answer->words};
+  std::optional<Transaction> posted;
+  if (answer->state == PaymentState::succeeded) posted = posting_of(payment, now_ns);
+  if (auto done = ledger_.step_payment(payment, step, posted); !done)
+    return tl::unexpected(done.error().text);
+  ++payment.step;
+  payment.now = std::move(step);
+  return payment;
+}
+
+Payer::Result<Payment> Payer::pay(const std::string& issuer, const std::string& statement,
+                                  int64_t now_ns) {
+  const auto documents = BillingDocuments::read(ledger_);
+  if (!documents) return tl::unexpected(documents.error());
+  PayingReport report;
+  const auto owing = this->owing(*documents, now_ns, "", report);
+  if (!owing) return tl::unexpected(owing.error());
+  for (const Owing& one : *owing) {
+    for (const Debt& debt : one.debts) {
+      if (debt.issuer != issuer || debt.statement != statement) continue;
+      if (!one.terms.card)
+        return tl::unexpected(one.account + " has no card: its document says nothing of \"card\"");
+      return begin(one, debt, now_ns);
+    }
+  }
+  return tl::unexpected("nothing is owed of statement " + statement + " of " + issuer);
+}
+
+Payer::Result<Payment> Payer::received(const Payment& transfer, const std::string& reference,
+                                       int64_t now_ns) {
+  Payment payment = transfer;
+  payment.key = "transfer-" + reference;
+  payment.kind = PaymentKind::transfer;
+  payment.made_ns = now_ns;
+  if (auto begun = ledger_.begin_payment(payment); !begun)
+    return tl::unexpected(begun.error().text);
+  const auto there = stored(payment.key);
+  if (!there || is_final(there->now.state)) return there;
+  return go_on(*there, now_ns, true);
+}
+
+Payer::Result<Payment> Payer::refund(const std::string& key, Amount amount, int64_t now_ns) {
+  const auto of = stored(key);
+  if (!of) return of;
+  if (of->kind == PaymentKind::refund || of->now.state != PaymentState::succeeded)
+    return tl::unexpected("payment \"" + key + "\" has paid nothing that could go back");
+  const auto all =
+      ledger_.payments({.account = of->account, .issuer = "", .statement = "", .key = ""});
+  if (!all) return tl::unexpected(all.error().text);
+  Amount left = of->amount;
+  size_t number = 1;
+  for (const Payment& p : *all) {
+    if (p.of != key) continue;
+    ++number;
+    if (!is_final(p.now.state))
+      return tl::unexpected("refund \"" + p.key + "\" is under way; wait until it is done");
+    if (p.now.state == PaymentState::succeeded) left += -p.amount;
+  }
+  if (amount <= Amount() || amount > left) {
+    return tl::unexpected(to_text(amount) + " " + of->currency + " cannot go back: of payment \"" +
+                          key + "\" there are " + to_text(left) + " left");
+  }
+  Payment refund = *of;
+  refund.key = fmt::format("{}-refund-{}", key, number);
+  refund.kind = PaymentKind::refund;
+  refund.of = key;
+  refund.amount = amount;
+  refund.made_ns = now_ns;
+  if (auto begun = ledger_.begin_payment(refund); !begun) return tl::unexpected(begun.error().text);
+  const auto there = stored(refund.key);
+  if (!there) return there;
+  return go_on(*there, now_ns, there->made_ns == now_ns && there->step == 1);
+}
+
+}  // namespace anabranch::billing

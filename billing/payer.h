@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Has statements paid: by the client's card, as its profile says, or by what somebody saw arrive.
+//
+// Whatever happens in between, a card is charged at most once for a debt, and what it paid is
+// posted exactly once: the intent and its key are in the ledger before the processor is asked; what
+// was not answered is looked for, and only what the processor does not have is asked for again,
+// under the same key; the answer and its posting are stored together. Blocking; one thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "billing/billing_documents.h"
+#include "billing/debts.h"
+#include "billing/ledger.h"
+#include "billing/processor.h"
+
+namespace anabranch::billing {
+
+// How a client stands, and what its profile says of it.
+struct Standing {
+  std::string account, statement;  // of them the one that is overdue for longest
+  int64_t overdue_ns = 0;
+  WhenOverdue then = WhenOverdue::nothing;
+  uint32_t restrict_kbps = 0;
+  bool operator==(const Standing&) const = default;
+};
+
+struct PayingReport {
+  std::vector<Payment> moved;                   // that were begun or went on
+  std::map<std::string, std::string> problems;  // by account
+  std::vector<Standing> overdue;
+  std::optional<int64_t> next_ns;  // when there is something to do, unless something happens first
+};
+
+class Payer {
+ public:
+  template <typename T>
+  using Result = tl::expected<T, std::string>;
+
+  // `processor` may be nullptr: cards cannot be charged, which is a problem of whom pays by one.
+  Payer(Ledger& ledger, CardProcessor* processor) : ledger_(ledger), processor_(processor) {}
+
+  // Goes on with all that is open, and begins what is due; of all accounts, or of one. `at_once`:
+  // what is open, whenever it was asked for last.
+  Result<PayingReport> run(int64_t now_ns, const std::string& account = {}, bool at_once = false);
+  // Who is overdue; asks nobody for anything. By account.
+  Result<std::map<std::string, Standing>> overdue(int64_t now_ns) const;
+  // One statement by card, now: whatever was tried, unless it is under way.
+  Result<Payment> pay(const std::string& issuer, const std::string& statement, int64_t now_ns);
+  // Money that arrived otherwise; once for each reference. Of no statement: for the oldest.
+  Result<Payment> received(const Payment& transfer, const std::string& reference, int64_t now_ns);
+  // Back, of a payment that succeeded.
+  Result<Payment> refund(const std::string& key, Amount amount, int64_t now_ns);
+
+ private:
+  struct Owing {
+    std::string account;
+    Terms terms;
+    std::vector<Debt> debts;
+  };
+  Result<std::vector<Owing>> owing(const BillingDocuments& documents, int64_t now_ns,
+                                   const std::string& account, PayingReport& report) const;
+  Result<Payment> begin(const Owing& owing, const Debt& debt, int64_t now_ns);
+  Result<std::map<std::string, Standing>> standings(int64_t now_ns, const std::string& account,
+                                                    PayingReport& report) const;
+  static std::optional<Standing> standing_of(const Owing& owing, int64_t now_ns,
+                                             PayingReport& report);
+  void pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& report);
+  Result<Payment> go_on(Payment payment, int64_t now_ns, bool is_new);
+  Result<CardAnswer> ask(const Payment& payment, bool is_new);
+  Result<CardAnswer> ask_refund(const Payment& refund, bool is_new);
+  Result<Payment> stored(const std::string& key) const;
+
+  Ledger& ledger_;
+  CardProcessor* processor_;
+};
+
+}  // namespace anabranch::billing

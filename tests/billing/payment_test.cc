@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Statements are paid once, whatever fails on the way.
+#include <random>
+
+#include "billing/card_number.h"
+#include "billing/payer.h"
+#include "tests/billing/closing_fixture.h"
+#include "tests/billing/faulty_store.h"
+
+namespace anabranch::billing {
+namespace {
+
+using nlohmann::json;
+using Fault = FaultyStore::Fault;
+
+constexpr uint64_t kGb = 1'000'000'000;
+
+// What a process that is killed leaves, without the process.
+struct Crash {};
+
+// As a processor is: it knows keys, and does each once. Its n-th call goes wrong in some way.
+class SimulatedProcessor : public CardProcessor {
+ public:
+  enum class Fault { none, not_reached, lost_before, lost_after, crash_before, crash_after };
+
+  void arm(Fault fault, uint64_t fail_at) {
+    fault_ = fault;
+    fail_at_ = fail_at;
+    calls_ = 0;
+  }
+  bool failed() const { return calls_ >= fail_at_; }
+
+  CardAnswer charge(const CardCharge& c) override {
+    return carried([&] {
+      if (!done_.contains(c.key)) {
+        const PaymentState state = declines.empty() ? PaymentState::succeeded : declines.front();
+        if (!declines.empty()) declines.erase(declines.begin());
+        done_[c.key] = {
+            .state = state, .id = "pi_" + c.key, .later = state == PaymentState::failed};
+        if (state == PaymentState::succeeded) {
+          charged += c.amount;
+          ++charges;
+        }
+      }
+      return done_.at(c.key);
+    });
+  }
+  CardAnswer find(const CardCharge& c, const std::string&) override {
+    return carried([&] {
+      const auto found = done_.find(c.key);
+      return found == done_.end() ? CardAnswer{.state = PaymentState::pending, .absent = true}
+                                  : found->second;
+    });
+  }
+  CardAnswer refund(const std::string& id, const std::string& key, Amount amount,
+                    const std::string&) override {
+    return carried([&] {
+      if (refunds_.insert(key).second) {
+        for (auto& [charge, answer] : done_) {
+          if (answer.id == id) answer.refunded += amount;
+        }
+        charged += -amount;
+      }
+      return CardAnswer{.state = PaymentState::succeeded, .id = "re_" + key};
+    });
+  }
+
+  std::vector<PaymentState> declines;  // of the next charges
+  Amount charged;
+  int charges = 0;
+
+ private:
+  template <typename Work>
+  CardAnswer carried(Work work) {
+    const CardAnswer silence{.state = PaymentState::unknown, .words = "no answer"};
+    if (++calls_ != fail_at_) return work();
+    switch (fault_) {
+      case Fault::none:
+        return work();
+      case Fault::not_reached:
+        return {.state = PaymentState::pending, .absent = true};
+      case Fault::lost_before:
+        return silence;
+      case Fault::lost_after:
+        (void)work();
+        return silence;
+      case Fault::crash_before:
+        throw Crash();
+      case Fault::crash_after:
+        (void)work();
+        throw Crash();
+    }
+    return silence;
+  }
+
+  std::map<std::string, CardAnswer> done_;
+  std::set<std::string> refunds_;
+  Fault fault_ = Fault::none;
+  uint64_t fail_at_ = UINT64_MAX, calls_ = 0;
+};
+
+class Payments : public ClosingTest {
+ protected:
+  void SetUp() override {
+    ClosingTest::SetUp();
+    put("tariffs", {{"id", "t"}, {"currency", "EUR"}, {"items", {{{"id", "x"}, {"per_gb", "1"}}}}});
+    profile({{"by", "card"}, {"retry_days", {3, 7}}, {"then", "suspend"}});
+    card("pm_1");
+    service_ = open_service("site-a", "acme", day(10, 1));
+  }
+
+  void profile(const json& payment) {
+    put("profiles", {{"id", "carded"}, {"billing", {{"payment", payment}}}}, day(9, 2));
+  }
+  void card(const char* method, int64_t from_ns = day(9, 2)) {
+    put("clients",
+        {{"id", "acme"},
+         {"tariff", "t"},
+         {"profile", "carded"},
+         {"card", {{"customer", "cus_1"}, {"method", method}}}},
+        from_ns);
+  }
+  // A statement of so many GB of a month, which is so many EUR.
+  void owe(unsigned month, uint64_t gb) {
+    gateway("site-a").used(day(month, 5), service_, 1, gb * kGb);
+    close(day(month + 1, 2));
+  }
+
+  PayingReport run(int64_t now_ns, Ledger* ledger = nullptr) {
+    auto report = Payer(ledger != nullptr ? *ledger : *ledger_, &processor_).run(now_ns);
+    EXPECT_TRUE(report.has_value()) << report.error();
+    return report.value_or(PayingReport());
+  }
+  // Until nothing is open any more.
+  void settle(int64_t now_ns) {
+    for (int i = 0; i < 50 && !open_payments().empty(); ++i) run(now_ns += kDay);
+    EXPECT_TRUE(open_payments().empty());
+  }
+  std::vector<Payment> payments(bool open_only = false) {
+    return ledger_
+        ->payments({.account = "client:acme",
+                    .issuer = "",
+                    .statement = "",
+                    .key = "",
+                    .open_only = open_only})
+        .value();
+  }
+  std::vector<Payment> open_payments() { return payments(true); }
+  Amount balance(const std::string& account) { return ledger_->balance(account)["EUR"]; }
+  void expect_paid_once(Amount amount) {
+    EXPECT_EQ(processor_.charged, amount);
+    EXPECT_EQ(balance("cash:cards"), amount);
+    EXPECT_EQ(balance("client:acme"), Amount());
+    expect_sound(*ledger_);
+  }
+
+  SimulatedProcessor processor_;
+  uint64_t service_ = 0;
+};
+
+TEST_P(Payments, AStatementIsChargedToTheCardWhenItIsIssued) {
+  owe(10, 4);
+  const auto report = run(day(11, 2));
+  ASSERT_EQ(report.moved.size(), 1u);
+  EXPECT_EQ(report.moved[0].now.state, PaymentState::succeeded);
+  EXPECT_EQ(report.moved[0].statement, "2026-000001");
+  expect_paid_once(money("4"));
+  EXPECT_TRUE(run(day(11, 3)).moved.empty());
+  expect_paid_once(money("4"));
+}
+
+// Each call of the processor fails, in each way; going on later, it is paid once.
+TEST_P(Payments, WhateverTheProcessorDoesItIsPaidOnce) {
+  using How = SimulatedProcessor::Fault;
+  unsigned month = 9;
+  Amount owed;
+  for (const How how :
+       {How::not_reached, How::lost_before, How::lost_after, How::crash_before, How::crash_after}) {
+    for (uint64_t n = 1; n <= 3; ++n) {
+      ++month;
+      const int year = 2026 + static_cast<int>(month - 1) / 12;
+      const unsigned m = (month - 1) % 12 + 1;
+      gateway("site-a").used(day(m, 5, year), service_, 1, n * kGb);
+      const int64_t end = kBerlin.begin_ns(kBerlin.day_of(day(m, 28, year) + 10 * kDay));
+      close(end);
+      owed += Amount::from_attos(Int128{n} * kAttosPerUnit);
+      processor_.arm(how, n);
+      int64_t now = end;
+      for (int i = 0; i < 4; ++i, now += kHour) {
+        try {
+          run(now);
+        } catch (const Crash&) {
+        }
+      }
+      processor_.arm(How::none, UINT64_MAX);
+      settle(now);
+      run(now + 60 * kDay);
+      ASSERT_NO_FATAL_FAILURE(expect_paid_once(owed)) << static_cast<int>(how) << " " << n;
+    }
+  }
+}
+
+// Each step of the store fails, in each way, with an answer that came.
+TEST_P(Payments, WhateverTheLedgerDoesItIsPaidOnce) {
+  unsigned month = 9;
+  Amount owed;
+  for (const Fault fault : {Fault::error, Fault::busy, Fault::lost_before, Fault::lost_after}) {
+    auto store = std::make_unique<FaultyStore>(Store::open(where_).value(), fault, UINT64_MAX);
+    FaultyStore* raw = store.get();
+    Ledger faulty = Ledger::open(std::move(store), "site-a").value();
+    bool failed = true;
+    for (uint64_t n = 1; failed; n += 1 + n / 10) {
+      ++month;
+      const int year = 2026 + static_cast<int>(month - 1) / 12;
+      const unsigned m = (month - 1) % 12 + 1;
+      gateway("site-a").used(day(m, 5, year), service_, 1, kGb);
+      const int64_t end = kBerlin.begin_ns(kBerlin.day_of(day(m, 28, year) + 10 * kDay));
+      close(end);
+      owed += money("1");
+      raw->arm(n);
+      (void)Payer(faulty, &processor_).run(end);
+      failed = raw->failed();
+      raw->arm(UINT64_MAX);
+      run(end + kHour);
+      settle(end + kHour);
+      ASSERT_EQ(processor_.charged, owed) << "step " << n;
+      ASSERT_EQ(balance("cash:cards"), owed) << "step " << n;
+    }
+  }
+  expect_paid_once(owed);
+}
+
+// Killed at each step, with the real thing left behind.
+TEST_P(Payments, KilledAtAnyStepItIsPaidOnce) {
+  owe(10, 4);
+  for (const auto how : {Fault::kill_before, Fault::kill_after}) {
+    for (uint64_t n = 1; n <= 60; n += 1 + n / 8) {
+      const pid_t child = fork();
+      ASSERT_GE(child, 0);
+      if (child == 0) {
+        Ledger faulty =
+            Ledger::open(std::make_unique<FaultyStore>(Store::open(where_).value(), how, n),
+                         "site-a")
+                .value();
+        (void)Payer(faulty, nullptr)
+            .received({.account = "client:acme",
+                       .issuer = "co",
+                       .statement = "2026-000001",
+                       .currency = "EUR",
+                       .amount = money("0.01")},
+                      "ref-" + std::to_string(n) + (how == Fault::kill_before ? "b" : "a"),
+                      day(11, 3));
+        _exit(0);
+      }
+      int status = 0;
+      waitpid(child, &status, 0);
+    }
+  }
+  run(day(11, 4));
+  settle(day(11, 4));
+  Amount transferred;
+  for (const Payment& p : payments()) {
+    if (p.kind == PaymentKind::transfer) transferred += p.amount;
+  }
+  EXPECT_GT(transferred, money("0.1"));
+  EXPECT_EQ(balance("cash:bank"), transferred);
+  EXPECT_EQ(processor_.charged + transferred, money("4"));
+  EXPECT_EQ(balance("client:acme"), Amount());
+  expect_sound(*ledger_);
+}
+
+TEST_P(Payments, ADeclinedCardIsTriedAgainOnTheDaysOfTheProfile) {
+  owe(10, 4);
+  processor_.declines = {PaymentState::failed, PaymentState::failed, PaymentState::failed};
+  const int64_t issued = day(11, 2);
+  EXPECT_EQ(run(issued).moved.at(0).now.state, PaymentState::failed);
+  EXPECT_TRUE(run(issued + 3 * kDay - 1).moved.empty());
+  EXPECT_EQ(run(issued + 3 * kDay).moved.size(), 1u);
+  EXPECT_TRUE(run(issued + 6 * kDay).moved.empty());
+  EXPECT_EQ(run(issued + 7 * kDay).moved.size(), 1u);
+  EXPECT_TRUE(run(issued + 13 * kDay).overdue.empty());
+  const auto over = run(issued + 14 * kDay);
+  EXPECT_TRUE(over.moved.empty()) << "three times, and never again by itself";
+  ASSERT_EQ(over.overdue.size(), 1u);
+  EXPECT_EQ(over.overdue[0].account, "client:acme");
+  EXPECT_EQ(over.overdue[0].then, WhenOverdue::suspend);
+  // By hand; or with another card.
+  card("pm_2", issued + 15 * kDay);
+  EXPECT_EQ(run(issued + 16 * kDay).moved.at(0).now.state, PaymentState::succeeded);
+  EXPECT_TRUE(run(issued + 16 * kDay).overdue.empty());
+  expect_paid_once(money("4"));
+}
+
+TEST_P(Payments, ACardWhoseOwnerMustActIsNotTriedAgain) {
+  owe(10, 4);
+  processor_.declines = {PaymentState::requires_customer};
+  EXPECT_EQ(run(day(11, 2)).moved.at(0).now.state, PaymentState::requires_customer);
+  EXPECT_TRUE(run(day(11, 12)).moved.empty());
+  const auto paid = Payer(*ledger_, &processor_).pay("co", "2026-000001", day(11, 12));
+  ASSERT_TRUE(paid.has_value()) << paid.error();
+  EXPECT_EQ(paid->now.state, PaymentState::succeeded);
+  expect_paid_once(money("4"));
+}
+
+TEST_P(Payments, WhatWasPaidOtherwiseIsNotChargedToTheCard) {
+  owe(10, 4);
+  Payer payer(*ledger_, &processor_);
+  const Payment transfer{.account = "client:acme",
+                         .issuer = "co",
+                         .statement = "2026-000001",
+                         .currency = "EUR",
+                         .amount = money("1.50")};
+  ASSERT_TRUE(payer.received(transfer, "bank-17", day(11, 2)));
+  ASSERT_TRUE(payer.received(transfer, "bank-17", day(11, 3))) << "the same again is the same";
+  EXPECT_EQ(balance("cash:bank"), money("1.50"));
+  run(day(11, 3));
+  EXPECT_EQ(processor_.charged, money("2.50"));
+  EXPECT_EQ(balance("client:acme"), Amount());
+  // More than is owed is a credit, of which the next statement is paid.
+  ASSERT_TRUE(payer.received({.account = "client:acme", .currency = "EUR", .amount = money("3")},
+                             "bank-18", day(11, 4)));
+  owe(11, 4);
+  run(day(12, 2));
+  EXPECT_EQ(processor_.charged, money("3.50"));
+  EXPECT_EQ(balance("client:acme"), Amount());
+  expect_sound(*ledger_);
+}
+
+TEST_P(Payments, ARefundGoesBackOnceWhateverFailsAndIsNotChargedAgain) {
+  using How = SimulatedProcessor::Fault;
+  owe(10, 100);
+  const std::string key = run(day(11, 2)).moved.at(0).key;
+  Payer payer(*ledger_, &processor_);
+  EXPECT_FALSE(payer.refund(key, money("100.01"), day(11, 3)));
+  Amount back;
+  int64_t now = day(11, 3);
+  for (const How how : {How::none, How::not_reached, How::lost_before, How::lost_after,
+                        How::crash_before, How::crash_after}) {
+    for (uint64_t n = 1; n <= 2; ++n) {
+      processor_.arm(how, n);
+      back += money("2");
+      for (int i = 0; i < 3; ++i, now += kDay) {
+        try {
+          i == 0 ? (void)payer.refund(key, money("2"), now) : (void)run(now);
+        } catch (const Crash&) {
+        }
+      }
+      processor_.arm(How::none, UINT64_MAX);
+      settle(now);
+      ASSERT_EQ(processor_.charged, money("100") + -back) << static_cast<int>(how) << " " << n;
+      ASSERT_EQ(balance("cash:cards"), processor_.charged);
+      ASSERT_EQ(balance("client:acme"), back);
+    }
+  }
+  EXPECT_TRUE(run(now + 30 * kDay).moved.empty());
+  EXPECT_EQ(processor_.charges, 1);
+  expect_sound(*ledger_);
+}
+
+TEST_P(Payments, ALedgerOfBeforeThereWerePaymentsGetsThem) {
+  ASSERT_TRUE(ledger_->store().script(
+      "DROP TABLE payment_steps; DROP TABLE payments; UPDATE state SET value = 2 WHERE name = "
+      "'version'"));
+  EXPECT_FALSE(Ledger::open_existing(where_).has_value());
+  *ledger_ = open("site-a");
+  owe(10, 4);
+  run(day(11, 2));
+  expect_paid_once(money("4"));
+  EXPECT_FALSE(ledger_->store().run("DELETE FROM payment_steps"));
+  EXPECT_FALSE(ledger_->store().run("UPDATE payments SET amount = '1'"));
+}
+
+// Two programs at once: one gateway's and one by hand.
+TEST_P(Payments, TwoThatPayAtOnceChargeOnce) {
+  owe(10, 4);
+  Ledger other = open("site-a");
+  Payer a(*ledger_, &processor_), b(other, &processor_);
+  processor_.arm(SimulatedProcessor::Fault::lost_before, 1);
+  ASSERT_TRUE(a.run(day(11, 2)));
+  const auto again = b.pay("co", "2026-000001", day(11, 2));
+  ASSERT_FALSE(again);
+  EXPECT_NE(again.error().find("is being paid by"), std::string::npos) << again.error();
+  settle(day(11, 2));
+  expect_paid_once(money("4"));
+}
+
+ANABRANCH_BOTH_STORES(Payments);
+
+TEST(CardNumbers, AreKnownAloneAndInGroups) {
+  for (const char* text : {"4242424242424242", "card 4242 4242 4242 4242.", "3782-822463-10005",
+                           "\"4222222222222\"", "6759649826438453000"}) {
+    EXPECT_EQ(has_card_number(text), std::string(text) != "6759649826438453000") << text;
+  }
+  for (const char* text :
+       {"4242424242424241", "424242424242", "a4242424242424242", "4242424242424242b",
+        "4242 42424242424242", "2026-11-27 09:24", "pm_4242424242424242", "42424242424242424242"}) {
+    EXPECT_FALSE(has_card_number(text)) << text;
+  }
+  EXPECT_EQ(without_card_numbers("pay 4242 4242 4242 4242 now"), "pay [card number] now");
+}
+
+}  // namespace
+}  // namespace anabranch::billing

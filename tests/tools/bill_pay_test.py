@@ -1,0 +1,264 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""anabranch bill pay, refund, payments and dun, against processors of cards: one of the tests' own, which goes wrong
+in every way at every request, and stripe-stateful-mock. Needs neither root nor a gateway; npm for some.
+
+    bill_pay_test.py ANABRANCH MONTH_GENERATOR SOURCE_ROOT BUILD_ROOT
+"""
+import decimal
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.parse
+import urllib.request
+
+ANABRANCH, GENERATOR, ROOT, BUILD = sys.argv[1:5]
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(ROOT) / "tests/billing"))
+import card_processor  # noqa: E402
+
+NPM = pathlib.Path(BUILD) / "tests/npm-cards"
+OFFICIAL = """
+const stripe = require('stripe')('sk_test_anabranch', {host: '127.0.0.1', port: +process.argv[2], protocol: 'http', maxNetworkRetries: 0});
+const assert = require('assert');
+(async () => {
+  const wanted = {amount: 1234, currency: 'eur', customer: 'cus_1', payment_method: 'pm_fine', off_session: true, confirm: true, metadata: {a: 'b'}};
+  const made = await stripe.paymentIntents.create(wanted, {idempotencyKey: 'k1'});
+  assert.equal(made.status, 'succeeded');
+  assert.equal((await stripe.paymentIntents.create(wanted, {idempotencyKey: 'k1'})).id, made.id);
+  await assert.rejects(stripe.paymentIntents.create({...wanted, amount: 1}, {idempotencyKey: 'k1'}), stripe.errors?.StripeIdempotencyError ?? /idempotent/);
+  const got = await stripe.paymentIntents.retrieve(made.id, {expand: ['latest_charge']});
+  assert.equal(got.latest_charge.amount_refunded, 0);
+  for (const [method, code] of [['pm_poor', 'insufficient_funds'], ['pm_auth', undefined]]) {
+    const error = await stripe.paymentIntents.create({...wanted, payment_method: method}, {idempotencyKey: method}).then(() => null, e => e);
+    assert.equal(error.type, 'StripeCardError');
+    assert.equal(error.decline_code || undefined, code);
+    assert.equal((await stripe.paymentIntents.cancel(error.payment_intent.id)).status, 'canceled');
+  }
+  const refund = await stripe.refunds.create({payment_intent: made.id, amount: 234}, {idempotencyKey: 'r1'});
+  assert.equal(refund.status, 'succeeded');
+  assert.equal((await stripe.paymentIntents.retrieve(made.id, {expand: ['latest_charge']})).latest_charge.amount_refunded, 234);
+  const all = [];
+  for await (const intent of stripe.paymentIntents.list({customer: 'cus_1', limit: 1})) all.push(intent.id);
+  assert.equal(all.length, 3);
+  console.log('content');
+})().catch(e => { console.error(e); process.exit(1); });
+"""
+
+
+def npm_ready():
+    """stripe and stripe-stateful-mock, where npm is."""
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        return False
+    if not (NPM / "node_modules/stripe-stateful-mock").is_dir():
+        NPM.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--prefix", NPM, "stripe@23.1.0", "stripe-stateful-mock@0.0.16"],
+                       check=True, timeout=240, stdout=subprocess.DEVNULL)
+    return True
+
+
+class Paying(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="anabranch-bill-pay-", dir="/var/tmp"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.ledger = self.folder / "ledger.sqlite"
+        (self.folder / "key").write_text("sk_test_anabranch\n")
+
+    def owe(self, cards, card, **terms):
+        """A ledger in which client-1 owes one statement, and pays by that card."""
+        documents = {
+            "issuers": [{"id": "co", "name": "Anabranch Co", "zone": "Europe/Berlin", "grace_hours": 0, "cards": cards | {"key_file": str(self.folder / "key")}}],
+            "profiles": [{"id": "carded", "billing": {"payment": {"by": "card", **terms}}}],
+            "clients": [{"id": "client-1", "name": "Client 1 Ltd", "tariff": "plain", "profile": "carded", "card": card}]}
+        file = self.folder / "documents.json"
+        file.write_text(json.dumps(documents))
+        subprocess.run([GENERATOR, self.ledger, self.folder / "journals", "--clients", "1", "--documents", file], check=True, capture_output=True, timeout=60)
+        closed = self.bill_json("close", *sorted((self.folder / "journals").iterdir()))
+        [self.statement] = [s for c in closed["closed"] for s in c["statements"] if c["account"] == "client:client-1"]
+        self.gross = int(decimal.Decimal(self.statement["gross"]) * 100)
+
+    def start(self, *command):
+        self.process = subprocess.Popen([ANABRANCH, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, out, err
+
+    def run_it(self, *command, status=0):
+        code, out, err = self.start(*command)
+        self.assertEqual(code, status, out + err)
+        return out, err
+
+    def bill(self, command, *options, status=0):
+        return self.run_it("bill", command, "--ledger", self.ledger, *options, status=status)
+
+    def bill_json(self, command, *options, status=0):
+        return json.loads(self.run_it("--json", "bill", command, "--ledger", self.ledger, *options, status=status)[0])
+
+    def assert_paid_once(self, charged):
+        self.assertEqual(charged, self.gross)
+        paid = [p for p in self.bill_json("payments") if p["state"] == "succeeded"]
+        self.assertEqual([p["amount"] for p in paid], [self.statement["gross"]])
+        self.assertIn("nothing is wrong", self.run_it("ledger", "verify", self.ledger)[0])
+
+
+class Intents(Paying):
+    def setUp(self):
+        super().setUp()
+        self.processor = card_processor.Processor()
+        self.processor.victim = lambda: self.process.pid
+        self.addCleanup(self.processor.close)
+
+    def owe_by(self, method="pm_fine", **terms):
+        self.owe({"url": self.processor.url}, {"customer": "cus_1", "method": method}, **terms)
+
+    @unittest.skipUnless(npm_ready(), "npm is not installed")
+    def test_the_official_client_is_content_with_the_double(self):
+        file = NPM / "official.js"
+        file.write_text(OFFICIAL)
+        port = self.processor.server.server_address[1]
+        done = subprocess.run(["node", file, str(port)], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (0, "content\n"), done.stderr)
+
+    def test_claim_c11_a_card_is_billed(self):
+        self.owe_by()
+        out, _ = self.bill("dun")
+        self.assertRegex(out, rf"(?m)^{self.statement['number']}-\S+ +card +{self.statement['number']} +{self.statement['gross']} EUR +succeeded")
+        self.assert_paid_once(self.processor.charged())
+        self.assertRegex(self.bill("dun")[0], "^nothing is due")
+        self.assert_paid_once(self.processor.charged())
+        method, path, body, key = self.processor.seen[0]
+        self.assertEqual((method, path), ("POST", "/v1/payment_intents"))
+        self.assertTrue(key.startswith(self.statement["number"]))
+        self.assertIn("off_session=true", body)
+
+    def test_whatever_happens_at_whichever_request_it_is_paid_once(self):
+        for how in ("500_before", "500_after", "429", "409", "drop_before", "drop_after", "garbage_after", "another", "kill_before", "kill_after"):
+            for first in (1, 2):
+                # A request alone, which the next makes good; or all, until somebody asks again.
+                for count in (1, 3):
+                    with self.subTest(how=how, first=first, count=count):
+                        self.begin_anew()
+                        self.owe_by()
+                        self.processor.arm(how, first, count)
+                        self.start("bill", "dun", "--ledger", self.ledger)
+                        self.start("bill", "dun", "--ledger", self.ledger)
+                        self.processor.arm(None, 1, 0)
+                        self.start("bill", "dun", "--ledger", self.ledger)
+                        self.start("bill", "pay", "--ledger", self.ledger, self.statement["number"])
+                        self.assert_paid_once(self.processor.charged())
+
+    def begin_anew(self):
+        for file in self.folder.iterdir():
+            if file.name != "key":
+                shutil.rmtree(file) if file.is_dir() else file.unlink()
+        self.processor.forget()
+
+    def test_a_poor_card_is_tried_again_and_a_lost_one_is_not(self):
+        self.owe_by("pm_poor")
+        report = self.bill_json("dun", status=0)
+        self.assertEqual([p["state"] for p in report["moved"]], ["failed"])
+        self.assertIn("insufficient_funds", report["moved"][0]["detail"])
+        self.assertIsNotNone(report["next"])
+        self.assertEqual(self.processor.intents["pi_1"]["status"], "canceled", "nobody can confirm it later")
+        for method, state in (("pm_lost", "requires-customer"), ("pm_auth", "requires-customer"), ("pm_none", "requires-customer")):
+            self.begin_anew()
+            self.owe_by(method)
+            self.assertEqual([p["state"] for p in self.bill_json("dun")["moved"]], [state], method)
+            self.assertEqual(self.bill_json("dun")["moved"], [])
+        self.assertEqual(self.processor.charged(), 0)
+
+    def test_a_refund_goes_back_once(self):
+        self.owe_by()
+        self.bill("dun")
+        [payment] = self.bill_json("payments")
+        out, err = self.bill("refund", payment["key"], "--amount", "10000000", status=1)
+        self.assertIn("cannot go back", err)
+        for n, how in enumerate(("500_after", "drop_after", "kill_after", "kill_before", "429"), 1):
+            self.processor.arm(how, 1, 3)
+            self.start("bill", "refund", "--ledger", self.ledger, payment["key"], "--amount", "0.05")
+            self.processor.arm(None, 1, 0)
+            self.start("bill", "dun", "--ledger", self.ledger)
+            self.assertEqual(self.processor.returned(), 5 * n, how)
+            back = [p for p in self.bill_json("payments") if p["kind"] == "refund"]
+            self.assertEqual([p["state"] for p in back], ["succeeded"] * n)
+        self.assertRegex(self.bill("dun")[0], "^nothing is due")
+        self.assertEqual(self.processor.charged(), self.gross, "and is not charged again")
+
+    def test_a_transfer_counts_once_and_the_card_pays_the_rest(self):
+        self.owe_by()
+        transfer = ("--received", "0.10", "--currency", "EUR", "--client", "client-1", "--reference", "bank-1", self.statement["number"])
+        for _ in range(2):
+            self.bill("pay", *transfer)
+        self.bill("dun")
+        self.assertEqual(self.processor.charged(), self.gross - 10)
+        self.assertIn("whole coins", self.bill("pay", "--received", "0.001", *transfer[2:], status=2)[1])
+
+    def test_a_wrong_key_is_a_problem_and_no_failure_of_the_card(self):
+        self.owe_by()
+        (self.folder / "key").write_text("sk_wrong\n")
+        report = self.bill_json("dun")
+        self.assertEqual([p["state"] for p in report["moved"]], ["pending"])
+        self.assertIn("401", report["moved"][0]["detail"])
+        (self.folder / "key").write_text("sk_test_anabranch\n")
+        self.bill("dun")
+        self.assert_paid_once(self.processor.charged())
+
+
+@unittest.skipUnless(npm_ready(), "npm is not installed")
+class Charges(Paying):
+    """stripe-stateful-mock, which nobody here wrote."""
+
+    def setUp(self):
+        super().setUp()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.mock = subprocess.Popen(["node", NPM / "node_modules/stripe-stateful-mock/dist/cli.js"], env=os.environ | {"PORT": str(self.port), "LOG_LEVEL": "silent"},
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(self.mock.wait)
+        self.addCleanup(self.mock.kill)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                break
+            except OSError:
+                time.sleep(0.05)  # there is nothing else to wait on
+
+    def ask(self, path, **form):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", urllib.parse.urlencode(form).encode() if form else None, {"Authorization": "Bearer sk_test_anabranch"})
+        return json.load(urllib.request.urlopen(request, timeout=20))
+
+    def owe_by(self, token):
+        customer = self.ask("/v1/customers", source=token)
+        self.owe({"dialect": "charges", "url": f"http://127.0.0.1:{self.port}"}, {"customer": customer["id"], "method": customer["default_source"]})
+        return customer
+
+    def charged(self):
+        return sum(c["amount"] - c["amount_refunded"] for c in self.ask("/v1/charges?limit=100")["data"] if c["status"] == "succeeded")
+
+    def test_a_card_is_charged_once_and_refunded(self):
+        self.owe_by("tok_visa")
+        self.bill("dun")
+        self.bill("dun")
+        self.assert_paid_once(self.charged())
+        [payment] = self.bill_json("payments")
+        self.bill("refund", payment["key"], "--amount", "0.50")
+        self.assertEqual(self.charged(), self.gross - 50)
+
+    def test_a_decline_is_told(self):
+        self.owe_by("tok_chargeCustomerFail")
+        [payment] = self.bill_json("dun")["moved"]
+        self.assertIn(payment["state"], ("failed", "requires-customer"))
+        self.assertIn("declined", payment["detail"])
+        self.assertEqual(self.charged(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)

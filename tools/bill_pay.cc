@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// anabranch bill pay|refund|payments|dun: what statements are paid by.
+#include <memory>
+
+#include "billing/payer.h"
+#include "billing/wall_clock.h"
+#include "tools/common.h"
+
+namespace anabranch::tools {
+namespace {
+
+using namespace billing;
+using nlohmann::json;
+
+struct PayWanted {
+  std::string ledger, client, issuer, number, key, received, currency, reference, amount;
+};
+
+// A ledger with the processor that its issuer's document names, if any.
+struct Desk {
+  explicit Desk(const PayWanted& wanted) : ledger(open(wanted.ledger)) {
+    const auto documents = valid(BillingDocuments::read(ledger));
+    issuer = documents.issuer().id;
+    if (documents.issuer().cards) processor = valid(open_processor(*documents.issuer().cards));
+  }
+  static Ledger open(const std::string& where) {
+    auto ledger = Ledger::open_existing(where);
+    if (!ledger) fail(kUnreadable, ledger.error());
+    return std::move(*ledger);
+  }
+  Payer payer() { return {ledger, processor.get()}; }
+
+  Ledger ledger;
+  std::string issuer;
+  std::unique_ptr<CardProcessor> processor;
+};
+
+std::string account_named(const std::string& client) {
+  return client.empty() ? "" : Ledger::client_account(client);
+}
+
+const char* state_of(const Payment& p) {
+  return kPaymentStateNames[static_cast<size_t>(p.now.state)];
+}
+
+json to_json(const Payment& p) {
+  json out{{"key", p.key},
+           {"kind", kPaymentKindNames[static_cast<size_t>(p.kind)]},
+           {"account", p.account},
+           {"issuer", p.issuer},
+           {"statement", p.statement},
+           {"currency", p.currency},
+           {"amount", to_text(p.amount)},
+           {"made", Zone::utc().text(p.made_ns)},
+           {"state", state_of(p)},
+           {"at", Zone::utc().text(p.now.at_ns)}};
+  if (!p.of.empty()) out["of"] = p.of;
+  if (!p.now.processor_id.empty()) out["processor_id"] = p.now.processor_id;
+  if (!p.now.detail.empty()) out["detail"] = p.now.detail;
+  if (!is_final(p.now.state)) out["asked_again_at"] = Zone::utc().text(p.now.next_ns);
+  return out;
+}
+
+void print(const Payment& p) {
+  fmt::print("{:<34} {:<9} {:<14} {:>12} {}  {:<17} {}\n", p.key,
+             kPaymentKindNames[static_cast<size_t>(p.kind)],
+             p.statement.empty() ? "-" : p.statement, to_text(p.amount), p.currency, state_of(p),
+             p.now.detail);
+}
+
+// What succeeded, or is under way, is no failure.
+int show(const Payment& p, bool as_json) {
+  if (as_json)
+    print_json(to_json(p));
+  else
+    print(p);
+  const bool failed =
+      p.now.state == PaymentState::failed || p.now.state == PaymentState::requires_customer;
+  return failed ? kRefused : 0;
+}
+
+Amount amount_option(const char* option, const std::string& text) {
+  const auto amount = parse_amount(text);
+  if (!amount || *amount <= Amount())
+    throw CLI::ValidationError(option, text + ": expected an amount such as 12.50");
+  return *amount;
+}
+
+// What arrived by transfer pays in whole coins of its currency.
+Payment transfer(const PayWanted& wanted, const std::string& issuer) {
+  if (wanted.reference.empty() || wanted.client.empty() || wanted.currency.empty())
+    throw CLI::ValidationError("--received", "expected --client, --currency and --reference too");
+  if (!minor_digits(wanted.currency))
+    throw CLI::ValidationError("--currency", wanted.currency + ": expected such as EUR");
+  const Amount amount = amount_option("--received", wanted.received);
+  if (round_to_minor(amount, *minor_digits(wanted.currency)) != amount)
+    throw CLI::ValidationError("--received", wanted.received + ": expected whole coins");
+  return {.account = account_named(wanted.client),
+          .issuer = wanted.number.empty() ? "" : issuer,
+          .statement = wanted.number,
+          .currency = wanted.currency,
+          .amount = amount};
+}
+
+int pay(const PayWanted& wanted, bool as_json) {
+  Desk desk(wanted);
+  const std::string& issuer = wanted.issuer.empty() ? desk.issuer : wanted.issuer;
+  if (!wanted.received.empty()) {
+    const Payment paid = transfer(wanted, issuer);
+    return show(valid(desk.payer().received(paid, wanted.reference, wall_now_ns())), as_json);
+  }
+  if (wanted.number.empty())
+    throw CLI::ValidationError("number", "expected the number of a statement, or --received");
+  return show(valid(desk.payer().pay(issuer, wanted.number, wall_now_ns())), as_json);
+}
+
+int refund(const PayWanted& wanted, bool as_json) {
+  Desk desk(wanted);
+  const Amount amount = amount_option("--amount", wanted.amount);
+  return show(valid(desk.payer().refund(wanted.key, amount, wall_now_ns())), as_json);
+}
+
+int payments(const PayWanted& wanted, bool as_json) {
+  Desk desk(wanted);
+  const auto all = valid(desk.ledger.payments({.account = account_named(wanted.client),
+                                               .issuer = "",
+                                               .statement = wanted.number,
+                                               .key = ""}));
+  json list = json::array();
+  for (const Payment& p : all) {
+    if (as_json)
+      list.push_back(to_json(p));
+    else
+      print(p);
+  }
+  if (as_json) print_json(list);
+  if (all.empty() && !as_json) fmt::print("nothing was paid\n");
+  return 0;
+}
+
+int dun(const PayWanted& wanted, bool as_json) {
+  Desk desk(wanted);
+  const auto report = valid(desk.payer().run(wall_now_ns(), account_named(wanted.client), true));
+  json moved = json::array(), overdue = json::array();
+  for (const Payment& p : report.moved) {
+    moved.push_back(to_json(p));
+    if (!as_json) print(p);
+  }
+  for (const Standing& s : report.overdue) {
+    const auto then = kWhenOverdueNames[static_cast<size_t>(s.then)];
+    overdue.push_back({{"account", s.account},
+                       {"statement", s.statement},
+                       {"since", Zone::utc().text(s.overdue_ns)},
+                       {"then", then}});
+    if (!as_json)
+      fmt::print("{} is overdue with statement {} since {}: {}\n", s.account, s.statement,
+                 Zone::utc().text(s.overdue_ns), then);
+  }
+  if (as_json) {
+    print_json({{"moved", moved},
+                {"overdue", overdue},
+                {"problems", report.problems},
+                {"next", report.next_ns ? json(Zone::utc().text(*report.next_ns)) : json()}});
+  } else if (report.moved.empty() && report.overdue.empty() && report.problems.empty()) {
+    fmt::print("nothing is due{}\n",
+               report.next_ns ? "; the next is at " + Zone::utc().text(*report.next_ns) : "");
+  }
+  for (const auto& [account, problem] : report.problems)
+    fmt::print(stderr, "anabranch: {}: {}\n", account, problem);
+  return report.problems.empty() ? 0 : kRefused;
+}
+
+}  // namespace
+
+void add_bill_pay(CLI::App& bill, const bool& as_json) {
+  const auto make = [&](const char* name, const char* what, int (*run)(const PayWanted&, bool)) {
+    auto wanted = std::make_shared<PayWanted>();
+    auto* sub = bill.add_subcommand(name, what);
+    sub->add_option("--ledger", wanted->ledger, "STATE_DIR/ledger.sqlite, or billing.ledger")
+        ->required();
+    sub->callback([wanted, &as_json, run] {
+      if (const int status = run(*wanted, as_json); status != 0) std::exit(status);
+    });
+    return std::pair(sub, wanted);
+  };
+  {
+    const auto [sub, wanted] =
+        make("pay", "charge a statement to its client's card; or note what arrived", pay);
+    sub->add_option("number", wanted->number, "of the statement, such as 2026-000001");
+    sub->add_option("--issuer", wanted->issuer, "of whom, where it is not the ledger's issuer");
+    sub->add_option("--received", wanted->received, "an amount that arrived by transfer");
+    sub->add_option("--currency", wanted->currency, "of it, such as EUR");
+    sub->add_option("--client", wanted->client, "whose it is");
+    sub->add_option("--reference", wanted->reference, "of the transfer: counted once");
+  }
+  {
+    const auto [sub, wanted] =
+        make("refund", "give back what a payment paid, or some of it", refund);
+    sub->add_option("key", wanted->key, "of the payment, as `bill payments` shows it")->required();
+    sub->add_option("--amount", wanted->amount, "such as 12.50")->required();
+  }
+  {
+    const auto [sub, wanted] = make("payments", "payments, and what became of each", payments);
+    sub->add_option("--client", wanted->client, "whose");
+    sub->add_option("--statement", wanted->number, "of which statement");
+  }
+  {
+    const auto [sub, wanted] =
+        make("dun", "go on with open payments, charge what is due, and say what is overdue", dun);
+    sub->add_option("--client", wanted->client, "whose alone");
+  }
+}
+
+}  // namespace anabranch::tools
