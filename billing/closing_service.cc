@@ -18,6 +18,10 @@ constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kEachNs = 60 * kSecondNs;                // after a problem, new documents
 constexpr int64_t kDeliveredNs = 40 * 86'400 * kSecondNs;  // older ones are left to the operator
 
+void add(std::string& problems, const std::string& problem) {
+  problems += (problems.empty() ? "" : "; ") + problem;
+}
+
 }  // namespace
 
 ClosingService::ClosingService(ClosingServiceOptions options)
@@ -62,10 +66,8 @@ int64_t ClosingService::look(int64_t now_ns) {
       for (const StoredStatement& s : c.statements)
         tell(fmt::format("statement {} of {} is issued to {}", s.name(), s.issuer, c.account));
     }
-    for (const auto& [account, problem] : report->problems) {
-      problems += fmt::format("{}{}: {}", problems.empty() ? "" : "; ",
-                              account.empty() ? "journal" : account, problem);
-    }
+    for (const auto& [account, problem] : report->problems)
+      add(problems, (account.empty() ? "journal" : account) + ": " + problem);
     paid_ns = collect(*ledger, now_ns, problems);
     next_mail_ns = send_out(*ledger, now_ns, problems);
   } else {
@@ -80,9 +82,6 @@ int64_t ClosingService::look(int64_t now_ns) {
 }
 
 int64_t ClosingService::collect(Ledger& ledger, int64_t now_ns, std::string& problems) {
-  const auto add = [&](const std::string& problem) {
-    problems += (problems.empty() ? "" : "; ") + problem;
-  };
   const auto documents = BillingDocuments::read(ledger);
   std::unique_ptr<CardProcessor> processor;
   if (documents && documents->issuer().cards) {
@@ -90,11 +89,11 @@ int64_t ClosingService::collect(Ledger& ledger, int64_t now_ns, std::string& pro
     if (opened)
       processor = std::move(*opened);
     else
-      add("cards: " + opened.error());
+      add(problems, "cards: " + opened.error());
   }
   const auto report = Payer(ledger, processor.get()).run(now_ns);
   if (!report) {
-    add("payments: " + report.error());
+    add(problems, "payments: " + report.error());
     return now_ns + kEachNs;
   }
   for (const Payment& p : report->moved) {
@@ -102,19 +101,16 @@ int64_t ClosingService::collect(Ledger& ledger, int64_t now_ns, std::string& pro
                      kPaymentStateNames[static_cast<size_t>(p.now.state)],
                      p.now.detail.empty() ? "" : ", ", p.now.detail));
   }
-  for (const auto& [account, problem] : report->problems) add(account + ": " + problem);
+  for (const auto& [account, problem] : report->problems) add(problems, account + ": " + problem);
   return report->next_ns.value_or(INT64_MAX);
 }
 
 int64_t ClosingService::send_out(Ledger& ledger, int64_t now_ns, std::string& problems) {
-  const auto add = [&](const std::string& problem) {
-    problems += (problems.empty() ? "" : "; ") + problem;
-  };
   const auto delivered = deliver(ledger, options_.statements, now_ns - kDeliveredNs);
-  if (!delivered) add(delivered.error());
+  if (!delivered) add(problems, delivered.error());
   if (!options_.mail) return INT64_MAX;
   const auto mailed = send_mails(ledger, *options_.mail, now_ns - kDeliveredNs, wall_now_ns);
-  if (!mailed) add(mailed.error());
+  if (!mailed) add(problems, mailed.error());
   for (const std::string& problem : mailed ? mailed->problems : std::vector<std::string>()) {
     if (mail_problems_.insert(problem).second) tell(problem);
   }

@@ -50,7 +50,7 @@ void earlier(std::optional<int64_t>& next, int64_t at_ns) {
 }  // namespace
 
 Payer::Result<Payment> Payer::stored(const std::string& key) const {
-  const auto found = ledger_.payments({.account = "", .issuer = "", .statement = "", .key = key});
+  const auto found = ledger_.payments({.key = key});
   if (!found) return tl::unexpected(found.error().text);
   if (found->empty()) return tl::unexpected("the ledger has no payment \"" + key + "\"");
   return found->front();
@@ -74,8 +74,7 @@ Payer::Result<std::vector<Payer::Owing>> Payer::owing(const BillingDocuments& do
     }
     const auto statements = ledger_.statements(account);
     if (!statements) return tl::unexpected(statements.error().text);
-    const auto payments =
-        ledger_.payments({.account = account, .issuer = "", .statement = "", .key = ""});
+    const auto payments = ledger_.payments({.account = account});
     if (!payments) return tl::unexpected(payments.error().text);
     Owing one{.account = account, .terms = std::move(*terms), .debts = {}};
     for (const auto& [currency, balance] : sums) {
@@ -89,8 +88,7 @@ Payer::Result<std::vector<Payer::Owing>> Payer::owing(const BillingDocuments& do
 
 Payer::Result<PayingReport> Payer::run(int64_t now_ns, const std::string& account, bool at_once) {
   PayingReport report;
-  const auto open = ledger_.payments(
-      {.account = account, .issuer = "", .statement = "", .key = "", .open_only = true});
+  const auto open = ledger_.payments({.account = account, .open_only = true});
   if (!open) return tl::unexpected(open.error().text);
   for (const Payment& p : *open) {
     if (p.now.next_ns > now_ns && !at_once) {
@@ -110,23 +108,24 @@ Payer::Result<PayingReport> Payer::run(int64_t now_ns, const std::string& accoun
   const auto owing = this->owing(*documents, now_ns, account, report);
   if (!owing) return tl::unexpected(owing.error());
   for (const Owing& one : *owing) pay_what_is_due(one, now_ns, report);
-  auto overdue = standings(now_ns, account, report);
+  auto overdue = standings(*documents, now_ns, account, report);
   if (!overdue) return tl::unexpected(overdue.error());
   for (auto& [account, standing] : *overdue) report.overdue.push_back(std::move(standing));
   return report;
 }
 
 Payer::Result<std::map<std::string, Standing>> Payer::overdue(int64_t now_ns) const {
-  PayingReport report;
-  return standings(now_ns, "", report);
-}
-
-Payer::Result<std::map<std::string, Standing>> Payer::standings(int64_t now_ns,
-                                                                const std::string& account,
-                                                                PayingReport& report) const {
   const auto documents = BillingDocuments::read(ledger_);
   if (!documents) return tl::unexpected(documents.error());
-  const auto owing = this->owing(*documents, now_ns, account, report);
+  PayingReport report;
+  return standings(*documents, now_ns, "", report);
+}
+
+Payer::Result<std::map<std::string, Standing>> Payer::standings(const BillingDocuments& documents,
+                                                                int64_t now_ns,
+                                                                const std::string& account,
+                                                                PayingReport& report) const {
+  const auto owing = this->owing(documents, now_ns, account, report);
   if (!owing) return tl::unexpected(owing.error());
   std::map<std::string, Standing> all;
   for (const Owing& one : *owing) {
@@ -189,11 +188,15 @@ Payer::Result<Payment> Payer::begin(const Owing& owing, const Debt& debt, int64_
                         .made_ns = now_ns,
                         .step = 1,
                         .now = {.at_ns = now_ns}};
+  return store_and_go_on(payment, now_ns);
+}
+
+// Whoever else has begun it just now may have asked the processor already, or be done.
+Payer::Result<Payment> Payer::store_and_go_on(const Payment& payment, int64_t now_ns) {
   if (auto begun = ledger_.begin_payment(payment); !begun)
     return tl::unexpected(begun.error().text);
   const auto there = stored(payment.key);
-  if (!there) return tl::unexpected(there.error());
-  // Whoever else has begun it just now may have asked the processor already.
+  if (!there || is_final(there->now.state)) return there;
   return go_on(*there, now_ns, there->made_ns == now_ns && there->step == 1);
 }
 
@@ -217,8 +220,7 @@ Payer::Result<CardAnswer> Payer::ask_refund(const Payment& refund, bool is_new) 
   const auto of = stored(refund.of);
   if (!of) return tl::unexpected(of.error());
   if (!is_new) {
-    const auto all =
-        ledger_.payments({.account = refund.account, .issuer = "", .statement = "", .key = ""});
+    const auto all = ledger_.payments({.account = refund.account});
     if (!all) return tl::unexpected(all.error().text);
     Amount with_it = refund.amount;
     for (const Payment& p : *all) {
@@ -290,11 +292,7 @@ Payer::Result<Payment> Payer::received(const Payment& transfer, const std::strin
   payment.key = "transfer-" + reference;
   payment.kind = PaymentKind::transfer;
   payment.made_ns = now_ns;
-  if (auto begun = ledger_.begin_payment(payment); !begun)
-    return tl::unexpected(begun.error().text);
-  const auto there = stored(payment.key);
-  if (!there || is_final(there->now.state)) return there;
-  return go_on(*there, now_ns, true);
+  return store_and_go_on(payment, now_ns);
 }
 
 Payer::Result<Payment> Payer::refund(const std::string& key, Amount amount, int64_t now_ns) {
@@ -302,8 +300,7 @@ Payer::Result<Payment> Payer::refund(const std::string& key, Amount amount, int6
   if (!of) return of;
   if (of->kind == PaymentKind::refund || of->now.state != PaymentState::succeeded)
     return tl::unexpected("payment \"" + key + "\" has paid nothing that could go back");
-  const auto all =
-      ledger_.payments({.account = of->account, .issuer = "", .statement = "", .key = ""});
+  const auto all = ledger_.payments({.account = of->account});
   if (!all) return tl::unexpected(all.error().text);
   Amount left = of->amount;
   size_t number = 1;
@@ -324,10 +321,7 @@ Payer::Result<Payment> Payer::refund(const std::string& key, Amount amount, int6
   refund.of = key;
   refund.amount = amount;
   refund.made_ns = now_ns;
-  if (auto begun = ledger_.begin_payment(refund); !begun) return tl::unexpected(begun.error().text);
-  const auto there = stored(refund.key);
-  if (!there) return there;
-  return go_on(*there, now_ns, there->made_ns == now_ns && there->step == 1);
+  return store_and_go_on(refund, now_ns);
 }
 
 }  // namespace anabranch::billing

@@ -67,12 +67,14 @@ class Payer {
   Result<std::vector<Owing>> owing(const BillingDocuments& documents, int64_t now_ns,
                                    const std::string& account, PayingReport& report) const;
   Result<Payment> begin(const Owing& owing, const Debt& debt, int64_t now_ns);
-  Result<std::map<std::string, Standing>> standings(int64_t now_ns, const std::string& account,
+  Result<std::map<std::string, Standing>> standings(const BillingDocuments& documents,
+                                                    int64_t now_ns, const std::string& account,
                                                     PayingReport& report) const;
   Result<void> check_transfer(const Payment& transfer, int64_t now_ns) const;
   static std::optional<Standing> standing_of(const Owing& owing, int64_t now_ns,
                                              PayingReport& report);
   void pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& report);
+  Result<Payment> store_and_go_on(const Payment& payment, int64_t now_ns);
   Result<Payment> go_on(Payment payment, int64_t now_ns, bool is_new);
   Result<CardAnswer> ask(const Payment& payment, bool is_new);
   Result<CardAnswer> ask_refund(const Payment& refund, bool is_new);

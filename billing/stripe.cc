@@ -48,13 +48,15 @@ std::string form_of(CURL* curl, std::initializer_list<std::pair<std::string, std
   return form;
 }
 
+// Of the currency's smallest coin.
+Int128 attos_a_coin(const std::string& currency) {
+  Int128 attos = kAttosPerUnit;
+  for (int i = minor_digits(currency).value_or(2); i > 0; --i) attos /= 10;
+  return attos;
+}
+
 std::string coins(Amount amount, const std::string& currency) {
-  Int128 minor = amount.attos();
-  const int digits = minor_digits(currency).value_or(2);
-  Int128 scale = kAttosPerUnit;
-  for (int i = 0; i < digits; ++i) scale /= 10;
-  minor /= scale;
-  return std::to_string(static_cast<int64_t>(minor));
+  return std::to_string(static_cast<int64_t>(amount.attos() / attos_a_coin(currency)));
 }
 
 std::string lower(std::string text) {
@@ -77,9 +79,13 @@ const json& object_in(const json& object, const char* name) {
 Amount amount_in(const json& object, const char* name, const std::string& currency) {
   const auto found = object.find(name);
   if (found == object.end() || !found->is_number_integer()) return {};
-  Int128 scale = kAttosPerUnit;
-  for (int i = minor_digits(currency).value_or(2); i > 0; --i) scale /= 10;
-  return Amount::from_attos(Int128{found->get<int64_t>()} * scale);
+  return Amount::from_attos(Int128{found->get<int64_t>()} * attos_a_coin(currency));
+}
+
+// Why, in the bank's word where it said one, else in the processor's.
+std::string code_in(const json& error) {
+  const std::string code = text_in(error, "decline_code");
+  return code.empty() ? text_in(error, "code") : code;
 }
 
 void decline(CardAnswer& a) {
@@ -90,6 +96,11 @@ void decline(CardAnswer& a) {
 
 CardAnswer unknown(std::string words) {
   return {.state = PaymentState::unknown, .words = std::move(words)};
+}
+
+CardAnswer not_told(int status, const std::string& failure) {
+  return unknown(status == 0 ? "the processor " + failure
+                             : fmt::format("the processor answered {} when asked for it", status));
 }
 
 size_t take(char* data, size_t, size_t octets, void* into) {
@@ -206,10 +217,8 @@ CardAnswer StripeProcessor::read(const json& object, const CardCharge& charge) {
     return unknown("the processor answered of another payment than " + charge.key);
   }
   const std::string status = text_in(object, "status");
-  const json& error = object_in(object, "last_payment_error");
-  a.code = text_in(error, "decline_code").empty() ? text_in(error, "code")
-                                                  : text_in(error, "decline_code");
-  if (!is_intents()) a.code = text_in(object, "failure_code");
+  a.code = is_intents() ? code_in(object_in(object, "last_payment_error"))
+                        : text_in(object, "failure_code");
   if (status == "succeeded") {
     a.state = PaymentState::succeeded;
     const json& made = is_intents() ? object_in(object, "latest_charge") : object;
@@ -258,7 +267,7 @@ CardAnswer StripeProcessor::answer_of(const Reply& reply, bool maybe_done,
   const json& error = object_in(body, "error");
   const std::string type = text_in(error, "type"), code = text_in(error, "code");
   CardAnswer a;
-  a.code = text_in(error, "decline_code").empty() ? code : text_in(error, "decline_code");
+  a.code = code_in(error);
   a.id =
       is_intents() ? text_in(object_in(error, "payment_intent"), "id") : text_in(error, "charge");
   a.words =
@@ -309,9 +318,7 @@ CardAnswer StripeProcessor::find(const CardCharge& charge, const std::string& id
   const std::string expand = is_intents() ? "?expand[]=latest_charge" : "";
   const Reply reply = call({"GET", collection() + "/" + escaped(curl_, id) + expand, "", ""}, done);
   if (reply.status >= 200 && reply.status < 300) return answer_of(reply, done, &charge);
-  return unknown(reply.status == 0
-                     ? "the processor " + reply.failure
-                     : fmt::format("the processor answered {} when asked for it", reply.status));
+  return not_told(reply.status, reply.failure);
 }
 
 CardAnswer StripeProcessor::find_by_key(const CardCharge& charge) {
@@ -324,9 +331,7 @@ CardAnswer StripeProcessor::find_by_key(const CardCharge& charge) {
     const json body = json::parse(reply.body, nullptr, false);
     if (reply.status != 200 || !body.is_object() || !body.contains("data") ||
         !body.at("data").is_array()) {
-      return unknown(reply.status == 0 ? "the processor " + reply.failure
-                                       : fmt::format("the processor answered {} when asked for it",
-                                                     reply.status));
+      return not_told(reply.status, reply.failure);
     }
     for (const json& object : body.at("data")) {
       if (!object.is_object()) continue;

@@ -122,10 +122,8 @@ int refund(const PayWanted& wanted, bool as_json) {
 
 int payments(const PayWanted& wanted, bool as_json) {
   Desk desk(wanted);
-  const auto all = valid(desk.ledger.payments({.account = account_named(wanted.client),
-                                               .issuer = "",
-                                               .statement = wanted.number,
-                                               .key = ""}));
+  const auto all = valid(
+      desk.ledger.payments({.account = account_named(wanted.client), .statement = wanted.number}));
   json list = json::array();
   for (const Payment& p : all) {
     if (as_json)
