@@ -47,10 +47,11 @@ Profile a_profile(size_t i) {
   return p;
 }
 
+// All of them together ask for a part of what the links carry.
 ServiceRequest a_request(size_t i) {
   ServiceRequest r;
-  if (i % 10 != 0) r.rate_up_bps = 1'000'000 * (1 + i * i % 199);
-  if (i % 3 != 0) r.rate_down_bps = 1'000'000 * (1 + 7 * i % 499);
+  if (i % 10 != 0) r.rate_up_bps = 1'000 * (1 + i * i % 199);
+  if (i % 3 != 0) r.rate_down_bps = 1'000 * (1 + 7 * i % 499);
   if (i % 4 == 1) r.latency_ms_max = static_cast<double>(20 + i % 40);
   if (i % 5 == 2) r.loss_percent_max = 0.5;
   if (i % 5 == 3) r.price_per_gb_max = "1.50";
@@ -72,7 +73,7 @@ struct Gateway {
     for (size_t i = 0; i < 10; ++i) profiles.push_back(a_profile(i));
     for (size_t i = 0; i < kinds; ++i) {
       requests.push_back(a_request(i / 10));
-      if (kinds > 100) requests.back().rate_up_bps = 1'000'000 + 13'577 * i;
+      if (kinds > 100) requests.back().rate_up_bps = 10'000 + 13 * i;
     }
     in_force.resize(kServices);
     ratings = rate(markets[0].paths);
@@ -80,9 +81,20 @@ struct Gateway {
       const size_t kind = i % kinds;
       services.push_back({&markets[kind % 3], &profiles[kind % 10], &requests[kind], nullptr});
     }
-    const Round first = recompute(services, ratings);
+    for (int round = 0; round < 4; ++round) adopt(recompute(services, ratings));
+  }
+
+  // As services do: what is worth it is put in force.
+  void adopt(const Round& round) {
     for (size_t i = 0; i < kServices; ++i) {
-      if (first.of(i).scenario) in_force[i] = *first.of(i).scenario;
+      const auto& decided = round.of(i).scenario;
+      if (!decided) continue;
+      if (services[i].in_force == nullptr || worth_replacing(in_force[i], *decided))
+        in_force[i] = *decided;
+      for (size_t k = 0; k < in_force[i].shares.size(); ++k) {
+        in_force[i].shares[k].reserved_up_bps = decided->shares[k].reserved_up_bps;
+        in_force[i].shares[k].reserved_down_bps = decided->shares[k].reserved_down_bps;
+      }
       services[i].in_force = &in_force[i];
     }
   }
@@ -118,6 +130,7 @@ void recompute_services(benchmark::State& state, size_t changed) {
     const Round round = recompute(gateway.services, gateway.ratings);
     benchmark::DoNotOptimize(round.kind_of.data());
     state.PauseTiming();
+    gateway.adopt(round);
     kinds = round.kinds.size();
     refused = 0;
     for (const Decided& kind : round.kinds) refused += kind.refusal.empty() ? 0 : 1;

@@ -154,7 +154,9 @@ constexpr const char* kSchemas = R"json({
       "path": {"type": "string"},
       "provider": {"type": "string"},
       "weight_up": {"type": "integer", "minimum": 0, "maximum": 65535},
-      "weight_down": {"type": "integer", "minimum": 0, "maximum": 65535}
+      "weight_down": {"type": "integer", "minimum": 0, "maximum": 65535},
+      "reserved_up_bps": {"type": "integer", "minimum": 0},
+      "reserved_down_bps": {"type": "integer", "minimum": 0}
     }
   },
   "Scenario": {

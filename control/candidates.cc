@@ -16,13 +16,13 @@ constexpr uint32_t kWeightSum = 65535;
 constexpr double kLinkFraming = 38;  // Ethernet: header 14, FCS 4, preamble 8, gap 12
 constexpr double kTcpIpHeaders = 40;
 
-double room_of(const PathState& p) {
+double packet_room_of(const PathState& p) {
   return static_cast<double>(p.mtu) - p.overhead;
 }
 
 // Octets of payload in an octet of the link's rate, for full packets.
 double efficiency(const PathState& p) {
-  return std::max(0.0, room_of(p) - kTcpIpHeaders) / (p.mtu + kLinkFraming);
+  return std::max(0.0, packet_room_of(p) - kTcpIpHeaders) / (p.mtu + kLinkFraming);
 }
 
 // What one TCP connection gets through loss that nobody repairs: Mathis et al. 1997.
@@ -30,6 +30,26 @@ double loss_limit_bps(double room, double rtt_ms, double loss) {
   if (loss <= 0) return 1e15;
   return 1.22 * std::max(0.0, room - kTcpIpHeaders) * 8 /
          (std::max(rtt_ms, 1.0) / 1000 * std::sqrt(loss));
+}
+
+double payload_of(const PathState& p, double rate_bps, double loss) {
+  return rate_bps * (1 - loss) * efficiency(p);
+}
+
+// A flow may have all that is free, for equals seldom send at once; together they share it.
+Room room(const PathState& p, uint64_t rate_bps, double loss, uint64_t held_bps) {
+  const auto rate = static_cast<double>(rate_bps), held = static_cast<double>(held_bps);
+  double free = rate;
+  if (held_bps != 0) {
+    const double whole = payload_of(p, rate, loss);
+    free = held < whole ? rate * (1 - held / whole) : 0;
+  }
+  const double own = free / p.shared_by;
+  return {.rate = own,
+          .payload = payload_of(p, own, loss),
+          .flow = std::min(payload_of(p, free, loss),
+                           loss_limit_bps(packet_room_of(p), p.rtt_ms, loss)),
+          .part = std::max(1e-6, own * (1 - loss))};
 }
 
 // Shares of kWeightSum by the largest remainder; the earlier path of two with equal remainders.
@@ -54,8 +74,8 @@ std::vector<uint16_t> weights(const std::vector<double>& parts) {
 void share_out(Scenario& s, const UsedPaths& used) {
   std::vector<double> up, down;
   for (const PathState* p : used) {
-    up.push_back(part_bps(p->rate_up_bps, p->loss_up));
-    down.push_back(part_bps(p->rate_down_bps, p->loss_down));
+    up.push_back(room_up(*p).part);
+    down.push_back(room_down(*p).part);
   }
   const auto shares_up = weights(up), shares_down = weights(down);
   for (size_t i = 0; i < used.size(); ++i)
@@ -65,16 +85,18 @@ void share_out(Scenario& s, const UsedPaths& used) {
 
 }  // namespace
 
-double part_bps(uint64_t rate_bps, double loss) {
-  return std::max(1e-6, static_cast<double>(rate_bps) * (1 - loss));
+Room room_up(const PathState& p) {
+  return room(p, p.rate_up_bps, p.loss_up, p.held_up_bps);
+}
+Room room_down(const PathState& p) {
+  return room(p, p.rate_down_bps, p.loss_down, p.held_down_bps);
 }
 
-double payload_bps(const PathState& p, uint64_t rate_bps, double loss) {
-  return static_cast<double>(rate_bps) * (1 - loss) * efficiency(p);
+double payload_up_bps(const PathState& p) {
+  return payload_of(p, static_cast<double>(p.rate_up_bps), p.loss_up);
 }
-
-double flow_payload_bps(const PathState& p, uint64_t rate_bps, double loss) {
-  return std::min(payload_bps(p, rate_bps, loss), loss_limit_bps(room_of(p), p.rtt_ms, loss));
+double payload_down_bps(const PathState& p) {
+  return payload_of(p, static_cast<double>(p.rate_down_bps), p.loss_down);
 }
 
 std::tuple<bool, Uint128, double, uint8_t> rank_of(const PathState& p, const Profile& profile) {

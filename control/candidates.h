@@ -23,11 +23,17 @@ Scenario make_scenario(const UsedPaths& used, Dispersion dispersion, const Profi
 // Which path an ordered dispersion takes first: the least.
 std::tuple<bool, Uint128, double, uint8_t> rank_of(const PathState& p, const Profile& profile);
 
-// Bits a second of payload, in full packets, in one direction.
-double payload_bps(const PathState& p, uint64_t rate_bps, double loss);
-// The same of one flow at a time, whose loss nobody repairs.
-double flow_payload_bps(const PathState& p, uint64_t rate_bps, double loss);
-// The path's part of the split, in one direction. Paths that carry nothing share evenly.
-double part_bps(uint64_t rate_bps, double loss);
+// Of one direction of a path, what a service may have beside what others hold; bits a second.
+struct Room {
+  double rate = 0;     // on the wire
+  double payload = 0;  // in full packets
+  double flow = 0;     // payload of one flow at a time, whose loss nobody repairs
+  double part = 0;     // of the split; paths that carry nothing share evenly
+};
+Room room_up(const PathState& p);
+Room room_down(const PathState& p);
+// Payload of the whole path, whoever holds it.
+double payload_up_bps(const PathState& p);
+double payload_down_bps(const PathState& p);
 
 }  // namespace anabranch::control

@@ -55,6 +55,18 @@ double mean(double up, double down, double least, double most) {
 // By how much rounding may make a mean of sums differ from the means of its halves.
 constexpr double kRounding = 1e-12;
 
+// The least that a mean of two halves can be, of which each has at least this mean and some weight.
+// Weighed, not interpolated: rounding stays relative to the result.
+double mean_at_least(double a, double a_least, double a_most, double b, double b_least,
+                     double b_most) {
+  if (a_most == 0) return b;
+  if (b_most == 0) return a;
+  const double of_a = a < b ? a_most : a_least, of_b = a < b ? b_least : b_most;
+  if (of_a == 0) return b;
+  if (of_b == 0) return a;
+  return (a * of_a + b * of_b) / (of_a + of_b);
+}
+
 }  // namespace
 
 Combinations::Combinations(const std::vector<PathState>& paths, const Profile& profile,
@@ -74,10 +86,15 @@ Combinations::Combinations(const std::vector<PathState>& paths, const Profile& p
   const size_t lows = std::min(members_.size(), kLowBits);
   low_ = half(0, lows);
   high_ = half(lows, members_.size());
-  for (const PathSums& sums : high_) high_means_.push_back(means_of(sums));
-  for (size_t from = 0; from < low_.size(); from += kGroup)
-    groups_.push_back(extremes(&low_[from], &low_[from] + std::min(kGroup, low_.size() - from)));
-  whole_ = extremes(low_.data(), low_.data() + low_.size());
+  const auto extremes_of = [](const std::vector<PathSums>& half) {
+    std::vector<Extremes> all(half.size());
+    for (size_t i = 0; i < half.size(); ++i) all[i].add(half[i]);
+    return all;
+  };
+  highs_ = extremes_of(high_);
+  high_groups_ = groups_of(highs_);
+  low_groups_ = groups_of(extremes_of(low_));
+  for (const Extremes& group : low_groups_) whole_.add(group);
 }
 
 void Combinations::add_member(const PathState& p, const Ratings& ratings) {
@@ -88,14 +105,15 @@ void Combinations::add_member(const PathState& p, const Ratings& ratings) {
   m.avoided = standing == Standing::avoid;
   m.preferred = standing == Standing::prefer;
   m.rating = rating_of_path(p, ratings);
-  m.payload_up = payload_bps(p, p.rate_up_bps, p.loss_up);
-  m.payload_down = payload_bps(p, p.rate_down_bps, p.loss_down);
-  m.flow_up = flow_payload_bps(p, p.rate_up_bps, p.loss_up);
-  m.flow_down = flow_payload_bps(p, p.rate_down_bps, p.loss_down);
-  m.part_up = part_bps(p.rate_up_bps, p.loss_up);
-  m.part_down = part_bps(p.rate_down_bps, p.loss_down);
+  const Room up = room_up(p), down = room_down(p);
+  m.payload_up = up.payload;
+  m.payload_down = down.payload;
+  m.flow_up = up.flow;
+  m.flow_down = down.flow;
+  m.part_up = up.part;
+  m.part_down = down.part;
   m.latency = p.rtt_ms / 2;
-  m.capacity = std::max(1e-6, static_cast<double>(p.rate_up_bps));
+  m.capacity = std::max(1e-6, up.rate);
   m.price = static_cast<double>(p.price_attos_per_octet);
   m.loss = std::max(p.loss_up, p.loss_down);
   m.bonus = (m.preferred ? kPreferredBonus : 0) + kRatingShare * m.rating;
@@ -122,39 +140,62 @@ std::vector<PathSums> Combinations::half(size_t from, size_t to) const {
   return sums;
 }
 
-Combinations::Means Combinations::means_of(const PathSums& s) {
-  if (s.count == 0) return {};
-  return {s.price_up / s.parts_up,    s.price_down / s.parts_down, s.loss_up / s.parts_up,
-          s.loss_down / s.parts_down, s.bonus_up / s.parts_up,     s.bonus_down / s.parts_down,
-          s.delay / s.capacity};
+void Combinations::Extremes::add(const PathSums& s) {
+  Extremes e;
+  e.up = s.up;
+  e.down = s.down;
+  e.flow_up = s.flow_up;
+  e.flow_down = s.flow_down;
+  e.latency_most = s.latency_most;
+  e.latency_least = s.latency_least;
+  e.price_least = s.price_least;
+  e.of_up.weight_least = e.of_up.weight_most = s.parts_up;
+  e.of_down.weight_least = e.of_down.weight_most = s.parts_down;
+  e.capacity_least = e.capacity_most = s.capacity;
+  if (s.count != 0) {
+    const double up = 1 / s.parts_up, down = 1 / s.parts_down;
+    e.of_up.price = s.price_up * up;
+    e.of_up.loss = s.loss_up * up;
+    e.of_up.bonus = s.bonus_up * up;
+    e.of_down.price = s.price_down * down;
+    e.of_down.loss = s.loss_down * down;
+    e.of_down.bonus = s.bonus_down * down;
+    e.delay = s.delay / s.capacity;
+  }
+  e.count_min = e.count_max = s.count;
+  e.avoided = s.avoided;
+  add(e);
 }
 
-Combinations::Extremes Combinations::extremes(const PathSums* from, const PathSums* to) {
-  Extremes e;
-  PathSums& b = e.best;
-  Means& m = e.means;
-  b.latency_most = 1e300;
-  for (const PathSums* s = from; s != to; ++s) {
-    b.up = std::max(b.up, s->up);
-    b.down = std::max(b.down, s->down);
-    b.flow_up = std::max(b.flow_up, s->flow_up);
-    b.flow_down = std::max(b.flow_down, s->flow_down);
-    b.latency_most = std::min(b.latency_most, s->latency_most);
-    b.latency_least = std::min(b.latency_least, s->latency_least);
-    b.price_least = std::min(b.price_least, s->price_least);
-    e.count_min = std::min(e.count_min, s->count);
-    e.count_max = std::max(e.count_max, s->count);
-    e.avoided &= s->avoided;
-    const Means of = means_of(*s);
-    m.price_up = std::min(m.price_up, of.price_up);
-    m.price_down = std::min(m.price_down, of.price_down);
-    m.loss_up = std::min(m.loss_up, of.loss_up);
-    m.loss_down = std::min(m.loss_down, of.loss_down);
-    m.bonus_up = std::max(m.bonus_up, of.bonus_up);
-    m.bonus_down = std::max(m.bonus_down, of.bonus_down);
-    m.delay = std::min(m.delay, of.delay);
+void Combinations::Extremes::add(const Extremes& o) {
+  up = std::max(up, o.up);
+  down = std::max(down, o.down);
+  flow_up = std::max(flow_up, o.flow_up);
+  flow_down = std::max(flow_down, o.flow_down);
+  latency_most = std::min(latency_most, o.latency_most);
+  latency_least = std::min(latency_least, o.latency_least);
+  price_least = std::min(price_least, o.price_least);
+  for (const auto mean : {&Extremes::of_up, &Extremes::of_down}) {
+    Mean& m = this->*mean;
+    const Mean& of = o.*mean;
+    m.weight_least = std::min(m.weight_least, of.weight_least);
+    m.weight_most = std::max(m.weight_most, of.weight_most);
+    m.price = std::min(m.price, of.price);
+    m.loss = std::min(m.loss, of.loss);
+    m.bonus = std::max(m.bonus, of.bonus);
   }
-  return e;
+  capacity_least = std::min(capacity_least, o.capacity_least);
+  capacity_most = std::max(capacity_most, o.capacity_most);
+  delay = std::min(delay, o.delay);
+  count_min = std::min(count_min, o.count_min);
+  count_max = std::max(count_max, o.count_max);
+  avoided &= o.avoided;
+}
+
+std::vector<Combinations::Extremes> Combinations::groups_of(const std::vector<Extremes>& sets) {
+  std::vector<Extremes> groups((sets.size() + kGroup - 1) / kGroup);
+  for (size_t i = 0; i < sets.size(); ++i) groups[i / kGroup].add(sets[i]);
+  return groups;
 }
 
 PathSums Combinations::sums(PathSet set) const {
@@ -209,8 +250,8 @@ Outlook Combinations::outlook(const PathSums& s, Dispersion dispersion) const {
   o.bonus = (s.bonus_up * up + s.bonus_down * down) / 2;
   if (segmentation_of(dispersion) == Segmentation::flow) {
     // One flow at a time has only its own path, and loss limits it.
-    o.up = s.flow_up;
-    o.down = s.flow_down;
+    o.up = std::min(s.flow_up, s.all_up);
+    o.down = std::min(s.flow_down, s.all_down);
     o.latency = std::clamp(s.delay / s.capacity, s.latency_least, s.latency_most);
   } else if (dispersion == Dispersion::redundant) {
     // Everything twice, and not both on one path; lost is what both lose.
@@ -236,44 +277,52 @@ Outlook Combinations::outlook(const PathSums& s, Dispersion dispersion) const {
 
 // Sums of what is not negative round up and down alike, so what is most of the parts is most of the
 // sum. The mean of both halves is between their means, but for rounding, and at least the least.
-Reach Combinations::reach(size_t of_high, const Extremes& low, Dispersion dispersion) const {
-  const PathSums &high = high_[of_high], &best = low.best;
-  const Means &hm = high_means_[of_high], &lm = low.means;
-  const double price_least = std::min(high.price_least, best.price_least);
+Reach Combinations::reach(const Extremes& high, const Extremes& low, Dispersion dispersion) const {
+  const double price_least = std::min(high.price_least, low.price_least);
+  // Up and down by halves.
+  const auto least = [&](double Mean::*value) {
+    const auto of = [&](const Mean& a, const Mean& b) {
+      return mean_at_least(a.*value, a.weight_least, a.weight_most, b.*value, b.weight_least,
+                           b.weight_most);
+    };
+    return (of(high.of_up, low.of_up) + of(high.of_down, low.of_down)) / 2;
+  };
+  const auto most_bonus = [](const Mean& a, const Mean& b) {
+    return -mean_at_least(-a.bonus, a.weight_least, a.weight_most, -b.bonus, b.weight_least,
+                          b.weight_most);
+  };
   Reach r;
-  r.up = high.up + best.up;
-  r.down = high.down + best.down;
-  r.latency = std::max(high.latency_most, best.latency_most);
-  r.loss = 50 * (1 - kRounding) *
-           (std::min(hm.loss_up, lm.loss_up) + std::min(hm.loss_down, lm.loss_down));
-  r.price =
-      std::max(0.5 * (1 - kRounding) *
-                   (std::min(hm.price_up, lm.price_up) + std::min(hm.price_down, lm.price_down)),
-               price_least);
-  r.bonus = kRounding +
-            0.5 * (std::max(hm.bonus_up, lm.bonus_up) + std::max(hm.bonus_down, lm.bonus_down));
+  r.up = high.up + low.up;
+  r.down = high.down + low.down;
+  r.latency = std::max(high.latency_most, low.latency_most);
+  r.loss = 100 * (1 - kRounding) * least(&Mean::loss);
+  r.price = std::max((1 - kRounding) * least(&Mean::price), price_least);
+  r.bonus =
+      kRounding + (most_bonus(high.of_up, low.of_up) + most_bonus(high.of_down, low.of_down)) / 2;
   if (segmentation_of(dispersion) == Segmentation::flow) {
-    r.up = std::max(high.flow_up, best.flow_up);
-    r.down = std::max(high.flow_down, best.flow_down);
-    r.latency = std::max(std::min(hm.delay, lm.delay) * (1 - kRounding),
-                         std::min(high.latency_least, best.latency_least));
+    r.up = std::max(high.flow_up, low.flow_up);
+    r.down = std::max(high.flow_down, low.flow_down);
+    r.latency = std::max(
+        (1 - kRounding) * mean_at_least(high.delay, high.capacity_least, high.capacity_most,
+                                        low.delay, low.capacity_least, low.capacity_most),
+        std::min(high.latency_least, low.latency_least));
   } else if (dispersion == Dispersion::redundant) {
     r.up /= 2;
     r.down /= 2;
-    r.latency = std::min(high.latency_least, best.latency_least);
+    r.latency = std::min(high.latency_least, low.latency_least);
     r.loss = 0;
     r.price *= 2;
   } else if (is_ordered(dispersion)) {
     r.price = price_least;
     if (dispersion == Dispersion::standby) {
-      r.latency = std::min(high.latency_least, best.latency_least);
+      r.latency = std::min(high.latency_least, low.latency_least);
       r.loss = 0;
     }
   }
   r.up = within(profile_.treatment.rate_up_max, r.up);
   r.down = within(profile_.treatment.rate_down_max, r.down);
-  r.count_min = static_cast<uint8_t>(high.count + low.count_min);
-  r.count_max = static_cast<uint8_t>(high.count + low.count_max);
+  r.count_min = static_cast<uint8_t>(high.count_min + low.count_min);
+  r.count_max = static_cast<uint8_t>(high.count_max + low.count_max);
   r.avoided = high.avoided || low.avoided;
   return r;
 }

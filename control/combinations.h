@@ -92,46 +92,58 @@ class Combinations {
   // Share on preferred paths; and mean rating, 0..1.
   std::pair<double, double> preferred_and_rated(PathSet set) const;
 
+  // Sets whose numbers begin with one of these: all that bounds say at once.
+  struct Highs {
+    size_t from, count;
+    bool has(PathSet set) const { return (set >> kLowBits) - from < count; }
+  };
   // Calls `visit` with each set but the empty one, or with none of a group of sets for which `skip`
   // is true of what they could reach.
   template <typename Skip, typename Visit>
   void walk(Dispersion dispersion, Skip skip, Visit visit) const {
-    for (size_t high = 0; high < high_.size(); ++high) {
-      if (skip(reach(high, whole_, dispersion), high)) continue;
-      for (size_t group = 0; group < groups_.size(); ++group) {
-        if (skip(reach(high, groups_[group], dispersion), high)) continue;
-        const size_t from = group * kGroup, to = std::min(from + kGroup, low_.size());
-        for (size_t low = from; low < to; ++low) {
-          const auto set = static_cast<PathSet>(high << kLowBits | low);
-          if (exists(set, dispersion)) visit(set);
-        }
-      }
+    for (size_t at = 0; at < high_.size(); at += kGroup) {
+      const size_t end = std::min(at + kGroup, high_.size());
+      if (skip(reach(high_groups_[at / kGroup], whole_, dispersion), Highs{at, end - at})) continue;
+      for (size_t high = at; high < end; ++high) walk_high(high, dispersion, skip, visit);
     }
   }
-  static size_t high_of(PathSet set) { return set >> kLowBits; }
 
  private:
   static constexpr size_t kLowBits = 8, kGroup = 16;
   static constexpr PathSet kLowMask = (PathSet{1} << kLowBits) - 1;
-  // Means of a set, which is bounded by them again and again; the empty set's bound nothing.
-  struct Means {
-    double price_up = 1e300, price_down = 1e300, loss_up = 1e300, loss_down = 1e300;
-    double bonus_up = -1e300, bonus_down = -1e300, delay = 1e300;
+  // The best there is among some sets of a half; of a mean, also between which weights it lies. The
+  // empty set's means bound nothing.
+  struct Mean {
+    double weight_least = 1e300, weight_most = 0, price = 1e300, loss = 1e300, bonus = -1e300;
   };
-  static Means means_of(const PathSums& sums);
-  // Of some sets of the lower half.
   struct Extremes {
-    PathSums best;  // each field as good as it gets, but for sums that have means
-    Means means;
+    double up = 0, down = 0, flow_up = 0, flow_down = 0;
+    double latency_most = 1e300, latency_least = 1e300, price_least = 1e300;
+    Mean of_up, of_down;
+    double capacity_least = 1e300, capacity_most = 0, delay = 1e300;
     uint8_t count_min = 255, count_max = 0;
     bool avoided = true;
+    void add(const PathSums& sums);
+    void add(const Extremes& other);
   };
   Scenario unpredicted(PathSet set, Dispersion dispersion) const;
   void add_member(const PathState& path, const Ratings& ratings);
   void give_ranks();
   std::vector<PathSums> half(size_t from, size_t to) const;
-  static Extremes extremes(const PathSums* from, const PathSums* to);
-  Reach reach(size_t high, const Extremes& low, Dispersion dispersion) const;
+  static std::vector<Extremes> groups_of(const std::vector<Extremes>& sets);
+  Reach reach(const Extremes& high, const Extremes& low, Dispersion dispersion) const;
+  template <typename Skip, typename Visit>
+  void walk_high(size_t high, Dispersion dispersion, Skip skip, Visit visit) const {
+    if (skip(reach(highs_[high], whole_, dispersion), Highs{high, 1})) return;
+    for (size_t group = 0; group < low_groups_.size(); ++group) {
+      if (skip(reach(highs_[high], low_groups_[group], dispersion), Highs{high, 1})) continue;
+      const size_t from = group * kGroup, to = std::min(from + kGroup, low_.size());
+      for (size_t low = from; low < to; ++low) {
+        const auto set = static_cast<PathSet>(high << kLowBits | low);
+        if (exists(set, dispersion)) visit(set);
+      }
+    }
+  }
 
   const Profile& profile_;
   const std::vector<Dispersion>& dispersions_;
@@ -139,9 +151,8 @@ class Combinations {
   std::array<const Member*, kPathsCombinedMax> by_rank_{};
   std::array<PathSet, kPathsCombinedMax> near_{};  // those not too slow beside member i
   std::vector<PathSums> low_, high_;
-  std::vector<Means> high_means_;
-  std::vector<Extremes> groups_;
-  Extremes whole_;
+  std::vector<Extremes> highs_, high_groups_, low_groups_;
+  Extremes whole_;  // of the lower half
 };
 
 }  // namespace anabranch::control

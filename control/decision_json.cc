@@ -139,6 +139,9 @@ void each_field(Path& p, Visit visit) {
   visit("queue_down_ms", p.queue_down_ms);
   visit("mtu", p.mtu);
   visit("overhead", p.overhead);
+  visit("held_up_bps", p.held_up_bps);
+  visit("held_down_bps", p.held_down_bps);
+  visit("shared_by", p.shared_by);
   visit("used_up", p.used_up);
   visit("quota", p.quota);
 }
@@ -161,7 +164,9 @@ void check_ranges(const PathState& p) {
   for (const double ms :
        {p.rtt_ms, p.rtt_min_ms, p.rtt_variation_ms, p.pto_ms, p.queue_up_ms, p.queue_down_ms})
     within("a time in ms", ms, kTimeMaxMs);
-  for (const uint64_t bps : {p.rate_up_bps, p.rate_down_bps, p.delivered_bps})
+  if (p.shared_by == 0) throw NotUnderstood(p.name + " is shared by nobody");
+  for (const uint64_t bps :
+       {p.rate_up_bps, p.rate_down_bps, p.delivered_bps, p.held_up_bps, p.held_down_bps})
     within("a rate", static_cast<double>(bps), kStoredRateMax);
 }
 
@@ -210,7 +215,8 @@ json profile_json(const Profile& p) {
           {"pre_approved", p.pre_approved},
           {"quality_percent", p.quality_percent},
           {"dispersions", dispersions},
-          {"treatment", treatment_json(p.treatment)}};
+          {"treatment", treatment_json(p.treatment)},
+          {"priority", p.priority}};
 }
 std::vector<std::pair<std::string, Standing>> standings_from(const json& list) {
   std::vector<std::pair<std::string, Standing>> result;
@@ -235,6 +241,7 @@ Profile profile_from(const json& stored) {
   if (p.dispersions.size() > static_cast<size_t>(Dispersion::standby) + 1)
     throw NotUnderstood("there are more dispersions than there are");
   p.treatment = treatment_from(member(stored, "treatment"));
+  p.priority = checked_at<uint8_t>(stored, "priority");
   return p;
 }
 
@@ -269,7 +276,8 @@ ServiceRequest request_from(const json& stored) {
 json scenario_json(const Scenario& s) {
   json shares = json::array();
   for (const auto& x : s.shares)
-    shares.push_back({x.path_index, x.name, x.provider, x.weight_up, x.weight_down});
+    shares.push_back({x.path_index, x.name, x.provider, x.weight_up, x.weight_down,
+                      x.reserved_up_bps, x.reserved_down_bps});
   const Prediction& e = s.expected;
   return {{"dispersion", to_string(s.dispersion)},
           {"shares", shares},
@@ -285,9 +293,10 @@ json scenario_json(const Scenario& s) {
 }
 Scenario::Share share_from(const json& x) {
   const auto at = [&](size_t i) -> const json& { return item(x, i, "shares"); };
-  return {checked<uint8_t>(at(0), "shares"), checked<std::string>(at(1), "shares"),
+  return {checked<uint8_t>(at(0), "shares"),     checked<std::string>(at(1), "shares"),
           checked<std::string>(at(2), "shares"), checked<uint16_t>(at(3), "shares"),
-          checked<uint16_t>(at(4), "shares")};
+          checked<uint16_t>(at(4), "shares"),    checked<uint64_t>(at(5), "shares"),
+          checked<uint64_t>(at(6), "shares")};
 }
 
 Scenario scenario_from(const json& stored) {
@@ -388,7 +397,7 @@ Ratings ratings_from(const json& stored) {
 json to_json(const Decision& d) {
   json paths = json::array();
   for (const PathState& p : d.paths) paths.push_back(path_json(p));
-  return {{"version", 1},
+  return {{"version", 2},
           {"paths", paths},
           {"profile", profile_json(d.profile)},
           {"request", request_json(d.request)},
@@ -407,7 +416,7 @@ tl::expected<Decision, std::string> decision_from_json(const json& stored) {
     return tl::unexpected("the decision is not understood: " + what);
   };
   try {
-    if (const json& version = member(stored, "version"); version != 1)
+    if (const json& version = member(stored, "version"); version != 2)
       return wrong("version " + version.dump());
     Decision d;
     for (const json& p : list_at(stored, "paths")) d.paths.push_back(path_from(p));

@@ -85,6 +85,13 @@ constexpr const char* kOfClients = R"json({
         "maximum": 100,
         "default": 1
       },
+      "priority": {
+        "type": "integer",
+        "description": "services of higher ones have the rates they ask for first",
+        "minimum": 0,
+        "maximum": 7,
+        "default": 0
+      },
       "rate_up_max": {"$ref": "#/$defs/rate"},
       "rate_down_max": {"$ref": "#/$defs/rate"},
       "classes": {
@@ -103,6 +110,7 @@ constexpr const char* kOfClients = R"json({
       "quality_percent": 80,
       "dispersion": ["earliest-delivery", "flow"],
       "weight": 2,
+      "priority": 3,
       "rate_up_max": "50 Mbit/s",
       "classes": {"EF": "urgent", "CS1": "background"},
       "billing": {"statements": "by-provider", "provider_charges": "summarised"}

@@ -254,6 +254,7 @@ Parsed<Profile> parse_profile(const json& document) {
   p.quality_percent = static_cast<uint8_t>(r.integer("quality_percent", 0, 100, false, 100));
   p.dispersions = read_dispersions(r);
   p.treatment = read_treatment(r);
+  p.priority = static_cast<uint8_t>(r.integer("priority", 0, Profile::kPriorityMax, false, 0));
   p.billing = read_billing(r, billing::read_preferences, errors);
   r.finish();
   return result_of(std::move(p), std::move(errors));

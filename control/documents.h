@@ -69,6 +69,8 @@ struct Profile {
   // Allowed; none is named: earliest-delivery and flow.
   std::vector<Dispersion> dispersions;
   Treatment treatment;
+  static constexpr uint8_t kPriorityMax = 7;
+  uint8_t priority = 0;  // services of higher ones have the rates they ask for first
   billing::Preferences billing;
   Standing standing(const std::string& provider, const std::string& network) const;
 };

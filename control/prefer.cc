@@ -9,6 +9,7 @@
 
 #include "control/beside.h"
 #include "control/reasons.h"
+#include "control/reservation.h"
 
 namespace anabranch::control {
 namespace {
@@ -25,6 +26,7 @@ class Preference {
       : profile_(with_highest_rated(profile, paths, ratings, in_force)),
         combinations_(paths, profile_, ratings),
         search_(combinations_, request, in_force),
+        in_force_(in_force),
         matter_{paths, profile_, profile, request, ratings, currency, combinations_, search_} {}
 
   Weighing weigh(size_t runners_up_max, const Bounds* held) {
@@ -42,6 +44,7 @@ class Preference {
     w.bounds = held == nullptr ? possible->bounds : *held;
     const Candidate chosen = search_.best(*possible, w.bounds, held != nullptr);
     w.choice.preferred = scenario(chosen);
+    reserve(*w.choice.preferred, matter_.paths, matter_.request, in_force_);
     w.choice.preferred->reasons = reasons_for(matter_, *w.choice.preferred, w.with_avoided);
     if (runners_up_max > 0) compare(w, *possible, chosen, runners_up_max);
     return w;
@@ -142,6 +145,7 @@ class Preference {
   const Profile profile_;  // with those preferred that are rated highest
   const Combinations combinations_;
   const Search search_;
+  const Scenario* const in_force_;
   const Matter matter_;
 };
 
@@ -234,7 +238,9 @@ nlohmann::json to_json(const Scenario& s, const std::string& currency) {
     shares.push_back({{"path", share.name},
                       {"provider", share.provider},
                       {"weight_up", share.weight_up},
-                      {"weight_down", share.weight_down}});
+                      {"weight_down", share.weight_down},
+                      {"reserved_up_bps", share.reserved_up_bps},
+                      {"reserved_down_bps", share.reserved_down_bps}});
   }
   return {{"segmentation", to_string(segmentation_of(s.dispersion))},
           {"dispersion", to_string(s.dispersion)},

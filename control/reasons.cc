@@ -39,6 +39,7 @@ class Wording {
 
   std::vector<std::string> reasons(const Scenario& s, bool with_avoided) const {
     std::vector<std::string> why{carries(s), disperses(s), costs(s)};
+    if (const std::string held = held_by_others(); !held.empty()) why.push_back(held);
     if (const std::string limits = limited(s.treatment); !limits.empty()) why.push_back(limits);
     if (s.treatment.weight != 1)
       why.push_back(fmt::format("has the weight {} beside other services while all paths are busy",
@@ -58,6 +59,27 @@ class Wording {
       if (!used) why.push_back(p.name + " is left out: " + left_out(p, &s));
     }
     return why;
+  }
+
+  // "others hold 40.0 Mbit/s up and 2.5 Mbit/s down of fibre; ..."
+  std::string held_by_others() const {
+    std::string text;
+    std::vector<PathState> by_index = m_.paths;
+    std::sort(by_index.begin(), by_index.end(),
+              [](const PathState& a, const PathState& b) { return a.index < b.index; });
+    for (const PathState& p : by_index) {
+      if (p.held_up_bps == 0 && p.held_down_bps == 0) continue;
+      const auto way = [](uint64_t held, const char* direction) {
+        return held == 0 ? "" : mbits(static_cast<double>(held)) + direction;
+      };
+      const std::string up = way(p.held_up_bps, " up"), down = way(p.held_down_bps, " down");
+      text += (text.empty() ? "others hold " : ", ") + up +
+              (up.empty() || down.empty() ? "" : " and ") + down + " of " + p.name;
+    }
+    if (text.empty()) return text;
+    if (!m_.request.rate_up_bps && !m_.request.rate_down_bps)
+      text += "; what they leave is shared by weight";
+    return text;
   }
 
   std::string preferred(const PathState& p) const {
@@ -198,7 +220,11 @@ class Wording {
                "{}/GB",
                mbits(most.expected.goodput_up_bps), mbits(most.expected.goodput_down_bps),
                most.expected.latency_ms, most.expected.loss_percent,
-               price_text(most.expected.price_attos_per_gb), m_.currency);
+               price_text(most.expected.price_attos_per_gb), m_.currency) +
+           (m_.paths[0].shared_by > 1
+                ? fmt::format(", as one of {} equal services", m_.paths[0].shared_by)
+                : "") +
+           (held_by_others().empty() ? "" : "; " + held_by_others());
   }
 
  private:
@@ -221,9 +247,11 @@ std::vector<std::string> reasons_for(const Matter& matter, const Scenario& scena
 std::string objection_to(const Matter& matter, const Scenario& s) {
   const ServiceRequest& request = matter.request;
   const Prediction& e = s.expected;
-  if (request.rate_up_bps && e.goodput_up_bps < static_cast<double>(*request.rate_up_bps))
-    return rate_text(*request.rate_up_bps) + " up";
-  if (request.rate_down_bps && e.goodput_down_bps < static_cast<double>(*request.rate_down_bps))
+  const auto lacks = [](const std::optional<uint64_t>& asked, double goodput_bps) {
+    return asked && goodput_bps + Search::kRounded < static_cast<double>(*asked);
+  };
+  if (lacks(request.rate_up_bps, e.goodput_up_bps)) return rate_text(*request.rate_up_bps) + " up";
+  if (lacks(request.rate_down_bps, e.goodput_down_bps))
     return rate_text(*request.rate_down_bps) + " down";
   if (request.latency_ms_max && e.latency_ms > *request.latency_ms_max)
     return fmt::format("{} ms one way", *request.latency_ms_max);

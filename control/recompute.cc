@@ -6,9 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <string_view>
 #include <unordered_map>
+
+#include "control/candidates.h"
+#include "control/turns.h"
 
 namespace anabranch::control {
 namespace {
@@ -47,11 +51,18 @@ class Kinds {
   uint32_t kind_of(const Asking& a, uint32_t service) {
     const auto [found, is_new] =
         kinds_.try_emplace(key_of(a), static_cast<uint32_t>(first_.size()));
-    if (is_new) first_.push_back(service);
+    if (is_new) {
+      first_.push_back(service);
+      sharers_.push_back({.profile = a.profile, .request = a.request});
+    }
+    Sharer& sharer = sharers_[found->second];
+    ++sharer.services;
+    if (a.in_force != nullptr) add_reserved(sharer.own, *a.in_force);
     return found->second;
   }
   // A service of each kind.
   const std::vector<uint32_t>& first() const { return first_; }
+  const std::vector<Sharer>& sharers() const { return sharers_; }
 
  private:
   KindKey key_of(const Asking& a) {
@@ -85,16 +96,98 @@ class Kinds {
   std::unordered_map<KindKey, uint32_t, HashOfKind> kinds_;
   std::unordered_map<std::string_view, uint64_t> texts_;
   std::vector<uint32_t> first_;
+  std::vector<Sharer> sharers_;
 };
 
-Decided decide_kind(const Asking& a, const Ratings& ratings) {
+// Of each path what it can carry; of those that are bought, by whoever bought most.
+Holds capacity_of(const std::vector<Asking>& services, const std::vector<uint32_t>& first) {
+  Holds capacity{};
+  std::vector<const PricedPaths*> seen;
+  for (const uint32_t service : first) {
+    const PricedPaths* market = services[service].market;
+    if (std::find(seen.begin(), seen.end(), market) != seen.end()) continue;
+    seen.push_back(market);
+    for (const PathState& p : market->paths) {
+      if (p.index >= capacity.size() || !p.alive) continue;
+      const auto whole = [](double bps) { return static_cast<uint64_t>(std::floor(bps)); };
+      Hold& of_path = capacity[p.index];
+      of_path.up = std::max(of_path.up, whole(payload_up_bps(p)));
+      of_path.down = std::max(of_path.down, whole(payload_down_bps(p)));
+    }
+  }
+  return capacity;
+}
+
+Decided decide_kind(const Asking& a, const View& view, const Ratings& ratings) {
+  const std::vector<PathState> paths = beside(a.market->paths, view.held, view.equals);
   const auto choose = [&](const ServiceRequest& request) {
-    return prefer(a.market->paths, *a.profile, request, a.market->currency, a.in_force, &ratings);
+    return prefer(paths, *a.profile, request, a.market->currency, a.in_force, &ratings);
   };
   Choice choice = choose(*a.request);
-  if (choice.preferred) return {std::move(choice.preferred), {}};
-  return {choose({}).preferred, std::move(choice.refusal)};
+  Decided decided{std::move(choice.preferred), std::move(choice.refusal), view, {}};
+  if (a.in_force != nullptr) decided.in_force = *a.in_force;
+  if (decided.scenario) return decided;
+  decided.scenario = choose({}).preferred;
+  if (decided.scenario) reserve(*decided.scenario, paths, *a.request, a.in_force);
+  return decided;
 }
+
+// Every kind by its turn: first all at once, as if everybody stayed as they are; then those that
+// see something else because of what has been decided, until nobody does. What a kind sees hangs on
+// those before it alone, so that is what one after the other would come to.
+class InTurns {
+ public:
+  InTurns(const std::vector<Asking>& services, const Kinds& kinds, const Ratings& ratings)
+      : services_(services),
+        kinds_(kinds),
+        ratings_(ratings),
+        capacity_(capacity_of(services, kinds.first())),
+        order_(turns_of(kinds.sharers())) {}
+
+  std::vector<Decided> decide() {
+    decided_.resize(order_.size());
+    for (const Sharer& sharer : kinds_.sharers()) set_aside_.push_back(sharer.own);
+    std::vector<uint32_t> next = look(true);
+    for (; !next.empty(); next = look(false)) decide(next);
+    return std::move(decided_);
+  }
+
+ private:
+  // Who sees something else than what it was decided by.
+  std::vector<uint32_t> look(bool first_time) {
+    std::vector<uint32_t> result;
+    Turns turns(kinds_.sharers(), order_, capacity_);
+    for (const uint32_t kind : order_) {
+      const View view = turns.view(kind);
+      if (first_time || view != decided_[kind].view) result.push_back(kind);
+      decided_[kind].view = view;
+      turns.settle(kind, set_aside_[kind]);
+    }
+    return result;
+  }
+  void decide(const std::vector<uint32_t>& kinds) {
+    const auto one = [&](size_t i) {
+      const uint32_t kind = kinds[i];
+      Decided& d = decided_[kind];
+      d = decide_kind(services_[kinds_.first()[kind]], View(d.view), ratings_);
+      set_aside_[kind] = {};
+      if (d.scenario) add_reserved(set_aside_[kind], *d.scenario, kinds_.sharers()[kind].services);
+    };
+    if (kinds.size() < kWorthThreads) {
+      for (size_t i = 0; i < kinds.size(); ++i) one(i);
+    } else {
+      oneapi::tbb::parallel_for(size_t{0}, kinds.size(), one);
+    }
+  }
+
+  const std::vector<Asking>& services_;
+  const Kinds& kinds_;
+  const Ratings& ratings_;
+  const Holds capacity_;
+  const std::vector<uint32_t> order_;
+  std::vector<Holds> set_aside_;  // by kind
+  std::vector<Decided> decided_;
+};
 
 }  // namespace
 
@@ -104,16 +197,7 @@ Round recompute(const std::vector<Asking>& services, const Ratings& ratings) {
   round.kind_of.reserve(services.size());
   for (uint32_t i = 0; i < services.size(); ++i)
     round.kind_of.push_back(kinds.kind_of(services[i], i));
-  const std::vector<uint32_t>& first = kinds.first();
-  round.kinds.resize(first.size());
-  const auto decide = [&](size_t kind) {
-    round.kinds[kind] = decide_kind(services[first[kind]], ratings);
-  };
-  if (first.size() < kWorthThreads) {
-    for (size_t kind = 0; kind < first.size(); ++kind) decide(kind);
-  } else {
-    oneapi::tbb::parallel_for(size_t{0}, first.size(), decide);
-  }
+  round.kinds = InTurns(services, kinds, ratings).decide();
   return round;
 }
 

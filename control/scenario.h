@@ -50,6 +50,10 @@ struct PathState {
   uint32_t overhead = dataplane::kSegmentOverhead;  // octets of it that are not the client's packet
   // What the client pays for an octet on this path, in 10^-18 currency units, by its tariff.
   Uint128 price_attos_per_octet = 0;
+  // What other services hold of its payload, of which this one may take nothing; and among how many
+  // equal services the rest is shared.
+  uint64_t held_up_bps = 0, held_down_bps = 0;
+  uint32_t shared_by = 1;
   // Its quota is used up: it counts as not alive. What is to be said of its quotas; or empty.
   bool used_up = false;
   std::string quota;
@@ -84,6 +88,7 @@ struct Scenario {
     std::string name;
     std::string provider;
     uint16_t weight_up = 0, weight_down = 0;
+    uint64_t reserved_up_bps = 0, reserved_down_bps = 0;  // payload, of the rates asked for
     auto operator<=>(const Share&) const = default;
   };
   std::vector<Share> shares;

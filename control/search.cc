@@ -58,8 +58,8 @@ Search::Search(const Combinations& combinations, const ServiceRequest& request,
 
 template <typename Expected>
 bool Search::keeps(const Expected& e, const Limits& l) const {
-  return e.up >= l.up && e.down >= l.down && e.latency <= l.latency && e.loss <= l.loss &&
-         e.price * 1e9 <= price_about_max_ &&
+  return e.up + kRounded >= l.up && e.down + kRounded >= l.down && e.latency <= l.latency &&
+         e.loss <= l.loss && e.price * 1e9 <= price_about_max_ &&
          (!price_max_ || Combinations::per_gb(e.price) <= *price_max_);
 }
 
@@ -74,10 +74,10 @@ bool Search::is_possible(const Rules& rules, const PathSums& sums, const Outlook
   return keeps(o, rules.cautious && !is_in_force ? with_margin_ : exact_);
 }
 
-bool Search::may_be_possible(const Rules& rules, const Reach& r, size_t high, size_t place) const {
+bool Search::may_be_possible(const Rules& rules, const Reach& r, Combinations::Highs highs,
+                             size_t place) const {
   if (r.avoided && !rules.with_avoided) return false;
-  const bool is_in_force =
-      place == dispersion_in_force_ && high == Combinations::high_of(set_in_force_);
+  const bool is_in_force = place == dispersion_in_force_ && highs.has(set_in_force_);
   return keeps(r, rules.cautious && !is_in_force ? with_margin_ : exact_);
 }
 
@@ -187,8 +187,8 @@ std::optional<Possible> Search::possible(const Rules& rules) const {
       most = std::max(most, sums.count);
     };
     try_likely_ones(d, attempt);
-    const auto skip = [&](const Reach& r, size_t high) {
-      if (!may_be_possible(rules, r, high, d)) return true;
+    const auto skip = [&](const Reach& r, Combinations::Highs highs) {
+      if (!may_be_possible(rules, r, highs, d)) return true;
       return any && !(wants_up && r.up > p.bounds.up) && !(wants_down && r.down > p.bounds.down) &&
              !(r.price < price) && !(is_ordered(way) && r.count_max > most);
     };
@@ -220,12 +220,11 @@ Candidate Search::best(const Possible& possible, const Bounds& bounds, bool held
   for (size_t d = 0; d < ways; ++d) try_likely_ones(d, attempt_by(d));
   climb(best, attempt_by(best.dispersion));
   for (size_t d = 0; d < ways; ++d) {
-    const auto skip = [&](const Reach& r, size_t high) {
-      if (!may_be_possible(possible.rules, r, high, d) || lacks_paths(possible, d, r.count_max))
+    const auto skip = [&](const Reach& r, Combinations::Highs highs) {
+      if (!may_be_possible(possible.rules, r, highs, d) || lacks_paths(possible, d, r.count_max))
         return true;
       double above = ceiling_of(r, bounds, held);
-      if (d == dispersion_in_force_ && high == Combinations::high_of(set_in_force_))
-        above += kInForceBonus;
+      if (d == dispersion_in_force_ && highs.has(set_in_force_)) above += kInForceBonus;
       above = nine_decimals(above);
       return above < best.value || (above == best.value && r.count_min > best.count);
     };
@@ -245,7 +244,7 @@ Candidate Search::extreme(OfOutlook of_outlook, OfReach of_reach) const {
       if (best.set == 0 || is_better(c, best)) best = c;
     };
     try_likely_ones(d, attempt);
-    const auto skip = [&](const Reach& r, size_t) {
+    const auto skip = [&](const Reach& r, Combinations::Highs) {
       const double above = of_reach(r);
       return best.set != 0 &&
              (above < best.value || (above == best.value && r.count_min > best.count));

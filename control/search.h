@@ -32,6 +32,9 @@ struct Possible {
 
 class Search {
  public:
+  // Bits a second. What is set aside is rounded down on each path, and leaves less by so much.
+  static constexpr double kRounded = 32;
+
   // Holds references to all of it. `in_force` may be nullptr.
   Search(const Combinations& combinations, const ServiceRequest& request, const Scenario* in_force);
 
@@ -67,7 +70,7 @@ class Search {
   // Of an Outlook or a Reach.
   template <typename Expected>
   bool keeps(const Expected& expected, const Limits& limits) const;
-  bool may_be_possible(const Rules& rules, const Reach& reach, size_t high,
+  bool may_be_possible(const Rules& rules, const Reach& reach, Combinations::Highs highs,
                        size_t dispersion) const;
   std::optional<Possible> possible(const Rules& rules) const;
   // Whether `a` is preferred to `b`.

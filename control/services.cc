@@ -174,7 +174,7 @@ void Services::change(uint64_t id, const Caller& caller, const json& document, R
   }
   if (const auto other = id_of_key(request->client, request->key); other && *other != id)
     return reply(key_is_in_use(*other, request->key));
-  Ruling decided = choose(*request, &service.scenario);
+  Ruling decided = choose(*request, &service.scenario, id);
   decided.services = {{id, request->client}};
   if (!decided.outcome) {
     reply(decided.outcome.error());

@@ -97,9 +97,10 @@ class Services {
     int64_t asked_s = 0;  // Unix time
     State state = State::starting;
     Scenario scenario;
-    std::string currency;  // of the client's tariff
-    std::string note;      // what of the request cannot be kept at present
-    Carriage down;         // as the peer sends
+    std::string currency;      // of the client's tariff
+    std::string note;          // what of the request cannot be kept at present
+    std::optional<View> view;  // of the paths, by which it was decided last
+    Carriage down;             // as the peer sends
     Reply reply;
     Clock::time_point since;
     Clock::time_point short_since;  // its request is not kept since then
@@ -122,12 +123,17 @@ class Services {
   const PricedPaths& priced_now(const Terms& terms, Priced& priced) const;
   // Whether it may be used then; with what of it is ours.
   bool make_usable(PathState& path, const Profile& profile, int64_t at_ns) const;
-  // What a scenario is decided by now.
-  tl::expected<Decision, Answer> inputs(const ServiceRequest& request,
-                                        const Scenario* in_force) const;
-  Decision inputs(const PricedPaths& priced, const Profile& profile, const ServiceRequest& request,
-                  const Scenario* in_force) const;
-  Ruling choose(const ServiceRequest& request, const Scenario* in_force) const;
+  // What a scenario is decided by now. `id`: the service that has it; none yet.
+  tl::expected<Decision, Answer> inputs(const ServiceRequest& request, const Scenario* in_force,
+                                        std::optional<uint64_t> id = {}) const;
+  Decision inputs(const PricedPaths& priced, const View& view, const Profile& profile,
+                  const ServiceRequest& request, const Scenario* in_force) const;
+  // What services of this priority or a higher one have set aside while `request` lasts, but for
+  // `id`. A request without a rate leaves to all others what they have set aside.
+  View view_of(const ServiceRequest& request, const Profile& profile,
+               std::optional<uint64_t> id) const;
+  Ruling choose(const ServiceRequest& request, const Scenario* in_force,
+                std::optional<uint64_t> id = {}) const;
   // Of services that are equal, what is told and put on record.
   struct Told {
     Ruling refused, changed;
@@ -161,11 +167,12 @@ class Services {
                                      uint64_t bandwidth_mbps) const;
   negotiation::Ranking ranking_by(const Profile& profile) const;
   // nullopt: nobody can be asked.
-  std::optional<Market::Need> need_of(const ServiceRequest& request, int64_t asked_s) const;
+  std::optional<Market::Need> need_of(const ServiceRequest& request, int64_t asked_s,
+                                      std::optional<uint64_t> id = {}) const;
   std::optional<Market::Need> need_again(const Order& order) const;
   void negotiate(const ServiceRequest& request, Market::Need need, const Answer& refusal,
                  Reply reply);
-  void negotiate_for(Service& service);
+  void negotiate_for(uint64_t id, Service& service);
   bool needs(const Order& order) const;
 
   void begin_what_is_due();

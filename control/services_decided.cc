@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <string_view>
+#include <unordered_map>
 
 #include "billing/guide_price.h"
 #include "billing/wall_clock.h"
@@ -26,6 +28,15 @@ Ruling ruling_of(Decision decision, Choice choice, const std::string& budget = {
   decision.weighing.choice = std::move(choice);
   ruling.decision = std::move(decision);
   return ruling;
+}
+
+// As much as the other has set aside, of the same paths; or nothing.
+void set_aside(Scenario& scenario, const Scenario& as) {
+  for (size_t i = 0; i < scenario.shares.size(); ++i) {
+    const Scenario::Share of = i < as.shares.size() ? as.shares[i] : Scenario::Share{};
+    scenario.shares[i].reserved_up_bps = of.reserved_up_bps;
+    scenario.shares[i].reserved_down_bps = of.reserved_down_bps;
+  }
 }
 
 }  // namespace
@@ -57,12 +68,12 @@ const PricedPaths& Services::priced_now(const Terms& terms, Priced& priced) cons
   return paths->second;
 }
 
-Decision Services::inputs(const PricedPaths& priced, const Profile& profile,
+Decision Services::inputs(const PricedPaths& priced, const View& view, const Profile& profile,
                           const ServiceRequest& request, const Scenario* in_force) const {
   const int64_t age_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - rated_at_).count();
   Decision d;
-  d.paths = priced.paths;
+  d.paths = beside(priced.paths, view.held, view.equals);
   d.profile = profile;
   d.request = request;
   d.currency = priced.currency;
@@ -72,17 +83,46 @@ Decision Services::inputs(const PricedPaths& priced, const Profile& profile,
   return d;
 }
 
+// A scheduled service has its scenario set aside for when it begins.
+View Services::view_of(const ServiceRequest& request, const Profile& profile,
+                       std::optional<uint64_t> id) const {
+  const int64_t now_s = billing::wall_now_s();
+  const int64_t from_s = std::max(now_s, request.start_s.value_or(now_s));
+  const int64_t until_s = end_of(request, now_s).value_or(INT64_MAX);
+  const bool asks = asks_for_rate(request);
+  std::unordered_map<std::string_view, bool> comes_later;  // by client
+  const auto is_later = [&](const ServiceRequest& other) {
+    const auto [known, is_new] = comes_later.try_emplace(other.client);
+    if (!is_new) return known->second;
+    const auto terms = terms_of(other);
+    return known->second = asks && terms && terms->profile.priority < profile.priority;
+  };
+  View view;
+  for (const auto& [other_id, other] : services_) {
+    if (other_id == id || !asks_for_rate(other.request)) continue;
+    if (!is_carried(other) && other.state != State::scheduled) continue;
+    if (other.request.start_s.value_or(0) >= until_s ||
+        end_of(other.request, other.asked_s).value_or(INT64_MAX) <= from_s)
+      continue;
+    if (!is_later(other.request)) add_reserved(view.held, other.scenario);
+  }
+  return view;
+}
+
 tl::expected<Decision, Answer> Services::inputs(const ServiceRequest& request,
-                                                const Scenario* in_force) const {
+                                                const Scenario* in_force,
+                                                std::optional<uint64_t> id) const {
   const auto terms = terms_of(request);
   if (!terms) return tl::unexpected(terms.error());
   const int64_t at_s = std::max(billing::wall_now_s(), request.start_s.value_or(0));
   return inputs({priced_paths(*terms, at_s * 1'000'000'000), terms->tariff.currency},
-                terms->profile, with_budget(request), in_force);
+                view_of(request, terms->profile, id), terms->profile, with_budget(request),
+                in_force);
 }
 
-Ruling Services::choose(const ServiceRequest& request, const Scenario* in_force) const {
-  auto d = inputs(request, in_force);
+Ruling Services::choose(const ServiceRequest& request, const Scenario* in_force,
+                        std::optional<uint64_t> id) const {
+  auto d = inputs(request, in_force, id);
   if (!d) return {std::nullopt, tl::unexpected(d.error()), {}};
   Choice choice = prefer(d->paths, d->profile, d->request, d->currency, in_force, &d->ratings);
   const std::string budget = budget_text(request, d->currency);
@@ -130,9 +170,11 @@ void Services::decide() {
 void Services::adopt(uint64_t id, const Asking& asking, const Decided& decided, Told& told) {
   Service& service = services_.at(id);
   const std::string before = std::exchange(service.note, decided.refusal);
+  service.view = decided.view;
   const auto tell = [&](Ruling& ruling, const ServiceRequest& request, Choice choice) {
     if (ruling.services.empty())
-      ruling = ruling_of(inputs(*asking.market, *asking.profile, request, asking.in_force),
+      ruling = ruling_of(inputs(*asking.market, decided.view, *asking.profile, request,
+                                decided.in_force ? &*decided.in_force : nullptr),
                          std::move(choice));
     ruling.services.emplace_back(id, service.request.client);
   };
@@ -142,7 +184,7 @@ void Services::adopt(uint64_t id, const Asking& asking, const Decided& decided, 
       service.short_since = Clock::now();
       tell(told.refused, *asking.request, {std::nullopt, decided.refusal});
     }
-    negotiate_for(service);
+    negotiate_for(id, service);
   } else if (!before.empty()) {
     chronicle_.service("service-restored", id, service.request.client);
   }
@@ -151,10 +193,17 @@ void Services::adopt(uint64_t id, const Asking& asking, const Decided& decided, 
   if (!worth_replacing(service.scenario, scenario)) {
     service.scenario.expected = scenario.expected;
     service.scenario.reasons = scenario.reasons;
+    set_aside(service.scenario, scenario);
     return;
   }
-  const ServiceRequest any{.client = service.request.client};
-  tell(told.changed, decided.refusal.empty() ? *asking.request : any, {scenario, {}});
+  if (decided.refusal.empty()) {
+    tell(told.changed, *asking.request, {scenario, {}});
+  } else {
+    // Chosen as if it asked for nothing; what it asks for is set aside all the same.
+    Scenario as_chosen = scenario;
+    set_aside(as_chosen, {});
+    tell(told.changed, {.client = service.request.client}, {std::move(as_chosen), {}});
+  }
   put_in_force(id, service, scenario);
   spdlog::info("service {}: another scenario: {}", id,
                scenario.reasons.empty() ? "" : scenario.reasons.front());

@@ -115,15 +115,16 @@ negotiation::Ranking Services::ranking_by(const Profile& profile) const {
   return ranking;
 }
 
-std::optional<Market::Need> Services::need_of(const ServiceRequest& request,
-                                              int64_t asked_s) const {
+std::optional<Market::Need> Services::need_of(const ServiceRequest& request, int64_t asked_s,
+                                              std::optional<uint64_t> id) const {
   const auto terms = terms_of(request);
   if (!terms || terms->profile.pre_approved.empty()) return std::nullopt;
   const int64_t now_s = billing::wall_now_s();
   const int64_t from_s = std::max(now_s, request.start_s.value_or(now_s));
   const int64_t until_s =
       std::min(end_of(request, asked_s).value_or(INT64_MAX), from_s + config_.order_window_s);
-  const auto own = priced_paths(*terms, from_s * kSecondNs);
+  const View view = view_of(request, terms->profile, id);
+  const auto own = beside(priced_paths(*terms, from_s * kSecondNs), view.held);
   ServiceRequest at_any_rate = with_budget(request);
   at_any_rate.rate_up_bps.reset();
   at_any_rate.rate_down_bps.reset();
@@ -178,10 +179,10 @@ void Services::negotiate(const ServiceRequest& request, Market::Need need, const
 
 // Admitted, but not kept any more: others are asked now and then. Not at once, since links come
 // back, and at a start are not up yet.
-void Services::negotiate_for(Service& service) {
+void Services::negotiate_for(uint64_t id, Service& service) {
   const auto now = Clock::now();
   if (now - service.short_since < kShortFor || now - service.negotiated < kNegotiateAgain) return;
-  auto need = need_of(service.request, service.asked_s);
+  auto need = need_of(service.request, service.asked_s, id);
   if (!need) return;
   service.negotiated = now;
   market_.negotiate(std::move(*need), [client = service.request.client](const auto& taken) {

@@ -79,7 +79,11 @@ Answer Services::ratings() const {
 tl::expected<Decision, Answer> Services::decision(uint64_t id, const Caller& caller) const {
   const Service* service = find(id, caller);
   if (service == nullptr) return tl::unexpected(unknown(id));
-  return inputs(service->request, &service->scenario);
+  const auto terms = terms_of(service->request);
+  if (!terms || !service->view) return inputs(service->request, &service->scenario, id);
+  const int64_t at_ns = billing::wall_now_ns();
+  return inputs({priced_paths(*terms, at_ns), terms->tariff.currency}, *service->view,
+                terms->profile, with_budget(service->request), &service->scenario);
 }
 
 Answer Services::paths() const {

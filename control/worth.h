@@ -19,7 +19,8 @@
 // dispersion that the profile names first.
 //
 // With bounds held a cheaper link worsens no scenario, but where paths are taken in order of price;
-// and less delay none, but where others become too slow beside it. More rate and less loss lower no
+// and less delay none, but where others become too slow beside it, or an order may take more paths
+// within the latency asked for. More rate and less loss lower no
 // goodput, but move the split towards the link, and with it price, latency of flows, rating and
 // preference: what is worth less by that alone may come to be preferred less.
 #pragma once

@@ -23,6 +23,9 @@ Decision a_decision() {
   d.paths = three_links();
   d.paths[1].condition = Condition::slow;
   d.paths[1].loss_down = 0.0123456789012345;
+  d.paths[0].held_up_bps = 12'345'678;
+  d.paths[0].held_down_bps = 1;
+  d.profile.priority = 5;
   d.profile.id = "bonded";
   d.profile.providers = {{"northfibre", Standing::prefer}, {"nobody", Standing::never}};
   d.profile.networks = {{"airmobile-5g", Standing::avoid}};
@@ -75,6 +78,7 @@ void expect_same(const Decision& a, const Decision& b) {
   EXPECT_EQ(a.profile.quality_percent, b.profile.quality_percent);
   EXPECT_EQ(a.profile.dispersions, b.profile.dispersions);
   EXPECT_EQ(a.profile.treatment, b.profile.treatment);
+  EXPECT_EQ(a.profile.priority, b.profile.priority);
   EXPECT_EQ(to_json(a.request), to_json(b.request));
   EXPECT_EQ(a.request.rate_up_bps, b.request.rate_up_bps);
   EXPECT_EQ(a.request.rate_down_bps, b.request.rate_down_bps);
@@ -179,7 +183,8 @@ TEST(Decision, WithWrongNumbersIsRefusedInWords) {
   EXPECT_THAT(misread("/paths/0/price_attos_per_octet", std::string(39, '9')),
               StartsWith(refused + "the price"));
   EXPECT_THAT(misread("/paths/0/price_attos_per_octet", ""), StartsWith(refused + "the price"));
-  EXPECT_EQ(misread("/version", 2), refused + "version 2");
+  EXPECT_EQ(misread("/paths/0/shared_by", 0), refused + "fibre is shared by nobody");
+  EXPECT_EQ(misread("/version", 1), refused + "version 1");
 }
 
 // Every place in a decision, objects and lists too.

@@ -46,6 +46,7 @@ json request() {
 json treated() {
   json document = profile();
   document["weight"] = 100;
+  document["priority"] = 7;
   document["rate_up_max"] = "20 Mbit/s";
   document["rate_down_max"] = "64 kbit/s";
   document["classes"] = {{"EF", "urgent"},      {"AF41", "urgent"},   {"63", "urgent"},
@@ -128,9 +129,11 @@ TEST(Documents, AProfileTellsWhatItsServicesAreGiven) {
   const auto plain = parse_profile(profile());
   ASSERT_TRUE(plain) << told(plain);
   EXPECT_EQ(plain->treatment, Treatment{});
+  EXPECT_EQ(plain->priority, 0);
   const auto p = parse_profile(with(treated(), "/id", "p"));
   ASSERT_TRUE(p) << told(p);
   EXPECT_EQ(p->treatment.weight, 100);
+  EXPECT_EQ(p->priority, 7);
   EXPECT_EQ(p->treatment.rate_up_max, 20'000'000u);
   EXPECT_EQ(p->treatment.rate_down_max, 64'000u);
   EXPECT_EQ(p->treatment.urgent, dscp_set(46) | dscp_set(34) | dscp_set(63));
@@ -144,6 +147,9 @@ TEST(Documents, MistakesInWhatServicesAreGivenAreNamedByTheirField) {
   for (const int wrong : {0, 101, -1})
     EXPECT_EQ(of("/weight", wrong),
               "/weight: " + std::to_string(wrong) + "; expected a whole number from 1 to 100");
+  for (const int wrong : {8, -1})
+    EXPECT_EQ(of("/priority", wrong),
+              "/priority: " + std::to_string(wrong) + "; expected a whole number from 0 to 7");
   for (const char* rate : {"/rate_up_max", "/rate_down_max"}) {
     const std::string expected = "expected a rate of 64 kbit/s or more, such as \"50 Mbit/s\"";
     EXPECT_EQ(of(rate, "63 kbit/s"), rate + std::string(": \"63 kbit/s\"; ") + expected);

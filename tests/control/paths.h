@@ -114,6 +114,12 @@ inline Decision any_inputs(std::mt19937& random) {
   d.request = any_request(random);
   d.currency = "EUR";
   d.ratings = rate(d.paths);
+  if (random() % 3 == 0) {
+    for (PathState& p : d.paths) {
+      p.held_up_bps = random() % 100'000'000;
+      p.shared_by = 3;
+    }
+  }
   const auto possible = candidates(d.paths, d.profile);
   if (!possible.empty() && random() % 2 == 0) d.in_force = possible[random() % possible.size()];
   return d;

@@ -176,23 +176,34 @@ class Oracle {
     return all;
   }
 
-  static Real payload(const PathState& p, bool up) {
+  static Real whole_payload(const PathState& p, bool up) {
     const Real rate = static_cast<Real>(up ? p.rate_up_bps : p.rate_down_bps),
                loss = up ? p.loss_up : p.loss_down;
     const Real content = static_cast<Real>(p.mtu) - p.overhead - 40;  // without TCP's and IP's
     return rate * (1 - loss) * content / (p.mtu + 38);                // with Ethernet's framing
   }
+  // What others leave of it, 0..1.
+  static Real left(const PathState& p, bool up) {
+    const Real held = static_cast<Real>(up ? p.held_up_bps : p.held_down_bps),
+               whole = whole_payload(p, up);
+    if (held == 0) return 1;
+    return held < whole ? (whole - held) / whole : 0;
+  }
+  static Real payload(const PathState& p, bool up) {
+    return whole_payload(p, up) * left(p, up) / p.shared_by;
+  }
   // Mathis: 1.22 × segment / (round trip × √loss).
   static Real one_connection(const PathState& p, bool up) {
-    const Real loss = up ? p.loss_up : p.loss_down;
-    if (loss == 0) return payload(p, up);
+    const Real loss = up ? p.loss_up : p.loss_down, most = payload(p, up) * p.shared_by;
+    if (loss == 0) return most;
     const Real content = static_cast<Real>(p.mtu) - p.overhead - 40;
     const Real rtt_s = std::max<Real>(1, p.rtt_ms) / 1000;
-    return std::min(payload(p, up), 1.22L * content * 8 / (rtt_s * std::sqrt(loss)));
+    return std::min(most, 1.22L * content * 8 / (rtt_s * std::sqrt(loss)));
   }
   static Real part(const PathState& p, bool up) {
     const Real usable = static_cast<Real>(up ? p.rate_up_bps : p.rate_down_bps) *
-                        (1 - static_cast<Real>(up ? p.loss_up : p.loss_down));
+                        (1 - static_cast<Real>(up ? p.loss_up : p.loss_down)) * left(p, up) /
+                        p.shared_by;
     return std::max<Real>(usable, 1e-6L);
   }
   Real goodput(const Combination& c, bool up) const {
@@ -206,7 +217,8 @@ class Oracle {
     }
     const uint64_t cap = up ? profile_.treatment.rate_up_max : profile_.treatment.rate_down_max;
     Real result = sum_near;
-    if (c.dispersion == Dispersion::flow || c.dispersion == Dispersion::flowlet) result = best;
+    if (c.dispersion == Dispersion::flow || c.dispersion == Dispersion::flowlet)
+      result = std::min(best, sum);
     if (c.dispersion == Dispersion::redundant) result = std::min(sum / 2, sum - most);
     if (c.dispersion == Dispersion::standby) result = payload(first_of(c), up);
     return cap == 0 ? result : std::min(result, static_cast<Real>(cap));
@@ -241,7 +253,8 @@ class Oracle {
     for (const auto* p : c.paths) {
       parts_up += part(*p, true);
       parts_down += part(*p, false);
-      const Real rate = std::max<Real>(1e-6L, static_cast<Real>(p->rate_up_bps));
+      const Real rate =
+          std::max<Real>(1e-6L, static_cast<Real>(p->rate_up_bps) * left(*p, true) / p->shared_by);
       rates += rate;
       delays += rate * p->rtt_ms / 2;
       slowest = std::max<Real>(slowest, p->rtt_ms / 2);
@@ -298,9 +311,10 @@ class Oracle {
   bool keeps_request(const Combination& c, Real margin) {
     bool keeps = true;
     if (request_.rate_up_bps)
-      keeps &= at_most(static_cast<Real>(*request_.rate_up_bps) * (1 + margin * 0.05L), c.up);
+      keeps &= at_most(static_cast<Real>(*request_.rate_up_bps) * (1 + margin * 0.05L), c.up + 32);
     if (request_.rate_down_bps)
-      keeps &= at_most(static_cast<Real>(*request_.rate_down_bps) * (1 + margin * 0.05L), c.down);
+      keeps &=
+          at_most(static_cast<Real>(*request_.rate_down_bps) * (1 + margin * 0.05L), c.down + 32);
     if (request_.latency_ms_max)
       keeps &= at_most(c.latency, *request_.latency_ms_max * (1 - margin * 0.1L));
     if (request_.loss_percent_max)

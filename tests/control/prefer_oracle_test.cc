@@ -21,6 +21,7 @@ struct OracleCase {
     if (random() % 4 == 0) profile.treatment.rate_down_max = 64'000 + random() % 200'000'000;
     request = any_request(random);
     ratings = rate(paths);
+    if (random() % 3 == 0) share();
     if (random() % 2 == 0) make_ratings_alike();
     const auto all = candidates(paths, profile);
     if (!all.empty() && random() % 2 == 0) in_force = all[random() % all.size()];
@@ -36,6 +37,15 @@ struct OracleCase {
     if (random() % 2 == 0) p.rtt_min_ms = p.rtt_ms * static_cast<double>(random() % 101) / 100;
     if (random() % 8 == 0) p.rtt_ms = p.rtt_min_ms = 400 + static_cast<double>(random() % 400);
     paths.push_back(p);
+  }
+  // Others hold some of the paths.
+  void share() {
+    const auto equals = static_cast<uint32_t>(1 + random() % 3);
+    for (PathState& p : paths) {
+      p.shared_by = equals;
+      if (random() % 2 == 0) p.held_up_bps = random() % (p.rate_up_bps + p.rate_up_bps / 8 + 1);
+      if (random() % 2 == 0) p.held_down_bps = random() % (p.rate_down_bps + 1);
+    }
   }
   void mix_dispersions() {
     std::vector<Dispersion> all{Dispersion::weighted,  Dispersion::earliest_delivery,
@@ -207,7 +217,9 @@ OracleCase a_case_for(Better how, uint32_t seed) {
   auto& ways = any.profile.dispersions;
   if (ways.empty()) ways = {Dispersion::earliest_delivery, Dispersion::flow};
   const bool moves_split = how == Better::less_loss || how == Better::more_rate;
-  if (how == Better::cheaper) std::erase_if(ways, is_ordered);
+  // Nor does an order take more paths for it than it could before.
+  if (how == Better::cheaper || (how == Better::quicker && any.request.latency_ms_max))
+    std::erase_if(ways, is_ordered);
   for (PathState& p : any.paths) {
     if (how == Better::quicker) {
       p.rtt_ms = std::fmod(p.rtt_ms, 200);

@@ -295,6 +295,20 @@ class Running(World):
         self.assertEqual(self.cli("request").returncode, 2)
         self.assertEqual(self.api("GET", "/v1/services"), (200, "application/json", []))
 
+    def test_what_one_service_asks_for_is_not_promised_to_another(self):
+        self.start()
+        first = self.cli("--json", "request", "--client", "acme", "--from", "10.10.0.0/25", "--rate-up", "100 Mbit/s")
+        self.assertEqual(first.returncode, 0, first.stderr)
+        shares = json.loads(first.stdout)["scenario"]["shares"]
+        self.assertAlmostEqual(sum(share["reserved_up_bps"] for share in shares), 100e6, delta=16)
+        refused = self.cli("request", "--client", "acme", "--from", "10.10.0.128/25", "--rate-up", "100 Mbit/s")
+        self.assertEqual(refused.returncode, 1, refused.stdout)
+        self.assertRegex(refused.stderr, r"others hold [0-9.]+ Mbit/s up of ")
+        second = self.cli("--json", "request", "--client", "acme", "--from", "10.10.0.128/25", "--rate-up", "30 Mbit/s")
+        self.assertEqual(second.returncode, 0, second.stderr)
+        why = self.cli("explain", str(json.loads(second.stdout)["id"]))
+        self.assertRegex(why.stdout, r"others hold [0-9.]+ Mbit/s up of ")
+
     def test_without_its_peer_a_gateway_says_so(self):
         self.sites.start_links()
         self.sites.start_gateway("a")
