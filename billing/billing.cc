@@ -20,10 +20,6 @@ tl::expected<void, std::string> keep_ids(Ledger& ledger, const Catalogue& catalo
   return ledger.reserve_service_ids(catalogue.services.rbegin()->first);
 }
 
-std::string where(const BillingOptions& options) {
-  return options.ledger.empty() ? options.state_dir + "/ledger.sqlite" : options.ledger;
-}
-
 // How far this gateway's journal is charged.
 Stored<uint64_t> charged_through(const Ledger& ledger, const std::string& gateway) {
   return ledger.charged_sequences().map([&](const std::map<std::string, uint64_t>& all) {
@@ -41,6 +37,10 @@ ClosingOptions closing_options(const BillingOptions& options) {
 }
 
 }  // namespace
+
+std::string Billing::where(const BillingOptions& options) {
+  return options.ledger.empty() ? options.state_dir + "/ledger.sqlite" : options.ledger;
+}
 
 tl::expected<std::unique_ptr<Billing>, std::string> Billing::open(const BillingOptions& options) {
   auto ledger = Ledger::open(where(options), options.gateway);

@@ -39,6 +39,9 @@ class Billing {
  public:
   static tl::expected<std::unique_ptr<Billing>, std::string> open(const BillingOptions& options);
 
+  // The ledger's: a file, or "postgresql://…".
+  static std::string where(const BillingOptions& options);
+
   Ledger& ledger() { return ledger_; }
   // Readings lower than what was journaled, left out: a meter that is not to be believed.
   uint64_t went_backwards() const { return journal_->went_backwards(); }

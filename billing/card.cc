@@ -11,6 +11,7 @@ namespace anabranch::billing {
 namespace {
 
 constexpr size_t kTokenMax = 255;
+constexpr size_t kEventSecretsMax = 2;
 
 std::string read_token(DocumentReader& r, const char* name) {
   const std::string token = r.text(name, "the processor's token");
@@ -35,14 +36,31 @@ Card read_card(const nlohmann::json& document, const std::string& at, DocumentEr
 CardsContract read_cards(const nlohmann::json& document, const std::string& at,
                          DocumentErrors& errors) {
   DocumentReader r(document, at, "a contract with a processor of cards",
-                   {"dialect", "url", "key_file", "ca"}, errors);
+                   {"dialect", "url", "key_file", "ca", "events_key_file"}, errors);
   CardsContract contract;
   if (!document.is_object()) return contract;
   if (const auto i = r.choice("dialect", kDialectNames, false)) contract.dialect = *i;
   if (r.has("url")) contract.url = r.text("url", "an address such as \"https://api.stripe.com\"");
   contract.key_file = r.text("key_file", "the file of the processor's secret key");
   contract.ca = r.text("ca", "a file of certificates, PEM", false);
+  contract.events_key_file =
+      r.text("events_key_file", "the file of the secret that events are signed with", false);
   return contract;
+}
+
+tl::expected<std::vector<std::string>, std::string> read_event_secrets(
+    const CardsContract& contract) {
+  std::ifstream in(contract.events_key_file);
+  if (!in) return tl::unexpected(contract.events_key_file + ": cannot be read");
+  std::vector<std::string> secrets;
+  for (std::string line; std::getline(in, line);) {
+    line.erase(line.find_last_not_of(" \t\r") + 1);
+    if (!line.empty()) secrets.push_back(line);
+  }
+  if (secrets.empty() || secrets.size() > kEventSecretsMax)
+    return tl::unexpected(contract.events_key_file +
+                          ": expected the secret of the processor's events, or two, a line each");
+  return secrets;
 }
 
 tl::expected<std::unique_ptr<CardProcessor>, std::string> open_processor(

@@ -4,13 +4,15 @@
 //
 //   clients  "card": {"customer": "cus_…", "method": "pm_…"}
 //   issuers  "cards": {"dialect": "payment-intents", "url": "https://api.stripe.com",
-//                      "key_file": "/etc/anabranch/stripe.key"}
+//                      "key_file": "/etc/anabranch/stripe.key",
+//                      "events_key_file": "/etc/anabranch/stripe.events"}
 #pragma once
 
 #include <array>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 #include <tl/expected.hpp>
@@ -33,10 +35,15 @@ struct CardsContract {
   std::string url = "https://api.stripe.com";
   std::string key_file;  // in it the secret key, alone
   std::string ca;        // PEM, instead of the system's
+  // In it the secret that the processor's events are signed with; while it changes, two lines.
+  std::string events_key_file;
 };
 CardsContract read_cards(const nlohmann::json& document, const std::string& at,
                          DocumentErrors& errors);
 
+// Reads the secrets of events. The error: what cannot be read, or is not one or two.
+tl::expected<std::vector<std::string>, std::string> read_event_secrets(
+    const CardsContract& contract);
 // Reads the key. The error: what cannot be read, or why nothing may be sent there.
 tl::expected<std::unique_ptr<CardProcessor>, std::string> open_processor(
     const CardsContract& contract);

@@ -9,6 +9,7 @@
 #include "billing/card.h"
 #include "billing/delivery.h"
 #include "billing/mailing.h"
+#include "billing/payment_json.h"
 #include "billing/wall_clock.h"
 
 namespace anabranch::billing {
@@ -96,11 +97,7 @@ int64_t ClosingService::collect(Ledger& ledger, int64_t now_ns, std::string& pro
     add(problems, "payments: " + report.error());
     return now_ns + kEachNs;
   }
-  for (const Payment& p : report->moved) {
-    tell(fmt::format("payment {} of statement {} for {}: {}{}{}", p.key, p.statement, p.account,
-                     kPaymentStateNames[static_cast<size_t>(p.now.state)],
-                     p.now.detail.empty() ? "" : ", ", p.now.detail));
-  }
+  for (const Payment& p : report->moved) tell(in_words(p));
   for (const auto& [account, problem] : report->problems) add(problems, account + ": " + problem);
   return report->next_ns.value_or(INT64_MAX);
 }

@@ -116,8 +116,9 @@ Stored<std::vector<Payment>> Ledger::payments(const PaymentsWanted& wanted) cons
   const auto rows = store_->read(
       sql +
           " AND ($1 = '' OR p.account = $1) AND ($2 = '' OR p.issuer = $2) AND ($3 = '' OR "
-          "p.statement = $3) AND ($4 = '' OR p.key = $4) ORDER BY p.made_ns, p.key",
-      wanted.account, wanted.issuer, wanted.statement, wanted.key);
+          "p.statement = $3) AND ($4 = '' OR p.key = $4) AND ($5 = '' OR p.key IN (SELECT key FROM "
+          "payment_steps WHERE processor_id = $5)) ORDER BY p.made_ns, p.key",
+      wanted.account, wanted.issuer, wanted.statement, wanted.key, wanted.processor_id);
   if (!rows) return tl::unexpected(rows.error());
   std::vector<Payment> all;
   for (const Row& r : *rows) all.push_back(payment_of(r));

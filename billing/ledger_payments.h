@@ -40,7 +40,7 @@ struct Payment {
 
 // Each that is not empty, or true, is a condition.
 struct PaymentsWanted {
-  std::string account, issuer, statement, key;
+  std::string account, issuer, statement, key, processor_id;
   bool open_only = false;  // not final
 };
 

@@ -243,11 +243,47 @@ Payer::Result<Payment> Payer::go_on(Payment payment, int64_t now_ns, bool is_new
                    .detail = answer->words};
   std::optional<Transaction> posted;
   if (answer->state == PaymentState::succeeded) posted = posting_of(payment, now_ns);
-  if (auto done = ledger_.step_payment(payment, step, posted); !done)
+  if (auto done = ledger_.step_payment(payment, step, posted); !done) {
+    const auto there = stored(payment.key);
+    if (there && there->step != payment.step) return there;  // others asked meanwhile, and know
     return tl::unexpected(done.error().text);
+  }
   ++payment.step;
   payment.now = std::move(step);
   return payment;
+}
+
+// By our key where it has one, else by the processor's ids.
+Payer::Result<std::vector<Payment>> Payer::told_of(const CardEvent& event) const {
+  std::map<std::string, Payment> all;
+  const auto add = [&](const PaymentsWanted& wanted) -> Result<void> {
+    const auto found = ledger_.payments(wanted);
+    if (!found) return tl::unexpected(found.error().text);
+    for (const Payment& p : *found) all[p.key] = p;
+    return {};
+  };
+  if (!event.key.empty()) {
+    if (auto added = add({.key = event.key}); !added) return tl::unexpected(added.error());
+  }
+  for (const std::string& id : event.ids) {
+    if (auto added = add({.processor_id = id}); !added) return tl::unexpected(added.error());
+  }
+  std::vector<Payment> list;
+  for (auto& [key, payment] : all) list.push_back(std::move(payment));
+  return list;
+}
+
+Payer::Result<std::vector<Payment>> Payer::heard(const CardEvent& event, int64_t now_ns) {
+  const auto known = told_of(event);
+  if (!known) return known;
+  std::vector<Payment> moved;
+  for (const Payment& p : *known) {
+    if (is_final(p.now.state)) continue;
+    auto gone = go_on(p, now_ns, false);
+    if (!gone) return tl::unexpected(gone.error());
+    moved.push_back(std::move(*gone));
+  }
+  return moved;
 }
 
 Payer::Result<Payment> Payer::pay(const std::string& issuer, const std::string& statement,

@@ -16,6 +16,7 @@
 #include <tl/expected.hpp>
 
 #include "billing/billing_documents.h"
+#include "billing/card_events.h"
 #include "billing/debts.h"
 #include "billing/ledger.h"
 #include "billing/processor.h"
@@ -55,6 +56,8 @@ class Payer {
   Result<Payment> pay(const std::string& issuer, const std::string& statement, int64_t now_ns);
   // Money that arrived otherwise; once for each reference. Of no statement: for the oldest.
   Result<Payment> received(const Payment& transfer, const std::string& reference, int64_t now_ns);
+  // What it tells of is asked for at once. Returns what went on.
+  Result<std::vector<Payment>> heard(const CardEvent& event, int64_t now_ns);
   // Back, of a payment that succeeded.
   Result<Payment> refund(const std::string& key, Amount amount, int64_t now_ns);
 
@@ -79,6 +82,7 @@ class Payer {
   Result<CardAnswer> ask(const Payment& payment, bool is_new);
   Result<CardAnswer> ask_refund(const Payment& refund, bool is_new);
   Result<Payment> stored(const std::string& key) const;
+  Result<std::vector<Payment>> told_of(const CardEvent& event) const;
 
   Ledger& ledger_;
   CardProcessor* processor_;

@@ -26,6 +26,9 @@ inline bool is_final(PaymentState s) {
   return s != PaymentState::pending && s != PaymentState::unknown;
 }
 
+// Where what is charged or returned has its key at the processor.
+inline constexpr const char* kKeyInMetadata = "anabranch_payment";
+
 struct CardCharge {
   std::string key;               // at most 255 characters
   std::string customer, method;  // the processor's tokens

@@ -16,7 +16,6 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kApiVersion = "2020-08-27";
-constexpr const char* kKeyInMetadata = "anabranch_payment";
 constexpr size_t kAnswerOctets = 4u << 20;
 constexpr int kPagesMax = 50;  // of a hundred payments each
 

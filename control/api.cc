@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/api.h"
 
-#include <httplib.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include "billing/card_number.h"
 #include "billing/statement_format.h"
 #include "billing/wall_clock.h"
+#include "control/api_calls.h"
 #include "control/explain.h"
 #include "control/json_reader.h"
 
@@ -26,27 +26,6 @@ constexpr auto kHeartbeat = std::chrono::seconds(5);
 // What does not take what it is sent for so long is dropped.
 constexpr time_t kWritePatience = 5;  // seconds
 constexpr auto kPatience = std::chrono::seconds(30);
-
-void write(Response& response, const Answer& answer) {
-  response.status = answer.status;
-  // What a client sent is quoted to it, and need not be UTF-8.
-  response.set_content(answer.body.dump(2, ' ', false, json::error_handler_t::replace) + "\n",
-                       answer.status >= 400 ? "application/problem+json" : "application/json");
-}
-
-std::optional<json> parse_body(const Request& request, Response& response) {
-  auto body = parse_json(request.body);
-  if (!body) {
-    write(response, refuse(400, "Not JSON", body.error()));
-    return std::nullopt;
-  }
-  if (const auto at = card_number_in(*body)) {
-    write(response, refuse(422, "A card's number", "such numbers are neither taken nor kept",
-                           {{*at, billing::kCardNumberRefused}}));
-    return std::nullopt;
-  }
-  return std::move(*body);
-}
 
 uint64_t id_of(const Request& request) {
   const std::string text = request.matches[1];
@@ -123,6 +102,27 @@ bool wants_text(const Request& request) {
 
 }  // namespace
 
+void write(Response& response, const Answer& answer) {
+  response.status = answer.status;
+  // What a client sent is quoted to it, and need not be UTF-8.
+  response.set_content(answer.body.dump(2, ' ', false, json::error_handler_t::replace) + "\n",
+                       answer.status >= 400 ? "application/problem+json" : "application/json");
+}
+
+std::optional<json> parse_body(const Request& request, Response& response) {
+  auto body = parse_json(request.body);
+  if (!body) {
+    write(response, refuse(400, "Not JSON", body.error()));
+    return std::nullopt;
+  }
+  if (const auto at = card_number_in(*body)) {
+    write(response, refuse(422, "A card's number", "such numbers are neither taken nor kept",
+                           {{*at, billing::kCardNumberRefused}}));
+    return std::nullopt;
+  }
+  return std::move(*body);
+}
+
 Api::Api(Loop& loop, ApiTarget target)
     : loop_(loop), target_(std::move(target)), server_(std::make_unique<httplib::Server>()) {
   const size_t threads = kThreads + Feed::Limits().listeners;
@@ -155,18 +155,12 @@ Api::Api(Loop& loop, ApiTarget target)
   serve_events();
   serve_market();
   serve_shop();
+  serve_payments();
 }
 
 Api::~Api() {
   stop();
 }
-
-struct Api::Call {
-  const Request& request;
-  Response& response;
-  Caller caller;
-  std::string word(size_t n) const { return request.matches[n]; }
-};
 
 // Whoever reaches the address, until the first token is stored.
 tl::expected<Caller, Answer> Api::caller_of(const std::string& authorization) {

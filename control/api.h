@@ -65,6 +65,8 @@ class Api {
   bool may_listen(Listening& listening);
   void serve_market();
   void serve_shop();
+  void serve_payments();  // api_payments.cc
+  void serve_card_events();
   Answer own_document(const Caller& caller, const std::string& kind, const std::string& id);
 
   Loop& loop_;

@@ -448,6 +448,11 @@ constexpr const char* kSchemas = R"json({
       }
     }
   },
+  "Received": {
+    "type": "object",
+    "required": ["received"],
+    "properties": {"received": {"const": true}}
+  },
   "Counters": {
     "type": "object",
     "required": ["rx", "tx", "drops"],

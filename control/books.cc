@@ -27,6 +27,7 @@ billing::JournalRetention retention(const Config& config) {
 Books::Books(billing::BillingOptions options, std::unique_ptr<billing::Billing> billing)
     : options_(std::move(options)),
       billing_(std::move(billing)),
+      desk_(billing::Billing::where(options_), options_.notice),
       thread_([this] { loop_.run(); }) {}
 
 Books::~Books() {

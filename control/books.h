@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "billing/billing.h"
+#include "billing/payment_desk.h"
 #include "control/config.h"
 #include "control/loop.h"
 #include "control/usage.h"
@@ -63,6 +64,8 @@ class Books {
   // Clients of which a statement is overdue, by account. For any thread.
   using Overdue = std::map<std::string, billing::Standing>;
   tl::expected<Overdue, std::string> overdue() const;
+  // For any thread.
+  billing::PaymentDesk& desk() { return desk_; }
   std::string client_account(const std::string& client) const {
     return billing::Ledger::client_account(client);
   }
@@ -73,6 +76,7 @@ class Books {
   const billing::BillingOptions options_;
   std::unique_ptr<billing::Billing> billing_;
   std::atomic<uint64_t> went_backwards_{0};
+  billing::PaymentDesk desk_;
   Loop loop_;
   std::thread thread_;
 };

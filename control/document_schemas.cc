@@ -296,6 +296,10 @@ constexpr const char* kOfBilling = R"json({
           "dialect": {"enum": ["payment-intents", "charges"], "default": "payment-intents"},
           "url": {"$ref": "#/$defs/text", "default": "https://api.stripe.com"},
           "key_file": {"$ref": "#/$defs/text", "description": "in it the secret key"},
+          "events_key_file": {
+            "$ref": "#/$defs/text",
+            "description": "in it the secret that events are signed with, or two, a line each"
+          },
           "ca": {"$ref": "#/$defs/text"}
         }
       },

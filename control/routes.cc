@@ -57,6 +57,13 @@ json describe(const Operation& o) {
     parameters.push_back({{"name", "Last-Event-ID"},
                           {"in", "header"},
                           {"schema", {{"type", "string"}, {"pattern", "^[0-9]{1,19}$"}}}});
+  if (o.audience == Audience::processor) {
+    described["security"] = json::array();
+    parameters.push_back({{"name", "Stripe-Signature"},
+                          {"in", "header"},
+                          {"required", true},
+                          {"schema", {{"type", "string"}}}});
+  }
   if (!parameters.empty()) described["parameters"] = parameters;
   if (o.takes != nullptr)
     described["requestBody"] = {{"required", true},
@@ -111,7 +118,7 @@ json all_schemas() {
 bool may_use(const Operation& operation, Role role) {
   if (role == Role::operating) return true;
   if (role == Role::client) return operation.audience == Audience::all;
-  return operation.audience != Audience::operators && std::string_view(operation.method) == "GET";
+  return operation.audience <= Audience::readers && std::string_view(operation.method) == "GET";
 }
 
 const char* to_string(Audience audience) {
@@ -122,6 +129,8 @@ const char* to_string(Audience audience) {
       return "operators and auditors";
     case Audience::operators:
       return "operators";
+    case Audience::processor:
+      return "the processor of cards, known by its signature alone";
   }
   return "";
 }
@@ -155,6 +164,11 @@ const std::vector<Operation>& operations() {
       {"GET", "/v1/statements/house", "houseStatement",
        "What belongs to no client; ?format=text for people", Audience::readers, nullptr,
        "Statements"},
+      {"POST", "/v1/payments/events", "cardEvents",
+       "What a processor of cards tells by itself (a webhook of Stripe's API): which payment to "
+       "ask "
+       "it about",
+       Audience::processor, "Object", "Received"},
       {"POST", "/v1/usage/flush", "flushUsage", "Journal what was used until now",
        Audience::operators, nullptr, "Flushed"},
       {"GET", "/v1/{kind}", "listDocuments", "All documents of a kind", Audience::readers, nullptr,

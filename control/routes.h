@@ -16,6 +16,7 @@ enum class Audience : uint8_t {
   all,      // clients too, as far as it is their own
   readers,  // operators and auditors
   operators,
+  processor,  // of cards: whoever signs with its secret
 };
 const char* to_string(Audience audience);
 

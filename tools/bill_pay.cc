@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "billing/payer.h"
+#include "billing/payment_json.h"
 #include "billing/wall_clock.h"
 #include "tools/common.h"
 
@@ -41,24 +42,6 @@ std::string account_named(const std::string& client) {
 
 const char* state_of(const Payment& p) {
   return kPaymentStateNames[static_cast<size_t>(p.now.state)];
-}
-
-json to_json(const Payment& p) {
-  json out{{"key", p.key},
-           {"kind", kPaymentKindNames[static_cast<size_t>(p.kind)]},
-           {"account", p.account},
-           {"issuer", p.issuer},
-           {"statement", p.statement},
-           {"currency", p.currency},
-           {"amount", to_text(p.amount)},
-           {"made", Zone::utc().text(p.made_ns)},
-           {"state", state_of(p)},
-           {"at", Zone::utc().text(p.now.at_ns)}};
-  if (!p.of.empty()) out["of"] = p.of;
-  if (!p.now.processor_id.empty()) out["processor_id"] = p.now.processor_id;
-  if (!p.now.detail.empty()) out["detail"] = p.now.detail;
-  if (!is_final(p.now.state)) out["asked_again_at"] = Zone::utc().text(p.now.next_ns);
-  return out;
 }
 
 void print(const Payment& p) {
@@ -139,26 +122,16 @@ int payments(const PayWanted& wanted, bool as_json) {
 int dun(const PayWanted& wanted, bool as_json) {
   Desk desk(wanted);
   const auto report = valid(desk.payer().run(wall_now_ns(), account_named(wanted.client), true));
-  json moved = json::array(), overdue = json::array();
   for (const Payment& p : report.moved) {
-    moved.push_back(to_json(p));
     if (!as_json) print(p);
   }
   for (const Standing& s : report.overdue) {
-    const auto then = kWhenOverdueNames[static_cast<size_t>(s.then)];
-    overdue.push_back({{"account", s.account},
-                       {"statement", s.statement},
-                       {"since", Zone::utc().text(s.overdue_ns)},
-                       {"then", then}});
     if (!as_json)
       fmt::print("{} is overdue with statement {} since {}: {}\n", s.account, s.statement,
-                 Zone::utc().text(s.overdue_ns), then);
+                 Zone::utc().text(s.overdue_ns), kWhenOverdueNames[static_cast<size_t>(s.then)]);
   }
   if (as_json) {
-    print_json({{"moved", moved},
-                {"overdue", overdue},
-                {"problems", report.problems},
-                {"next", report.next_ns ? json(Zone::utc().text(*report.next_ns)) : json()}});
+    print_json(to_json(report));
   } else if (report.moved.empty() && report.overdue.empty() && report.problems.empty()) {
     fmt::print("nothing is due{}\n",
                report.next_ns ? "; the next is at " + Zone::utc().text(*report.next_ns) : "");

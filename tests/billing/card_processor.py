@@ -2,15 +2,31 @@
 """A processor of cards as Stripe's API v1 is (payment intents, refunds, idempotency), which can go wrong at its n-th
 request: before it acted, after, with garbage, with another payment's answer, or by killing who asked. The official
 client of npm has to be content with it first (bill_pay_test.py)."""
+import hashlib
+import hmac
 import http.server
 import json
 import os
 import signal
 import socket
 import threading
+import time
 import urllib.parse
 
 DECLINES = {"pm_poor": "insufficient_funds", "pm_auth": "authentication_required", "pm_lost": "lost_card"}
+
+
+EVENTS_SECRET = "whsec_anabranch"
+
+
+def signed(body, secret=EVENTS_SECRET, at=None):
+    """The header Stripe-Signature of an event's body."""
+    at = int(time.time() if at is None else at)
+    return f"t={at},v1={hmac.new(secret.encode(), f'{at}.{body}'.encode(), hashlib.sha256).hexdigest()}"
+
+
+def event(kind, of):
+    return json.dumps({"id": f"evt_{kind}_{of.get('id')}", "object": "event", "type": kind, "data": {"object": of}})
 
 
 class Answer(Exception):

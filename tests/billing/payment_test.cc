@@ -42,7 +42,8 @@ class SimulatedProcessor : public CardProcessor {
           ++charges;
         }
       }
-      return done_.at(c.key);
+      return is_slow ? CardAnswer{.state = PaymentState::pending, .id = "pi_" + c.key}
+                     : done_.at(c.key);
     });
   }
   CardAnswer find(const CardCharge& c, const std::string&) override {
@@ -68,6 +69,7 @@ class SimulatedProcessor : public CardProcessor {
   std::vector<PaymentState> declines;  // of the next charges
   Amount charged;
   int charges = 0;
+  bool is_slow = false;  // it answers before it knows
 
  private:
   template <typename Work>
@@ -142,6 +144,7 @@ class Payments : public ClosingTest {
                     .issuer = "",
                     .statement = "",
                     .key = "",
+                    .processor_id = "",
                     .open_only = open_only})
         .value();
   }
@@ -368,6 +371,41 @@ TEST_P(Payments, ALedgerOfBeforeThereWerePaymentsGetsThem) {
   expect_paid_once(money("4"));
   EXPECT_FALSE(ledger_->store().run("DELETE FROM payment_steps"));
   EXPECT_FALSE(ledger_->store().run("UPDATE payments SET amount = '1'"));
+}
+
+// Nothing was answered; the processor tells by itself, whatever and how often it likes.
+TEST_P(Payments, WhatTheProcessorTellsOfIsAskedForAtOnce) {
+  owe(10, 4);
+  Payer payer(*ledger_, &processor_);
+  const CardEvent stranger{
+      .id = "evt_0", .kind = "payment_intent.succeeded", .key = "x", .ids = {"pi_x"}};
+  EXPECT_TRUE(payer.heard(stranger, day(11, 2)).value().empty());
+  processor_.arm(SimulatedProcessor::Fault::lost_after, 1);
+  const Payment pending = run(day(11, 2)).moved.at(0);
+  EXPECT_EQ(pending.now.state, PaymentState::unknown);
+  // It failed, it says, and it succeeded: it is asked, each time.
+  for (const char* kind : {"payment_intent.payment_failed", "payment_intent.succeeded"}) {
+    const CardEvent event{.id = "evt_1", .kind = kind, .key = pending.key, .ids = {"pi_1"}};
+    for (int i = 0; i < 2; ++i) {
+      const auto moved = payer.heard(event, day(11, 2) + i);
+      ASSERT_TRUE(moved) << moved.error();
+      expect_paid_once(money("4"));
+    }
+  }
+  EXPECT_EQ(payments().size(), 1u);
+}
+
+// By its own id alone, where it has one: of charges that are under way.
+TEST_P(Payments, AnEventMayNameThePaymentByTheProcessorsId) {
+  owe(10, 4);
+  processor_.is_slow = true;
+  EXPECT_EQ(run(day(11, 2)).moved.at(0).now.state, PaymentState::pending);
+  processor_.is_slow = false;
+  const std::string id = payments().at(0).now.processor_id;
+  ASSERT_FALSE(id.empty());
+  const CardEvent event{.id = "evt_1", .kind = "charge.succeeded", .key = "", .ids = {"ch_1", id}};
+  ASSERT_TRUE(Payer(*ledger_, &processor_).heard(event, day(11, 2)));
+  expect_paid_once(money("4"));
 }
 
 // Two programs at once: one gateway's and one by hand.

@@ -89,9 +89,9 @@ class Api(unittest.TestCase):
                 sources = {"requestService": "10.10.0.128/25", "changeService": "10.10.0.0/25"}
                 source = sources.get(operation["operationId"])
                 body = source and self.request(source=source)
-                # Of one there is none here. Those are below: events have no end, and with a token stored each request needs one.
+                # Of some there is none here; what a processor tells is in payment_smoke.py. Those are below: events have no end, and with a token stored each request needs one.
                 is_document = operation["operationId"].startswith("putDocument")
-                if operation["operationId"] in ("showNegotiation", "showStatement", "followEvents") or is_document or path == "/v1/tokens/{id}":
+                if operation["operationId"] in ("showNegotiation", "showStatement", "followEvents", "cardEvents") or is_document or path == "/v1/tokens/{id}":
                     continue
                 expected = next(int(status) for status in operation["responses"] if status != "default")
                 where = re.sub(r"{(\w+)}", lambda m: str(values[m[1]] if m[1] in values else identity(path)), path)

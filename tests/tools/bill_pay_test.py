@@ -54,6 +54,31 @@ const assert = require('assert');
 """
 
 
+SIGNATURES = """
+const stripe = require('stripe')('sk_test_anabranch');
+const assert = require('assert');
+const [ours, header, secret] = process.argv.slice(2);
+assert.equal(stripe.webhooks.constructEvent(ours, header, secret).type, 'refund.updated');
+const now = 1700000000;
+const body = JSON.stringify({id: 'evt_1', type: 'charge.refunded', data: {object: {description: 'für Zoë ☂'}}}, null, 2);
+const made = (secret, timestamp = now, payload = body) => stripe.webhooks.generateTestHeaderString({payload, secret, timestamp});
+const v1 = header => header.split(',')[1];
+const cases = [];
+for (const header of [
+  made('s1'), made('s2'), made('s3'), made('s1', now - 300), made('s1', now - 301), made('s1', now - 1e6), made('s1', now, body + ' '),
+  made('s2') + ',' + v1(made('s1')), made('s3') + ',' + v1(made('s1')), made('s3') + ',' + v1(made('s4')), 'v0=abc,' + made('s1'),
+  made('s1').replace('v1=', 'v0='), made('s1').replace(/^t=\\d+/, 't=' + (now - 1)), made('s1').replace(/^t=/, 'T='), made('s1').toUpperCase(),
+  made('s1').slice(0, -1), made('s1') + '0', v1(made('s1')), 't=' + now, '', ',', 't=,v1=', 'v1=' + 'a'.repeat(64) + ',' + made('s1'),
+  v1(made('s1')) + ',t=' + now]) {
+  for (const secrets of [['s1'], ['s2'], ['s1', 's2'], ['s2', 's1']]) {
+    const believed = secrets.some(s => { try { stripe.webhooks.constructEvent(body, header, s, 300, undefined, now * 1000); return true; } catch { return false; } });
+    cases.push({header, secrets, believed});
+  }
+}
+console.log(JSON.stringify({now, body, cases}));
+"""
+
+
 @functools.cache
 def npm_ready():
     """stripe and stripe-stateful-mock, where npm is and its registry answers."""
@@ -130,6 +155,23 @@ class Intents(Paying):
         port = self.processor.server.server_address[1]
         done = subprocess.run(["node", file, str(port)], capture_output=True, text=True, timeout=60)
         self.assertEqual((done.returncode, done.stdout), (0, "content\n"), done.stderr)
+
+    @unittest.skipUnless(npm_ready(), "npm is not there")
+    def test_signatures_are_believed_as_the_official_client_does(self):
+        file = NPM / "signatures.js"
+        file.write_text(SIGNATURES)
+        ours = card_processor.event("refund.updated", {"id": "re_1"})
+        done = subprocess.run(["node", file, ours, card_processor.signed(ours), card_processor.EVENTS_SECRET], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = json.loads(done.stdout)
+        believed = [case for case in said["cases"] if case["believed"]]
+        self.assertGreater(len(believed), 20)
+        self.assertGreater(len(said["cases"]) - len(believed), 20)
+        for case in said["cases"]:
+            with self.subTest(**case):
+                check = subprocess.run([pathlib.Path(BUILD) / "tests/billing/check_event", str(said["now"]), case["header"], *case["secrets"]],
+                                       input=said["body"].encode(), capture_output=True, timeout=20)
+                self.assertEqual(check.returncode == 0, case["believed"], check.stderr)
 
     def test_claim_c11_a_card_is_billed(self):
         self.owe_by()

@@ -4,6 +4,7 @@
 
     payment_smoke.py BUILD
 """
+import ctypes
 import decimal
 import json
 import os
@@ -11,6 +12,8 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import threading
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -94,6 +97,103 @@ class Carded(World):
         self.assertEqual(processor.charged(), decimal.Decimal(statement["gross"]) * 100, "once")
         said = self.sites.run(None, BUILD / "tools/anabranch", "ledger", "balance", self.ledger)
         self.assertRegex(said, rf"cash:cards +{statement['gross']}")
+        self.assertIn("nothing is wrong", self.sites.run(None, BUILD / "tools/anabranch", "ledger", "verify", self.ledger))
+
+
+def in_namespace(name, work):
+    """What work() returns, done on a thread in that network namespace: sockets it makes are there."""
+    result = []
+
+    def enter():
+        with open(f"/run/netns/{name}") as namespace:
+            if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), 0x40000000) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
+        result.append(work())
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    return result[0]
+
+
+class Told(World):
+    """A processor, beside the gateway, that tells what became of payments."""
+
+    def setUp(self):
+        super().setUp()
+        self.processor = in_namespace(self.sites.ns("a"), card_processor.Processor)
+        self.addCleanup(self.processor.close)
+        for name, text in (("key", "sk_test_anabranch"), ("events", f"whsec_of_before\n{card_processor.EVENTS_SECRET}")):
+            (self.sites.state / name).write_text(text + "\n")
+        cards = {"key_file": str(self.sites.state / "key"), "url": self.processor.url, "events_key_file": str(self.sites.state / "events")}
+        documents = {
+            "issuers": [{"id": "co", "name": "Anabranch Co", "grace_hours": 0, "cards": cards}],
+            "profiles": [{"id": "bonded", "billing": {"payment": {"by": "card"}}}],
+            "clients": [{"id": "client-1", "tariff": "plain", "profile": "bonded", "card": {"customer": "cus_1", "method": "pm_fine"}}]}
+        self.sites.documents = {
+            "site-a/issuers/co.json": json.dumps(documents["issuers"][0]),
+            "site-a/profiles/bonded.json": self.example("profiles", "bonded", billing=documents["profiles"][0]["billing"]),
+            "site-a/clients/acme.json": self.example("clients", "acme", id="client-1", card=documents["clients"][0]["card"])}
+        self.ledger.parent.mkdir(parents=True)
+        journals, file = self.sites.state / "journals", self.sites.state / "documents.json"
+        file.write_text(json.dumps(documents))
+        self.sites.run(None, BUILD / "tests/billing/month_generator", self.ledger, journals, "--clients", "1", "--gateways", "1", "--documents", file)
+        closed = self.bill("close", journals / "site-a")
+        [self.statement] = [s for c in closed["closed"] for s in c["statements"] if c["account"] == "client:client-1"]
+        self.gross = decimal.Decimal(self.statement["gross"]) * 100
+
+    def dun(self):
+        done = subprocess.run(self.sites.command("a", BUILD / "tools/anabranch", "--json", "bill", "dun", "--ledger", self.ledger), capture_output=True, text=True, timeout=90)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return json.loads(done.stdout)
+
+    def ask(self, method, path, body="", **headers):
+        """Status and document, from the client's namespace."""
+        code = ("import http.client,json,sys;c=http.client.HTTPConnection('10.10.0.1',8080,timeout=60);"
+                "c.request(sys.argv[1],sys.argv[2],sys.stdin.buffer.read() or None,json.loads(sys.argv[3]));r=c.getresponse();"
+                "print(json.dumps([r.status,json.loads(r.read())]))")
+        done = subprocess.run(self.sites.command("client", sys.executable, "-c", code, method, path, json.dumps(headers)),
+                              input=body.encode(), capture_output=True, timeout=90, check=True)
+        return json.loads(done.stdout)
+
+    def tell(self, body, signature=None):
+        return self.ask("POST", "/v1/payments/events", body, **{"Stripe-Signature": signature or card_processor.signed(body), "Content-Type": "application/json"})
+
+    def payments(self):
+        return {p["key"]: p for p in self.bill("payments")}
+
+    def test_what_it_tells_is_asked_for_at_once(self):
+        # It acts, and nothing of its answers comes back.
+        self.processor.arm("drop_after", 1, 9)
+        [payment] = self.dun()["moved"]
+        self.assertEqual(payment["state"], "unknown")
+        self.processor.arm(None, 1, 0)
+        self.start()
+        [intent] = self.processor.intents.values()
+        event = card_processor.event("payment_intent.succeeded", intent)
+        for signature, why in ((card_processor.signed(event, "whsec_guessed"), "no signature of it is by a secret"),
+                               (card_processor.signed(event, at=time.time() - 310), "s ago; expected at most 300 s"),
+                               ("v1=00", "has no time")):
+            status, problem = self.tell(event, signature)
+            self.assertEqual((status, problem["title"]), (400, "Not believed"))
+            self.assertIn(why, problem["detail"])
+        status, problem = self.ask("POST", "/v1/payments/events", event)
+        self.assertEqual((status, problem["detail"]), (400, "it has no header Stripe-Signature"))
+        self.assertEqual(self.tell("nonsense")[0], 400)
+        self.assertEqual(self.tell(" " * 300_000)[0], 413)
+        self.assertEqual(self.payments()[payment["key"]]["state"], "unknown")
+        # It needs no token, when others do; kinds that are of nothing here are taken.
+        token = self.sites.cli("token", "ops", "--role", "operator").strip()
+        self.assertEqual(self.ask("GET", "/v1/services")[0], 401)
+        self.assertEqual(self.tell(card_processor.event("customer.created", {"id": "cus_1"})), [200, {"received": True}])
+        # A failure it tells of is not believed either: it is asked.
+        for kind in ("payment_intent.payment_failed", "payment_intent.succeeded", "payment_intent.succeeded"):
+            told = card_processor.event(kind, intent)
+            self.assertEqual(self.tell(told, "t=1,v0=x," + card_processor.signed(told)), [200, {"received": True}])
+        self.sites.wait_for(lambda: self.payments()[payment["key"]]["state"] == "succeeded", 20, "it is not asked for", "site-a")
+        self.assertEqual(self.processor.charged(), self.gross)
+        self.assertIn(f"payment {payment['key']} of statement {self.statement['number']} for client:client-1: succeeded", self.sites.log("site-a"))
+        self.assertNotIn("whsec_", self.sites.log("site-a"))
+        self.assertTrue(token)
         self.assertIn("nothing is wrong", self.sites.run(None, BUILD / "tools/anabranch", "ledger", "verify", self.ledger))
 
 
