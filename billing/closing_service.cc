@@ -97,7 +97,7 @@ int64_t ClosingService::collect(Ledger& ledger, int64_t now_ns, std::string& pro
     add(problems, "payments: " + report.error());
     return now_ns + kEachNs;
   }
-  for (const Payment& p : report->moved) tell(in_words(p));
+  for (const std::string& note : in_words(*report)) tell(note);
   for (const auto& [account, problem] : report->problems) add(problems, account + ": " + problem);
   return report->next_ns.value_or(INT64_MAX);
 }

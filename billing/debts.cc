@@ -18,7 +18,9 @@ void count_payments(Debt& debt, std::span<const Payment> payments, Amount& paid)
     if (p.issuer != debt.issuer || p.statement != debt.statement) continue;
     const bool is_back = p.kind == PaymentKind::refund;
     if (p.now.state == PaymentState::succeeded) paid += is_back ? -p.amount : p.amount;
-    debt.is_refunded = debt.is_refunded || is_back;
+    paid += -p.lost;
+    debt.is_refunded = debt.is_refunded || is_back || p.lost != Amount();
+    debt.is_disputed = debt.is_disputed || p.is_disputed;
     debt.is_being_paid = debt.is_being_paid || !is_final(p.now.state);
     if (p.kind == PaymentKind::card) debt.tries.push_back(p);
   }
@@ -59,7 +61,8 @@ std::vector<Debt> debts_of(std::span<const StoredStatement> statements,
 }
 
 std::optional<int64_t> next_try_ns(const Debt& debt, const PaymentTerms& terms, const Card& card) {
-  if (terms.by != PayBy::card || debt.is_being_paid || debt.is_refunded) return std::nullopt;
+  if (terms.by != PayBy::card || debt.is_being_paid || debt.is_refunded || debt.is_disputed)
+    return std::nullopt;
   if (debt.tries.empty()) return debt.issued_ns;
   const Payment& last = debt.tries.back();
   if (last.now.state == PaymentState::succeeded) return last.now.at_ns;  // it did not pay all
@@ -72,7 +75,8 @@ std::optional<int64_t> next_try_ns(const Debt& debt, const PaymentTerms& terms, 
 
 std::optional<int64_t> overdue_ns(const Debt& debt, const PaymentTerms& terms,
                                   const std::optional<Card>& card) {
-  if (debt.is_being_paid || (card && next_try_ns(debt, terms, *card))) return std::nullopt;
+  if (debt.is_being_paid || debt.is_disputed || (card && next_try_ns(debt, terms, *card)))
+    return std::nullopt;
   return debt.issued_ns + terms.due_days * kOneDayNs;
 }
 

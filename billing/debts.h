@@ -23,6 +23,7 @@ struct Debt {
   std::vector<Payment> tries;  // by card, the oldest first
   bool is_being_paid = false;  // one of them is not final
   bool is_refunded = false;    // some of it went back: not for a card by itself any more
+  bool is_disputed = false;    // nothing of it is asked for until that is decided
 };
 
 // The oldest first; those alone that are owed of. `balance` is what the account owes in all: what

@@ -194,6 +194,20 @@ class Ledger {
   Stored<void> step_payment(const Payment& payment, const PaymentStep& step,
                             const std::optional<Transaction>& posted);
   Stored<std::vector<Payment>> payments(const PaymentsWanted& wanted) const;
+  // Payments that others made, with what became of them: all or none. In place of one of ours where
+  // `instead` says so, which gets that step. Refused where one of the keys is known.
+  Stored<void> record_payments(std::span<const ToldPayment> told, const Payment* instead,
+                               const PaymentStep& step);
+
+  // What is posted for it (each once, by its id), and its state, which stays when it is final.
+  Stored<void> step_dispute(const Dispute& dispute, std::span<const Transaction> posted);
+  // As they are now; of one payment, or of all.
+  Stored<std::vector<Dispute>> disputes(const std::string& payment) const;
+  // When the first payment by card was begun; nullopt: none was.
+  Stored<std::optional<int64_t>> first_charge() const;
+  // Until when it was looked for what became of payments by card; nullopt: never.
+  Stored<std::optional<int64_t>> followed_through() const;
+  Stored<void> set_followed_through(int64_t at_ns);
 
   // --- Keeping (ledger_export.cc) ---
 
@@ -211,6 +225,7 @@ class Ledger {
       : store_(std::move(store)), gateway_(std::move(gateway)) {}
 
   // These are for use inside of a transaction.
+  Stored<void> post_new_here(const Transaction& transaction);
   Stored<void> put_tariff_here(const Tariff& tariff);
   Stored<void> put_document_here(const DocumentDraft& draft);
   Stored<void> put_accounts_here(const std::set<std::string>& accounts);

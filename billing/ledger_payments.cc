@@ -45,10 +45,33 @@ Payment payment_of(const Row& r) {
                   .detail = r.text(16)}};
 }
 
+// As it is now: its newest step.
+const std::string kSelectDisputes =
+    "SELECT id, payment, currency, amount, state, reason, at_ns, step FROM disputes d WHERE step = "
+    "(SELECT max(step) FROM disputes WHERE id = d.id)";
+
+Dispute dispute_of(const Row& r) {
+  return {.id = r.text(0),
+          .payment = r.text(1),
+          .currency = r.text(2),
+          .amount = r.amount(3),
+          .state = enum_named<DisputeState>(r.text(4), kDisputeStateNames),
+          .reason = r.text(5),
+          .at_ns = r.integer(6)};
+}
+
 bool is_same(const Payment& a, const Payment& b) {
   return a.kind == b.kind && a.account == b.account && a.issuer == b.issuer &&
          a.statement == b.statement && a.of == b.of && a.currency == b.currency &&
          a.amount == b.amount && a.customer == b.customer && a.method == b.method;
+}
+
+Stored<void> insert_payment(Store& store, const Payment& payment) {
+  return store.run("INSERT INTO payments VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                   payment.key, kPaymentKindNames[static_cast<size_t>(payment.kind)],
+                   payment.account, payment.issuer, payment.statement,
+                   payment.of.empty() ? std::nullopt : std::optional(payment.of), payment.currency,
+                   payment.amount, payment.customer, payment.method, payment.made_ns);
 }
 
 Stored<void> insert_step(Store& store, const std::string& key, int64_t number,
@@ -79,14 +102,19 @@ Stored<void> Ledger::begin_payment(const Payment& payment) {
         return refused("statement " + payment.statement + " is being paid by " +
                        open->front().text(0) + " already");
     }
-    return store_
-        ->run("INSERT INTO payments VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-              payment.key, kPaymentKindNames[static_cast<size_t>(payment.kind)], payment.account,
-              payment.issuer, payment.statement,
-              payment.of.empty() ? std::nullopt : std::optional(payment.of), payment.currency,
-              payment.amount, payment.customer, payment.method, payment.made_ns)
-        .and_then([&] { return insert_step(*store_, payment.key, 1, {.at_ns = payment.made_ns}); });
+    return insert_payment(*store_, payment).and_then([&] {
+      return insert_step(*store_, payment.key, 1, {.at_ns = payment.made_ns});
+    });
   });
+}
+
+Stored<void> Ledger::post_new_here(const Transaction& transaction) {
+  const auto known = find_here(transaction.id);
+  if (!known) return tl::unexpected(known.error());
+  if (*known) return refused("transaction \"" + transaction.id + "\" is posted already");
+  const Transaction* one[] = {&transaction};
+  if (auto done = post_here(one); !done) return tl::unexpected(done.error());
+  return {};
 }
 
 Stored<void> Ledger::step_payment(const Payment& payment, const PaymentStep& step,
@@ -100,13 +128,38 @@ Stored<void> Ledger::step_payment(const Payment& payment, const PaymentStep& ste
     if (now.step != payment.step)
       return refused("payment \"" + payment.key + "\" has gone on meanwhile; look again");
     if (posted) {
-      const auto known = find_here(posted->id);
-      if (!known) return tl::unexpected(known.error());
-      if (*known) return refused("transaction \"" + posted->id + "\" is posted already");
-      const Transaction* one[] = {&*posted};
-      if (auto done = post_here(one); !done) return tl::unexpected(done.error());
+      if (auto done = post_new_here(*posted); !done) return done;
     }
     return insert_step(*store_, payment.key, payment.step + 1, step);
+  });
+}
+
+Stored<void> Ledger::record_payments(std::span<const ToldPayment> told, const Payment* instead,
+                                     const PaymentStep& step) {
+  return store_->transact(Mode::write, [&]() -> Stored<void> {
+    for (const auto& [payment, posted] : told) {
+      const auto known = store_->query(kSelectPayments + "WHERE p.key = $1", payment.key);
+      if (!known) return tl::unexpected(known.error());
+      if (!known->empty()) {
+        const Payment there = payment_of(known->front());
+        if (is_same(there, payment) && there.now == payment.now) return {};  // by this call
+        return refused("payment \"" + payment.key + "\" is known meanwhile; look again");
+      }
+      if (posted) {
+        if (auto done = post_new_here(*posted); !done) return done;
+      }
+      if (auto done = insert_payment(*store_, payment).and_then([&, &p = payment] {
+            return insert_step(*store_, p.key, 1, p.now);
+          });
+          !done)
+        return done;
+    }
+    if (instead == nullptr) return {};
+    const auto now = store_->query(kSelectPayments + "WHERE p.key = $1", instead->key);
+    if (!now) return tl::unexpected(now.error());
+    if (now->empty() || payment_of(now->front()).step != instead->step)
+      return refused("payment \"" + instead->key + "\" has gone on meanwhile; look again");
+    return insert_step(*store_, instead->key, instead->step + 1, step);
   });
 }
 
@@ -120,9 +173,73 @@ Stored<std::vector<Payment>> Ledger::payments(const PaymentsWanted& wanted) cons
           "payment_steps WHERE processor_id = $5)) ORDER BY p.made_ns, p.key",
       wanted.account, wanted.issuer, wanted.statement, wanted.key, wanted.processor_id);
   if (!rows) return tl::unexpected(rows.error());
+  const auto disputes = this->disputes(wanted.key);
+  if (!disputes) return tl::unexpected(disputes.error());
+  std::multimap<std::string, const Dispute*> of;
+  for (const Dispute& d : *disputes) of.emplace(d.payment, &d);
   std::vector<Payment> all;
-  for (const Row& r : *rows) all.push_back(payment_of(r));
+  for (const Row& r : *rows) {
+    Payment p = payment_of(r);
+    const auto [first, last] = of.equal_range(p.key);
+    for (auto d = first; d != last; ++d) {
+      p.is_disputed = p.is_disputed || d->second->state == DisputeState::open;
+      if (d->second->state == DisputeState::lost) p.lost += d->second->amount;
+    }
+    all.push_back(std::move(p));
+  }
   return all;
+}
+
+Stored<std::vector<Dispute>> Ledger::disputes(const std::string& payment) const {
+  const auto rows =
+      store_->read(kSelectDisputes + " AND ($1 = '' OR payment = $1) ORDER BY id", payment);
+  if (!rows) return tl::unexpected(rows.error());
+  std::vector<Dispute> all;
+  for (const Row& r : *rows) all.push_back(dispute_of(r));
+  return all;
+}
+
+Stored<void> Ledger::step_dispute(const Dispute& dispute, std::span<const Transaction> posted) {
+  return store_->transact(Mode::write, [&]() -> Stored<void> {
+    const auto known = store_->query(kSelectDisputes + " AND id = $1", dispute.id);
+    if (!known) return tl::unexpected(known.error());
+    std::vector<const Transaction*> all;
+    for (const Transaction& t : posted) all.push_back(&t);
+    if (!all.empty()) {
+      if (auto done = post_here(all); !done) return tl::unexpected(done.error());
+    }
+    int64_t step = 1;
+    if (!known->empty()) {
+      const Dispute now = dispute_of(known->front());
+      if (now.state != DisputeState::open || now.state == dispute.state) return {};
+      step = known->front().integer(7) + 1;
+    }
+    return store_->run("INSERT INTO disputes VALUES($1, $2, $3, $4, $5, $6, $7, $8)", dispute.id,
+                       step, dispute.payment, dispute.currency, dispute.amount,
+                       kDisputeStateNames[static_cast<size_t>(dispute.state)], dispute.reason,
+                       dispute.at_ns);
+  });
+}
+
+Stored<std::optional<int64_t>> Ledger::first_charge() const {
+  const auto rows = store_->read("SELECT min(made_ns) FROM payments WHERE kind = 'card'");
+  if (!rows) return tl::unexpected(rows.error());
+  return rows->front().is_null(0) ? std::nullopt : std::optional(rows->front().integer(0));
+}
+
+Stored<std::optional<int64_t>> Ledger::followed_through() const {
+  const auto rows = store_->read("SELECT value FROM state WHERE name = 'cards-followed'");
+  if (!rows) return tl::unexpected(rows.error());
+  return rows->empty() ? std::nullopt : std::optional(rows->front().integer(0));
+}
+
+Stored<void> Ledger::set_followed_through(int64_t at_ns) {
+  return store_->transact(Mode::write, [&] {
+    return store_->run(
+        "INSERT INTO state VALUES('cards-followed', $1) ON CONFLICT(name) DO UPDATE SET value = "
+        "excluded.value",
+        at_ns);
+  });
 }
 
 }  // namespace anabranch::billing

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "billing/ledger_posting.h"
 #include "billing/money.h"
 #include "billing/processor.h"
 
@@ -23,6 +25,17 @@ struct PaymentStep {
   bool operator==(const PaymentStep&) const = default;
 };
 
+// Of a payment by card that succeeded.
+struct Dispute {
+  std::string id;       // the processor's
+  std::string payment;  // its key
+  std::string currency;
+  Amount amount;
+  DisputeState state = DisputeState::open;
+  std::string reason;  // the processor's word
+  int64_t at_ns = 0;   // since when it is in that state
+};
+
 struct Payment {
   std::string key;  // the processor's idempotency key, too
   PaymentKind kind = PaymentKind::card;
@@ -36,6 +49,15 @@ struct Payment {
   // The newest step.
   int64_t step = 0;
   PaymentStep now;
+  // Of disputes: not decided yet; and what was lost in others.
+  bool is_disputed = false;
+  Amount lost;
+};
+
+// One that is told in one go: it was not begun here.
+struct ToldPayment {
+  Payment payment;  // with its step
+  std::optional<Transaction> posted;
 };
 
 // Each that is not empty, or true, is a condition.

@@ -24,6 +24,7 @@ inline constexpr AccountKind kAccountKinds[] = {
     {"revenue", "revenue", 'R'},       {"cost", "cost", 'X'},
     {"payable", "payable", 'L'},       {"tax", "tax", 'L'},
     {"adjustment", "adjustment", 'X'}, {"cash", "cash", 'A'},
+    {"dispute", "disputed", 'A'},      {"fee", "fee", 'X'},
 };
 // nullptr: no account can have this name.
 const AccountKind* account_kind(const std::string& account);

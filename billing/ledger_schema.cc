@@ -73,6 +73,15 @@ CREATE TABLE payment_steps(key TEXT NOT NULL REFERENCES payments(key), step @int
   CHECK(state IN ('pending', 'succeeded', 'failed', 'unknown', 'requires-customer'))) @keyed;
 )";
 
+// Since version 4: each state that a dispute came to.
+constexpr const char* kDisputeTables = R"(
+CREATE TABLE disputes(id TEXT NOT NULL, step @int NOT NULL, payment TEXT NOT NULL REFERENCES payments(key),
+  currency TEXT NOT NULL, amount @amount NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, at_ns @int NOT NULL,
+  PRIMARY KEY(id, step), CHECK(state IN ('open', 'won', 'lost'))) @keyed;
+CREATE INDEX disputes_by_payment ON disputes(payment);
+CREATE INDEX payment_steps_by_processor_id ON payment_steps(processor_id);
+)";
+
 // A row that meets `when` (empty: any) is not let through. These expressions are the same in both.
 struct Rule {
   const char* table;
@@ -97,6 +106,7 @@ constexpr std::array kAppendOnly{"postings",   "transactions",   "accounts",
                                  "statements", "paths",          "tariffs",
                                  "documents",  "provider_usage", "claims"};
 constexpr std::array kAppendOnlyPayments{"payments", "payment_steps"};
+constexpr std::array kAppendOnlyDisputes{"disputes"};
 
 constexpr const char* kSqliteRules = R"(
 CREATE TRIGGER transactions_balance BEFORE INSERT ON transactions
@@ -208,6 +218,10 @@ std::string payments(Dialect dialect) {
   return of_dialect(kPaymentTables, dialect) + append_only(dialect, kAppendOnlyPayments);
 }
 
+std::string disputes(Dialect dialect) {
+  return of_dialect(kDisputeTables, dialect) + append_only(dialect, kAppendOnlyDisputes);
+}
+
 // Version 1 was SQLite only and one gateway's. Its postings, which said for each what it was for,
 // stay as they were in postings_v1 and transactions_v1; "provider:x" of then is "revenue:x" now.
 Stored<void> move_version_1(Store& store, const std::string& gateway) {
@@ -284,8 +298,12 @@ Stored<void> migrate(Store& store, const std::string& gateway) {
       if (!made) return made;
       if (auto ruled = store.script(rules(dialect)); !ruled) return ruled;
     }
-    if (auto made = store.script(payments(dialect)); !made) return made;
-    if (*version == 2) return store.run("UPDATE state SET value = 3 WHERE name = 'version'");
+    if (*version < 3) {
+      if (auto made = store.script(payments(dialect)); !made) return made;
+    }
+    if (auto made = store.script(disputes(dialect)); !made) return made;
+    if (*version >= 2)
+      return store.run("UPDATE state SET value = $1 WHERE name = 'version'", kLedgerVersion);
     return store.run("INSERT INTO state VALUES('version', $1)", kLedgerVersion);
   });
 }

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "billing/sha256.h"
+
 namespace anabranch::billing {
 namespace {
 
@@ -18,13 +20,20 @@ int64_t pause_ns(int64_t step) {
   return kPausesMin[std::clamp<int64_t>(step - 1, 0, last)] * kPauseUnitNs;
 }
 
+// Who asks again with the same key of its own asks for the same.
+std::string once_in_key(const std::string& once) {
+  return "k" + sha256(once).substr(0, kHashInKey);
+}
+
 CardCharge charge_of(const Payment& p) {
   return {.key = p.key,
           .customer = p.customer,
           .method = p.method,
           .currency = p.currency,
           .amount = p.amount,
-          .description = "statement " + p.statement};
+          .description = "statement " + p.statement,
+          .account = p.account,
+          .statement = p.issuer + "/" + p.statement};
 }
 
 // Where its money is.
@@ -32,7 +41,13 @@ std::string cash_of(const Payment& p) {
   return p.customer.empty() ? "cash:bank" : "cash:cards";
 }
 
-Transaction posting_of(const Payment& p, int64_t now_ns) {
+void earlier(std::optional<int64_t>& next, int64_t at_ns) {
+  next = std::min(next.value_or(INT64_MAX), at_ns);
+}
+
+}  // namespace
+
+Transaction Payer::posting_of(const Payment& p, int64_t now_ns) {
   const bool is_back = p.kind == PaymentKind::refund;
   const Amount amount = is_back ? -p.amount : p.amount;
   return {.id = (is_back ? "refund:" : "payment:") + p.key,
@@ -42,12 +57,6 @@ Transaction posting_of(const Payment& p, int64_t now_ns) {
           .corrects = "",
           .entries = {{cash_of(p), p.currency, amount}, {p.account, p.currency, -amount}}};
 }
-
-void earlier(std::optional<int64_t>& next, int64_t at_ns) {
-  next = std::min(next.value_or(INT64_MAX), at_ns);
-}
-
-}  // namespace
 
 Payer::Result<Payment> Payer::stored(const std::string& key) const {
   const auto found = ledger_.payments({.key = key});
@@ -103,6 +112,7 @@ Payer::Result<PayingReport> Payer::run(int64_t now_ns, const std::string& accoun
     if (!is_final(moved->now.state)) earlier(report.next_ns, moved->now.next_ns);
     report.moved.push_back(std::move(*moved));
   }
+  if (account.empty()) follow_all(now_ns, at_once, report);
   const auto documents = BillingDocuments::read(ledger_);
   if (!documents) return tl::unexpected(documents.error());
   const auto owing = this->owing(*documents, now_ns, account, report);
@@ -170,47 +180,60 @@ void Payer::pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& re
   }
 }
 
+Payment Payer::payment_of(const Owing& owing, const Debt& debt, const std::string& once,
+                          int64_t now_ns) {
+  const std::string which =
+      once.empty() ? std::to_string(debt.tries.size() + 1) : once_in_key(once);
+  return {.key = fmt::format("{}-{}-{}", debt.statement, debt.hash.substr(0, kHashInKey), which),
+          .kind = PaymentKind::card,
+          .account = owing.account,
+          .issuer = debt.issuer,
+          .statement = debt.statement,
+          .of = "",
+          .currency = debt.currency,
+          .amount = debt.open,
+          .customer = owing.terms.card->customer,
+          .method = owing.terms.card->method,
+          .made_ns = now_ns,
+          .step = 1,
+          .now = {.at_ns = now_ns}};
+}
+
 Payer::Result<Payment> Payer::begin(const Owing& owing, const Debt& debt, int64_t now_ns) {
   if (processor_ == nullptr)
     return tl::unexpected(
         std::string("no processor of cards: the issuer's document says nothing of \"cards\""));
-  const Payment payment{.key = fmt::format("{}-{}-{}", debt.statement,
-                                           debt.hash.substr(0, kHashInKey), debt.tries.size() + 1),
-                        .kind = PaymentKind::card,
-                        .account = owing.account,
-                        .issuer = debt.issuer,
-                        .statement = debt.statement,
-                        .of = "",
-                        .currency = debt.currency,
-                        .amount = debt.open,
-                        .customer = owing.terms.card->customer,
-                        .method = owing.terms.card->method,
-                        .made_ns = now_ns,
-                        .step = 1,
-                        .now = {.at_ns = now_ns}};
-  return store_and_go_on(payment, now_ns);
+  return store_and_go_on(payment_of(owing, debt, "", now_ns), now_ns);
+}
+
+Payer::Result<Payment> Payer::store(const Payment& payment) {
+  if (auto begun = ledger_.begin_payment(payment); !begun)
+    return tl::unexpected(begun.error().text);
+  return stored(payment.key);
 }
 
 // Whoever else has begun it just now may have asked the processor already, or be done.
 Payer::Result<Payment> Payer::store_and_go_on(const Payment& payment, int64_t now_ns) {
-  if (auto begun = ledger_.begin_payment(payment); !begun)
-    return tl::unexpected(begun.error().text);
-  const auto there = stored(payment.key);
+  const auto there = store(payment);
   if (!there || is_final(there->now.state)) return there;
   return go_on(*there, now_ns, there->made_ns == now_ns && there->step == 1);
 }
 
+Payer::Result<Payment> Payer::go_on_with(const std::string& key, int64_t now_ns) {
+  const auto there = stored(key);
+  if (!there || is_final(there->now.state)) return there;
+  return go_on(*there, now_ns, false);
+}
+
+// What became of it, as far as is known without doing anything new; or else of a refund, which is
+// asked for.
 Payer::Result<CardAnswer> Payer::ask(const Payment& payment, bool is_new) {
   if (payment.kind == PaymentKind::refund) return ask_refund(payment, is_new);
   if (payment.kind == PaymentKind::transfer) return CardAnswer{.state = PaymentState::succeeded};
   if (processor_ == nullptr)
     return tl::unexpected("there is no processor to ask for payment " + payment.key);
-  const CardCharge charge = charge_of(payment);
-  if (!is_new) {
-    const CardAnswer found = processor_->find(charge, payment.now.processor_id);
-    if (!found.absent) return found;
-  }
-  return processor_->charge(charge);
+  if (is_new) return CardAnswer{.state = PaymentState::pending, .absent = true};
+  return processor_->find(charge_of(payment), payment.now.processor_id);
 }
 
 Payer::Result<CardAnswer> Payer::ask_refund(const Payment& refund, bool is_new) {
@@ -220,22 +243,29 @@ Payer::Result<CardAnswer> Payer::ask_refund(const Payment& refund, bool is_new) 
   const auto of = stored(refund.of);
   if (!of) return tl::unexpected(of.error());
   if (!is_new) {
-    const auto all = ledger_.payments({.account = refund.account});
-    if (!all) return tl::unexpected(all.error().text);
-    Amount with_it = refund.amount;
-    for (const Payment& p : *all) {
-      if (p.of == refund.of && p.now.state == PaymentState::succeeded) with_it += p.amount;
+    const auto all = processor_->refunds(of->now.processor_id, refund.currency);
+    if (!all) return CardAnswer{.state = PaymentState::unknown, .words = all.error()};
+    for (const CardRefund& r : *all) {
+      if (r.key != refund.key) continue;
+      return CardAnswer{.state = r.is_void ? PaymentState::failed : PaymentState::succeeded,
+                        .id = r.id};
     }
-    const CardAnswer found = processor_->find(charge_of(*of), of->now.processor_id);
-    if (found.state == PaymentState::unknown) return found;
-    if (found.refunded >= with_it) return CardAnswer{.state = PaymentState::succeeded};
   }
   return processor_->refund(of->now.processor_id, refund.key, refund.amount, refund.currency);
 }
 
 Payer::Result<Payment> Payer::go_on(Payment payment, int64_t now_ns, bool is_new) {
-  const auto answer = ask(payment, is_new);
+  auto answer = ask(payment, is_new);
   if (!answer) return tl::unexpected(answer.error());
+  if (payment.kind == PaymentKind::card && answer->absent) {
+    const CardCharge charge = charge_of(payment);
+    const auto before = paid_before(payment, charge, now_ns);
+    if (before && *before) return **before;
+    if (before)
+      answer = processor_->charge(charge);
+    else
+      answer->words = before.error();
+  }
   PaymentStep step{.at_ns = now_ns,
                    .next_ns = is_final(answer->state) ? 0 : now_ns + pause_ns(payment.step),
                    .state = answer->state,
@@ -253,52 +283,38 @@ Payer::Result<Payment> Payer::go_on(Payment payment, int64_t now_ns, bool is_new
   return payment;
 }
 
-// By our key where it has one, else by the processor's ids.
-Payer::Result<std::vector<Payment>> Payer::told_of(const CardEvent& event) const {
-  std::map<std::string, Payment> all;
-  const auto add = [&](const PaymentsWanted& wanted) -> Result<void> {
-    const auto found = ledger_.payments(wanted);
-    if (!found) return tl::unexpected(found.error().text);
-    for (const Payment& p : *found) all[p.key] = p;
-    return {};
-  };
-  if (!event.key.empty()) {
-    if (auto added = add({.key = event.key}); !added) return tl::unexpected(added.error());
-  }
-  for (const std::string& id : event.ids) {
-    if (auto added = add({.processor_id = id}); !added) return tl::unexpected(added.error());
-  }
-  std::vector<Payment> list;
-  for (auto& [key, payment] : all) list.push_back(std::move(payment));
-  return list;
-}
-
-Payer::Result<std::vector<Payment>> Payer::heard(const CardEvent& event, int64_t now_ns) {
-  const auto known = told_of(event);
-  if (!known) return known;
-  std::vector<Payment> moved;
-  for (const Payment& p : *known) {
-    if (is_final(p.now.state)) continue;
-    auto gone = go_on(p, now_ns, false);
-    if (!gone) return tl::unexpected(gone.error());
-    moved.push_back(std::move(*gone));
-  }
-  return moved;
-}
-
 Payer::Result<Payment> Payer::pay(const std::string& issuer, const std::string& statement,
                                   int64_t now_ns) {
+  const auto intended = intend("", issuer, statement, "", now_ns);
+  if (!intended || is_final(intended->now.state)) return intended;
+  return go_on(*intended, now_ns, intended->made_ns == now_ns && intended->step == 1);
+}
+
+Payer::Result<Payment> Payer::intend(const std::string& account, const std::string& issuer,
+                                     const std::string& statement, const std::string& once,
+                                     int64_t now_ns) {
+  if (!once.empty()) {
+    const auto known =
+        ledger_.payments({.account = account, .issuer = issuer, .statement = statement, .key = {}});
+    if (!known) return tl::unexpected(known.error().text);
+    for (const Payment& p : *known) {
+      if (p.kind == PaymentKind::card && p.key.ends_with("-" + once_in_key(once))) return p;
+    }
+  }
   const auto documents = BillingDocuments::read(ledger_);
   if (!documents) return tl::unexpected(documents.error());
+  if (!documents->issuer().cards)
+    return tl::unexpected(
+        std::string("no processor of cards: the issuer's document says nothing of \"cards\""));
   PayingReport report;
-  const auto owing = this->owing(*documents, now_ns, "", report);
+  const auto owing = this->owing(*documents, now_ns, account, report);
   if (!owing) return tl::unexpected(owing.error());
   for (const Owing& one : *owing) {
     for (const Debt& debt : one.debts) {
       if (debt.issuer != issuer || debt.statement != statement) continue;
       if (!one.terms.card)
         return tl::unexpected(one.account + " has no card: its document says nothing of \"card\"");
-      return begin(one, debt, now_ns);
+      return store(payment_of(one, debt, once, now_ns));
     }
   }
   return tl::unexpected("nothing is owed of statement " + statement + " of " + issuer);
@@ -332,6 +348,13 @@ Payer::Result<Payment> Payer::received(const Payment& transfer, const std::strin
 }
 
 Payer::Result<Payment> Payer::refund(const std::string& key, Amount amount, int64_t now_ns) {
+  const auto intended = intend_refund(key, amount, "", now_ns);
+  if (!intended || is_final(intended->now.state)) return intended;
+  return go_on(*intended, now_ns, intended->made_ns == now_ns && intended->step == 1);
+}
+
+Payer::Result<Payment> Payer::intend_refund(const std::string& key, Amount amount,
+                                            const std::string& once, int64_t now_ns) {
   const auto of = stored(key);
   if (!of) return of;
   if (of->kind == PaymentKind::refund || of->now.state != PaymentState::succeeded)
@@ -342,22 +365,31 @@ Payer::Result<Payment> Payer::refund(const std::string& key, Amount amount, int6
   size_t number = 1;
   for (const Payment& p : *all) {
     if (p.of != key) continue;
+    if (!once.empty() && p.key.ends_with("-" + once_in_key(once))) {
+      if (p.amount == amount) return p;
+      return tl::unexpected("with this key there is a refund of " + to_text(p.amount) + " already");
+    }
     ++number;
     if (!is_final(p.now.state))
       return tl::unexpected("refund \"" + p.key + "\" is under way; wait until it is done");
     if (p.now.state == PaymentState::succeeded) left += -p.amount;
   }
+  if (of->is_disputed || of->lost != Amount())
+    return tl::unexpected("payment \"" + key +
+                          "\" is disputed: what of it goes back, the "
+                          "processor decides");
   if (amount <= Amount() || amount > left) {
     return tl::unexpected(to_text(amount) + " " + of->currency + " cannot go back: of payment \"" +
                           key + "\" there are " + to_text(left) + " left");
   }
   Payment refund = *of;
-  refund.key = fmt::format("{}-refund-{}", key, number);
+  refund.key =
+      fmt::format("{}-refund-{}", key, once.empty() ? std::to_string(number) : once_in_key(once));
   refund.kind = PaymentKind::refund;
   refund.of = key;
   refund.amount = amount;
   refund.made_ns = now_ns;
-  return store_and_go_on(refund, now_ns);
+  return store(refund);
 }
 
 }  // namespace anabranch::billing

@@ -49,10 +49,10 @@ bool PaymentDesk::post(Work work) {
 
 void PaymentDesk::heard(CardEvent event) {
   post([this, event = std::move(event)](const tl::expected<Payer*, std::string>& payer) {
-    const auto moved =
+    const auto report =
         payer ? (*payer)->heard(event, wall_now_ns()) : tl::unexpected(payer.error());
-    if (!moved) return tell("event " + event.id + " of the processor of cards: " + moved.error());
-    for (const Payment& p : *moved) tell(in_words(p));
+    if (!report) return tell("event " + event.id + " of the processor of cards: " + report.error());
+    for (const std::string& note : in_words(*report)) tell(note);
   });
 }
 

@@ -32,6 +32,8 @@ json to_json(const Payment& p) {
   if (!p.of.empty()) out["of"] = p.of;
   if (!p.now.processor_id.empty()) out["processor_id"] = p.now.processor_id;
   if (!p.now.detail.empty()) out["detail"] = p.now.detail;
+  if (p.is_disputed) out["disputed"] = true;
+  if (p.lost != Amount()) out["lost"] = to_text(p.lost);
   if (!is_final(p.now.state)) out["asked_again_at"] = utc(p.now.next_ns);
   return out;
 }
@@ -46,6 +48,7 @@ json to_json(const PayingReport& report) {
                        {"then", kWhenOverdueNames[static_cast<size_t>(s.then)]}});
   }
   return {{"moved", moved},
+          {"notes", report.notes},
           {"overdue", overdue},
           {"problems", report.problems},
           {"next", report.next_ns ? json(utc(*report.next_ns)) : json()}};
@@ -55,6 +58,13 @@ std::string in_words(const Payment& p) {
   return fmt::format("payment {} of statement {} for {}: {}{}{}", p.key,
                      p.statement.empty() ? "-" : p.statement, p.account, state_of(p),
                      p.now.detail.empty() ? "" : ", ", p.now.detail);
+}
+
+std::vector<std::string> in_words(const PayingReport& report) {
+  std::vector<std::string> all;
+  for (const Payment& p : report.moved) all.push_back(in_words(p));
+  all.insert(all.end(), report.notes.begin(), report.notes.end());
+  return all;
 }
 
 }  // namespace anabranch::billing

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -14,5 +15,7 @@ nlohmann::json to_json(const Payment& payment);
 nlohmann::json to_json(const PayingReport& report);
 // "payment 2026-000017-… of statement 2026-000017 for client:acme: failed, …".
 std::string in_words(const Payment& payment);
+// What moved, what is disputed.
+std::vector<std::string> in_words(const PayingReport& report);
 
 }  // namespace anabranch::billing

@@ -16,8 +16,10 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kApiVersion = "2020-08-27";
+constexpr int64_t kSecondNs = 1'000'000'000;
+constexpr uint64_t kTimeMaxS = 4'000'000'000;
 constexpr size_t kAnswerOctets = 4u << 20;
-constexpr int kPagesMax = 50;  // of a hundred payments each
+constexpr int kPagesMax = 50;  // of a hundred each
 
 // Declines that say nothing about tomorrow; all others are for the card's owner to mend
 // (docs.stripe.com/declines/codes).
@@ -26,6 +28,10 @@ constexpr std::array<std::string_view, 8> kPassing{
     "try_again_later",     "issuer_not_available",
     "reenter_transaction", "card_velocity_exceeded",
     "approve_with_id",     "withdrawal_count_limit_exceeded"};
+
+// States of disputes that took nothing, or of which what was taken is to come back.
+constexpr std::array<std::string_view, 4> kWon{"won", "warning_closed", "prevented",
+                                               "charge_refunded"};
 
 bool is_loopback(std::string_view url) {
   return url.starts_with("http://127.0.0.1:") || url.starts_with("http://[::1]:");
@@ -64,6 +70,16 @@ std::string lower(std::string text) {
   return text;
 }
 
+std::string upper(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return text;
+}
+
+std::string in_metadata(const char* name) {
+  return std::string("metadata[") + name + "]";
+}
+
 std::string text_in(const json& object, const char* name) {
   const auto found = object.find(name);
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
@@ -73,6 +89,19 @@ const json& object_in(const json& object, const char* name) {
   static const json kNone = json::object();
   const auto found = object.find(name);
   return found != object.end() && found->is_object() ? *found : kNone;
+}
+
+const json& list_in(const json& object, const char* name) {
+  static const json kNoList = json::array();
+  const auto found = object.find(name);
+  return found != object.end() && found->is_array() ? *found : kNoList;
+}
+
+// Since 1970; 0: it does not say.
+int64_t seconds_in(const json& object, const char* name) {
+  const auto found = object.find(name);
+  const bool is_told = found != object.end() && found->is_number_unsigned();
+  return is_told ? static_cast<int64_t>(std::min(found->get<uint64_t>(), kTimeMaxS)) : 0;
 }
 
 Amount amount_in(const json& object, const char* name, const std::string& currency) {
@@ -220,8 +249,6 @@ CardAnswer StripeProcessor::read(const json& object, const CardCharge& charge) {
                         : text_in(object, "failure_code");
   if (status == "succeeded") {
     a.state = PaymentState::succeeded;
-    const json& made = is_intents() ? object_in(object, "latest_charge") : object;
-    a.refunded = amount_in(made, "amount_refunded", charge.currency);
   } else if (status == "processing" || status == "pending") {
     a.state = PaymentState::pending;
   } else if (status == "canceled" && a.code.empty()) {
@@ -291,21 +318,25 @@ CardAnswer StripeProcessor::answer_of(const Reply& reply, bool maybe_done,
 
 CardAnswer StripeProcessor::charge(const CardCharge& c) {
   const std::string amount = coins(c.amount, c.currency), currency = lower(c.currency);
-  const std::string metadata = std::string("metadata[") + kKeyInMetadata + "]";
-  const std::string form = is_intents() ? form_of(curl_, {{"amount", amount},
-                                                          {"currency", currency},
-                                                          {"customer", c.customer},
-                                                          {"payment_method", c.method},
-                                                          {"off_session", "true"},
-                                                          {"confirm", "true"},
-                                                          {"description", c.description},
-                                                          {metadata, c.key}})
-                                        : form_of(curl_, {{"amount", amount},
-                                                          {"currency", currency},
-                                                          {"customer", c.customer},
-                                                          {"source", c.method},
-                                                          {"description", c.description},
-                                                          {metadata, c.key}});
+  const std::string form = is_intents()
+                               ? form_of(curl_, {{"amount", amount},
+                                                 {"currency", currency},
+                                                 {"customer", c.customer},
+                                                 {"payment_method", c.method},
+                                                 {"off_session", "true"},
+                                                 {"confirm", "true"},
+                                                 {"description", c.description},
+                                                 {in_metadata(kStatementInMetadata), c.statement},
+                                                 {in_metadata(kAccountInMetadata), c.account},
+                                                 {in_metadata(kKeyInMetadata), c.key}})
+                               : form_of(curl_, {{"amount", amount},
+                                                 {"currency", currency},
+                                                 {"customer", c.customer},
+                                                 {"source", c.method},
+                                                 {"description", c.description},
+                                                 {in_metadata(kStatementInMetadata), c.statement},
+                                                 {in_metadata(kAccountInMetadata), c.account},
+                                                 {in_metadata(kKeyInMetadata), c.key}});
   bool done = false;
   const Reply reply = call({"POST", collection(), form, c.key}, done);
   return answer_of(reply, done, &c);
@@ -314,41 +345,78 @@ CardAnswer StripeProcessor::charge(const CardCharge& c) {
 CardAnswer StripeProcessor::find(const CardCharge& charge, const std::string& id) {
   if (id.empty()) return find_by_key(charge);
   bool done = true;
-  const std::string expand = is_intents() ? "?expand[]=latest_charge" : "";
-  const Reply reply = call({"GET", collection() + "/" + escaped(curl_, id) + expand, "", ""}, done);
+  const Reply reply = call({"GET", collection() + "/" + escaped(curl_, id), "", ""}, done);
   if (reply.status >= 200 && reply.status < 300) return answer_of(reply, done, &charge);
   return not_told(reply.status, reply.failure);
 }
 
-CardAnswer StripeProcessor::find_by_key(const CardCharge& charge) {
+tl::expected<void, CardAnswer> StripeProcessor::each(const std::string& list, const Take& take) {
   std::string after;
   for (int page = 0; page < kPagesMax; ++page) {
-    std::string query = "?limit=100&customer=" + escaped(curl_, charge.customer);
-    if (!after.empty()) query += "&starting_after=" + escaped(curl_, after);
+    std::string path = list + "&limit=100";
+    if (!after.empty()) path += "&starting_after=" + escaped(curl_, after);
     bool done = true;
-    const Reply reply = call({"GET", collection() + query, "", ""}, done);
+    const Reply reply = call({"GET", path, "", ""}, done);
     const json body = json::parse(reply.body, nullptr, false);
     if (reply.status != 200 || !body.is_object() || !body.contains("data") ||
         !body.at("data").is_array()) {
-      return not_told(reply.status, reply.failure);
+      CardAnswer answer = not_told(reply.status, reply.failure);
+      answer.absent = reply.status == 404;
+      return tl::unexpected(answer);
     }
     for (const json& object : body.at("data")) {
       if (!object.is_object()) continue;
       after = text_in(object, "id");
-      if (text_in(object_in(object, "metadata"), kKeyInMetadata) == charge.key)
-        return read(object, charge);
+      if (take(object)) return {};
     }
-    if (!body.value("has_more", false) || after.empty())
-      return {.state = PaymentState::pending, .absent = true};
+    if (!body.value("has_more", false) || after.empty()) return {};
   }
-  return unknown("the processor has too many payments of the customer to look through");
+  return tl::unexpected(unknown("the processor has too many of them to look through"));
+}
+
+CardAnswer StripeProcessor::find_by_key(const CardCharge& charge) {
+  CardAnswer found{.state = PaymentState::pending, .absent = true};
+  const auto looked =
+      each(collection() + "?customer=" + escaped(curl_, charge.customer), [&](const json& object) {
+        if (text_in(object_in(object, "metadata"), kKeyInMetadata) != charge.key) return false;
+        found = read(object, charge);
+        return true;
+      });
+  return looked ? found : looked.error();
+}
+
+// What failed, or was given up, is of no interest.
+CardProcessor::Told<std::vector<EarlierCharge>> StripeProcessor::earlier(const CardCharge& charge) {
+  std::vector<EarlierCharge> all;
+  const auto looked =
+      each(collection() + "?customer=" + escaped(curl_, charge.customer), [&](const json& object) {
+        const json& metadata = object_in(object, "metadata");
+        const std::string key = text_in(metadata, kKeyInMetadata);
+        const std::string status = text_in(object, "status");
+        const bool is_open = status == "processing" || status == "pending";
+        const bool is_theirs = !key.empty() && key != charge.key &&
+                               text_in(metadata, kStatementInMetadata) == charge.statement &&
+                               text_in(metadata, kAccountInMetadata) == charge.account &&
+                               lower(text_in(object, "currency")) == lower(charge.currency);
+        if (is_theirs && (status == "succeeded" || is_open)) {
+          all.push_back(
+              {.key = key,
+               .amount = amount_in(object, "amount", charge.currency),
+               .made_ns = seconds_in(object, "created") * kSecondNs,
+               .answer = {.state = is_open ? PaymentState::pending : PaymentState::succeeded,
+                          .id = text_in(object, "id")}});
+        }
+        return false;
+      });
+  if (!looked) return tl::unexpected(looked.error().words);
+  return all;
 }
 
 CardAnswer StripeProcessor::refund(const std::string& id, const std::string& key, Amount amount,
                                    const std::string& currency) {
   const std::string form = form_of(curl_, {{is_intents() ? "payment_intent" : "charge", id},
                                            {"amount", coins(amount, currency)},
-                                           {std::string("metadata[") + kKeyInMetadata + "]", key}});
+                                           {in_metadata(kKeyInMetadata), key}});
   bool done = false;
   const Reply reply = call({"POST", "/v1/refunds", form, key}, done);
   if (reply.status < 200 || reply.status >= 300) {
@@ -364,6 +432,85 @@ CardAnswer StripeProcessor::refund(const std::string& id, const std::string& key
   CardAnswer a{.state = PaymentState::succeeded, .id = text_in(body, "id")};
   if (status == "failed" || status == "canceled") a.state = PaymentState::failed;
   return a;
+}
+
+CardProcessor::Told<std::vector<CardRefund>> StripeProcessor::refunds(const std::string& id,
+                                                                      const std::string& currency) {
+  std::vector<CardRefund> all;
+  std::string wrong;
+  const auto looked = each(
+      fmt::format("/v1/refunds?{}={}", of_payment(), escaped(curl_, id)), [&](const json& object) {
+        const std::string status = text_in(object, "status");
+        all.push_back({.id = text_in(object, "id"),
+                       .key = text_in(object_in(object, "metadata"), kKeyInMetadata),
+                       .amount = amount_in(object, "amount", currency),
+                       .is_void = status == "failed" || status == "canceled"});
+        const bool is_right = text_in(object, of_payment()) == id && !all.back().id.empty() &&
+                              lower(text_in(object, "currency")) == lower(currency);
+        if (!is_right) wrong = all.back().id;
+        return !is_right;
+      });
+  if (!looked) return tl::unexpected(looked.error().words);
+  if (!wrong.empty()) return tl::unexpected("the processor answered of another refund: " + wrong);
+  return all;
+}
+
+// Inquiries ("warning_…") take nothing, and end as if they were won.
+CardDispute StripeProcessor::read_dispute(const json& object) {
+  CardDispute d{.id = text_in(object, "id"), .reason = text_in(object, "reason")};
+  d.currency = upper(text_in(object, "currency"));
+  d.amount = amount_in(object, "amount", d.currency);
+  const std::string status = text_in(object, "status");
+  if (status == "lost") d.state = DisputeState::lost;
+  if (std::find(kWon.begin(), kWon.end(), status) != kWon.end()) d.state = DisputeState::won;
+  Amount given;
+  for (const json& move : list_in(object, "balance_transactions")) {
+    if (!move.is_object()) continue;
+    const std::string currency = upper(text_in(move, "currency"));
+    d.moves.push_back({.id = text_in(move, "id"),
+                       .currency = currency,
+                       .amount = amount_in(move, "amount", currency),
+                       .fee = amount_in(move, "fee", currency)});
+    given += d.moves.back().amount;
+  }
+  // What was taken comes back some time after it is won. Who does not say what it took has taken it
+  // when it is lost.
+  if (d.state == DisputeState::won && given < Amount()) d.state = DisputeState::open;
+  if (d.state == DisputeState::lost && d.moves.empty())
+    d.moves.push_back({.id = "lost", .currency = d.currency, .amount = -d.amount, .fee = {}});
+  return d;
+}
+
+// A processor that knows of no disputes has none.
+CardProcessor::Told<std::vector<CardDispute>> StripeProcessor::disputes(const std::string& id) {
+  std::vector<CardDispute> all;
+  std::string wrong;
+  const auto looked = each(
+      fmt::format("/v1/disputes?{}={}", of_payment(), escaped(curl_, id)), [&](const json& object) {
+        all.push_back(read_dispute(object));
+        const bool is_right = text_in(object, of_payment()) == id && !all.back().id.empty() &&
+                              minor_digits(all.back().currency).has_value();
+        if (!is_right) wrong = all.back().id;
+        return !is_right;
+      });
+  if (!looked && looked.error().absent) return all;
+  if (!looked) return tl::unexpected(looked.error().words);
+  if (!wrong.empty()) return tl::unexpected("the processor answered of another dispute: " + wrong);
+  return all;
+}
+
+CardProcessor::Told<std::set<std::string>> StripeProcessor::followed_since(int64_t since_ns) {
+  std::set<std::string> ids;
+  for (const char* list : {"/v1/refunds", "/v1/disputes"}) {
+    const auto looked = each(fmt::format("{}?created[gte]={}", list, since_ns / kSecondNs),
+                             [&](const json& object) {
+                               ids.insert(text_in(object, of_payment()));
+                               return false;
+                             });
+    if (!looked && !looked.error().absent) return tl::unexpected(looked.error().words);
+  }
+  ids.erase("");
+  return ids;
 }
 
 }  // namespace anabranch::billing

@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -40,8 +41,13 @@ class StripeProcessor : public CardProcessor {
 
   CardAnswer charge(const CardCharge& charge) override;
   CardAnswer find(const CardCharge& charge, const std::string& id) override;
+  Told<std::vector<EarlierCharge>> earlier(const CardCharge& charge) override;
   CardAnswer refund(const std::string& id, const std::string& key, Amount amount,
                     const std::string& currency) override;
+  Told<std::vector<CardRefund>> refunds(const std::string& id,
+                                        const std::string& currency) override;
+  Told<std::vector<CardDispute>> disputes(const std::string& id) override;
+  Told<std::set<std::string>> followed_since(int64_t since_ns) override;
 
  private:
   struct Reply {
@@ -63,7 +69,12 @@ class StripeProcessor : public CardProcessor {
   CardAnswer answer_of(const Reply& reply, bool maybe_done, const CardCharge* charge);
   CardAnswer read(const nlohmann::json& object, const CardCharge& charge);
   CardAnswer cancelled(CardAnswer declined);
+  static CardDispute read_dispute(const nlohmann::json& object);
   CardAnswer find_by_key(const CardCharge& charge);
+  // Objects of a list, the newest first, until `take` has enough. The error: not told.
+  using Take = std::function<bool(const nlohmann::json&)>;
+  tl::expected<void, CardAnswer> each(const std::string& list, const Take& take);
+  const char* of_payment() const { return is_intents() ? "payment_intent" : "charge"; }
   bool is_intents() const { return options_.dialect == StripeOptions::Dialect::payment_intents; }
   std::string collection() const { return is_intents() ? "/v1/payment_intents" : "/v1/charges"; }
 

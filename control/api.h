@@ -67,6 +67,8 @@ class Api {
   void serve_shop();
   void serve_payments();  // api_payments.cc
   void serve_card_events();
+  void serve_paying();
+  void write_paid(const Call& call, const tl::expected<billing::Payment, std::string>& intended);
   Answer own_document(const Caller& caller, const std::string& kind, const std::string& id);
 
   Loop& loop_;

@@ -448,6 +448,77 @@ constexpr const char* kSchemas = R"json({
       }
     }
   },
+  "Payment": {
+    "type": "object",
+    "required": ["key", "kind", "account", "issuer", "statement", "currency", "amount", "made", "state", "at"],
+    "properties": {
+      "key": {"type": "string"},
+      "kind": {"enum": ["card", "transfer", "refund"]},
+      "account": {"type": "string", "examples": ["client:acme"]},
+      "issuer": {"type": "string"},
+      "statement": {"type": "string", "description": "empty: for the oldest that is owed"},
+      "of": {"type": "string", "description": "the payment that a refund is of"},
+      "currency": {"type": "string"},
+      "amount": {"$ref": "#/components/schemas/Price"},
+      "made": {"type": "string"},
+      "state": {"enum": ["pending", "succeeded", "failed", "unknown", "requires-customer"]},
+      "at": {"type": "string", "description": "since when it is in that state"},
+      "processor_id": {"type": "string"},
+      "detail": {"type": "string"},
+      "disputed": {"const": true, "description": "by the card's owner; not decided yet"},
+      "lost": {"$ref": "#/components/schemas/Price", "description": "of it, in disputes"},
+      "asked_again_at": {"type": "string", "description": "of what is not final"}
+    }
+  },
+  "Payments": {"type": "array", "items": {"$ref": "#/components/schemas/Payment"}},
+  "Transfer": {
+    "type": "object",
+    "required": ["client", "currency", "amount", "reference"],
+    "additionalProperties": false,
+    "properties": {
+      "client": {"$ref": "#/components/schemas/Id"},
+      "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217"},
+      "amount": {"$ref": "#/components/schemas/Price", "description": "whole coins"},
+      "reference": {"type": "string", "minLength": 1, "maxLength": 200, "description": "of the transfer"},
+      "issuer": {"type": "string", "description": "of the statement"},
+      "statement": {"type": "string", "description": "that it is for; without, for the oldest that is owed"}
+    },
+    "dependentRequired": {"issuer": ["statement"], "statement": ["issuer"]}
+  },
+  "Refund": {
+    "type": "object",
+    "required": ["amount"],
+    "additionalProperties": false,
+    "properties": {"amount": {"$ref": "#/components/schemas/Price", "description": "whole coins"}}
+  },
+  "Dunning": {
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {"client": {"$ref": "#/components/schemas/Id", "description": "this one alone"}}
+  },
+  "PayingReport": {
+    "type": "object",
+    "required": ["moved", "notes", "overdue", "problems", "next"],
+    "properties": {
+      "moved": {"$ref": "#/components/schemas/Payments"},
+      "notes": {"type": "array", "items": {"type": "string"}, "description": "of disputes"},
+      "overdue": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "required": ["account", "statement", "since", "then"],
+          "properties": {
+            "account": {"type": "string"},
+            "statement": {"type": "string"},
+            "since": {"type": "string"},
+            "then": {"enum": ["nothing", "restrict", "suspend"]}
+          }
+        }
+      },
+      "problems": {"type": "object", "additionalProperties": {"type": "string"}, "description": "by account"},
+      "next": {"type": ["string", "null"], "description": "when there is something to do"}
+    }
+  },
   "Received": {
     "type": "object",
     "required": ["received"],

@@ -66,6 +66,10 @@ class Books {
   tl::expected<Overdue, std::string> overdue() const;
   // For any thread.
   billing::PaymentDesk& desk() { return desk_; }
+  // A connection of its own, for whoever may wait for a disk.
+  tl::expected<billing::Ledger, std::string> connect() const {
+    return billing::Ledger::open_existing(billing::Billing::where(options_));
+  }
   std::string client_account(const std::string& client) const {
     return billing::Ledger::client_account(client);
   }

@@ -39,6 +39,7 @@ std::vector<std::string> names_in(const std::string& path) {
 json parameter(const std::string& name) {
   json schema{{"type", "string"}, {"pattern", "^[a-z0-9-]{1,64}$"}};
   if (name == "service") schema = {{"type", "integer"}, {"minimum", 1}};
+  if (name == "payment") schema = {{"type", "string"}, {"pattern", "^[^/]{1,256}$"}};
   return {{"name", name}, {"in", "path"}, {"required", true}, {"schema", schema}};
 }
 
@@ -57,12 +58,16 @@ json describe(const Operation& o) {
     parameters.push_back({{"name", "Last-Event-ID"},
                           {"in", "header"},
                           {"schema", {{"type", "string"}, {"pattern", "^[0-9]{1,19}$"}}}});
-  if (o.audience == Audience::processor) {
-    described["security"] = json::array();
-    parameters.push_back({{"name", "Stripe-Signature"},
+  if (o.audience == Audience::processor) described["security"] = json::array();
+  if (o.header != nullptr) {
+    parameters.push_back({{"name", o.header},
                           {"in", "header"},
-                          {"required", true},
-                          {"schema", {{"type", "string"}}}});
+                          {"required", o.audience == Audience::processor},
+                          {"schema", {{"type", "string"}, {"maxLength", 8192}}}});
+  }
+  if (o.may_go_on) {
+    described["responses"]["202"] = gives;
+    described["responses"]["202"]["description"] = "It is under way: Location is where to look";
   }
   if (!parameters.empty()) described["parameters"] = parameters;
   if (o.takes != nullptr)
@@ -164,11 +169,31 @@ const std::vector<Operation>& operations() {
       {"GET", "/v1/statements/house", "houseStatement",
        "What belongs to no client; ?format=text for people", Audience::readers, nullptr,
        "Statements"},
+      {"POST", "/v1/statements/clients/{client}/issued/{issuer}/{number}/payments", "payStatement",
+       "Charge it to the client's card, now; asked for again with the same Idempotency-Key it is "
+       "the "
+       "same payment",
+       Audience::all, nullptr, "Payment", 201, "application/json", "Idempotency-Key", true},
+      {"GET", "/v1/payments", "listPayments",
+       "Payments and refunds, and what became of each; ?client= and ?statement= limit them",
+       Audience::all, nullptr, "Payments"},
+      {"POST", "/v1/payments", "notePayment",
+       "Note what arrived by transfer; the same reference counts once", Audience::operators,
+       "Transfer", "Payment", 201},
+      {"POST", "/v1/payments/dun", "dun",
+       "Go on with open payments, charge cards that are due, and say who is overdue",
+       Audience::operators, "Dunning", "PayingReport"},
       {"POST", "/v1/payments/events", "cardEvents",
        "What a processor of cards tells by itself (a webhook of Stripe's API): which payment to "
        "ask "
        "it about",
-       Audience::processor, "Object", "Received"},
+       Audience::processor, "Object", "Received", 200, "application/json", "Stripe-Signature"},
+      {"GET", "/v1/payments/{payment}", "showPayment", "One payment or refund", Audience::all,
+       nullptr, "Payment"},
+      {"POST", "/v1/payments/{payment}/refunds", "refundPayment",
+       "Give back what it paid, or some of it; asked for again with the same Idempotency-Key it is "
+       "the same refund",
+       Audience::operators, "Refund", "Payment", 201, "application/json", "Idempotency-Key", true},
       {"POST", "/v1/usage/flush", "flushUsage", "Journal what was used until now",
        Audience::operators, nullptr, "Flushed"},
       {"GET", "/v1/{kind}", "listDocuments", "All documents of a kind", Audience::readers, nullptr,
@@ -218,10 +243,10 @@ const Operation* find_operation(const std::string& id) {
 std::string pattern_of(const Operation& operation) {
   std::string pattern = operation.path;
   for (const std::string& name : names_in(operation.path)) {
-    const std::string what = name == "service"  ? "\\d{1,19}"
-                             : name == "kind"   ? any_kind()
-                             : name == "issuer" ? "[^/]{1,256}"
-                                                : "[a-z0-9-]{1,64}";
+    const std::string what = name == "service"                       ? "\\d{1,19}"
+                             : name == "kind"                        ? any_kind()
+                             : name == "issuer" || name == "payment" ? "[^/]{1,256}"
+                                                                     : "[a-z0-9-]{1,64}";
     const std::string braced = "{" + name + "}";
     pattern.replace(pattern.find(braced), braced.size(), "(" + what + ")");
   }

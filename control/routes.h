@@ -30,6 +30,8 @@ struct Operation {
   const char* gives = nullptr;  // a schema's name
   int status = 200;
   const char* type = "application/json";  // of what it gives
+  const char* header = nullptr;           // that it takes beside the usual
+  bool may_go_on = false;                 // answered 202 while it is not done
 };
 // Auditors read only.
 bool may_use(const Operation& operation, Role role);

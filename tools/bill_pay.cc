@@ -125,6 +125,9 @@ int dun(const PayWanted& wanted, bool as_json) {
   for (const Payment& p : report.moved) {
     if (!as_json) print(p);
   }
+  for (const std::string& note : report.notes) {
+    if (!as_json) fmt::print("{}\n", note);
+  }
   for (const Standing& s : report.overdue) {
     if (!as_json)
       fmt::print("{} is overdue with statement {} since {}: {}\n", s.account, s.statement,
@@ -132,7 +135,7 @@ int dun(const PayWanted& wanted, bool as_json) {
   }
   if (as_json) {
     print_json(to_json(report));
-  } else if (report.moved.empty() && report.overdue.empty() && report.problems.empty()) {
+  } else if (report.moved.empty() && report.notes.empty() && report.overdue.empty() && report.problems.empty()) {
     fmt::print("nothing is due{}\n",
                report.next_ns ? "; the next is at " + Zone::utc().text(*report.next_ns) : "");
   }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A processor of cards as Stripe's API v1 is (payment intents, refunds, idempotency), which can go wrong at its n-th
+"""A processor of cards as Stripe's API v1 is (payment intents, refunds, disputes, idempotency), which can go wrong at its n-th
 request: before it acted, after, with garbage, with another payment's answer, or by killing who asked. The official
 client of npm has to be content with it first (bill_pay_test.py)."""
 import hashlib
@@ -50,7 +50,7 @@ def nested(pairs):
 class Processor:
     def __init__(self):
         self.lock = threading.Lock()
-        self.intents, self.refunds, self.results = {}, {}, {}
+        self.intents, self.refunds, self.disputes, self.results = {}, {}, {}, {}
         self.requests, self.faults, self.victim = 0, {}, None
         self.seen = []
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
@@ -64,7 +64,7 @@ class Processor:
 
     def forget(self):
         with self.lock:
-            self.intents, self.refunds, self.results = {}, {}, {}
+            self.intents, self.refunds, self.disputes, self.results = {}, {}, {}, {}
 
     def arm(self, how, first, count=1):
         """From the first-th request from now on, so many go wrong."""
@@ -78,6 +78,36 @@ class Processor:
     def returned(self):
         return sum(r["amount"] for r in self.refunds.values())
 
+    def cash(self):
+        """What is left of it all with the processor."""
+        return self.charged() - self.returned() + sum(t["net"] for d in self.disputes.values() for t in d["balance_transactions"])
+
+    # --- What others do there ---
+
+    def refund_by_hand(self, intent, amount):
+        with self.lock:
+            return self.refund({"payment_intent": intent, "amount": amount})
+
+    def dispute(self, intent, amount, fee=1500):
+        with self.lock:
+            identity, charged = f"dp_{len(self.disputes) + 1}", self.intents[intent]
+            self.disputes[identity] = {
+                "id": identity, "object": "dispute", "amount": amount, "currency": charged["currency"], "charge": charged["latest_charge"], "payment_intent": intent,
+                "created": int(time.time()), "reason": "fraudulent", "status": "needs_response", "metadata": {}, "balance_transactions": []}
+            self.balance(self.disputes[identity], -amount, fee)
+            return self.disputes[identity]
+
+    def decide(self, dispute, status):
+        with self.lock:
+            dispute["status"] = status
+            if status == "won":
+                self.balance(dispute, dispute["amount"], -dispute["balance_transactions"][0]["fee"])
+
+    @staticmethod
+    def balance(dispute, amount, fee):
+        moves = dispute["balance_transactions"]
+        moves.append({"id": f"txn_{dispute['id']}_{len(moves) + 1}", "object": "balance_transaction", "amount": amount, "fee": fee, "net": amount - fee, "currency": dispute["currency"], "type": "adjustment"})
+
     # --- What it does ---
 
     def act(self, method, path, form, query):
@@ -85,7 +115,9 @@ class Processor:
         if parts == ["payment_intents"] and method == "POST":
             return self.create(form)
         if parts == ["payment_intents"]:
-            return self.listed(query)
+            return self.listed("payment_intents", self.intents, query)
+        if parts in (["refunds"], ["disputes"]) and method == "GET":
+            return self.listed(parts[0], {"refunds": self.refunds, "disputes": self.disputes}[parts[0]], query)
         if parts[0] == "payment_intents" and parts[1] in self.intents:
             intent = self.intents[parts[1]]
             if method == "POST" and parts[2:] == ["cancel"]:
@@ -104,6 +136,7 @@ class Processor:
         intent = self.intents[identity] = {
             "id": identity, "object": "payment_intent", "amount": int(form["amount"]), "currency": form["currency"], "customer": form["customer"],
             "payment_method": form["payment_method"], "metadata": form.get("metadata", {}), "status": "succeeded", "latest_charge": f"ch_{len(self.intents) + 1}",
+            "created": int(time.time()),
             "last_payment_error": None}
         code = DECLINES.get(form["payment_method"])
         if code is not None:
@@ -113,13 +146,17 @@ class Processor:
             raise Answer(402, **error, payment_intent=intent)
         return intent
 
-    def listed(self, query):
-        found = [i for i in reversed(self.intents.values()) if i["customer"] == query.get("customer", [i["customer"]])[0]]
+    @staticmethod
+    def listed(name, objects, query):
+        def is_wanted(o):
+            fields = {field: query[field][0] for field in ("customer", "payment_intent", "charge") if field in query}
+            return all(o.get(field) == value for field, value in fields.items()) and o["created"] >= int(query.get("created[gte]", ["0"])[0])
+        found = [o for o in reversed(objects.values()) if is_wanted(o)]
         after = query.get("starting_after", [None])[0]
         if after:
-            found = found[[i["id"] for i in found].index(after) + 1:]
+            found = found[[o["id"] for o in found].index(after) + 1:]
         limit = int(query.get("limit", ["10"])[0])
-        return {"object": "list", "url": "/v1/payment_intents", "data": found[:limit], "has_more": len(found) > limit}
+        return {"object": "list", "url": f"/v1/{name}", "data": found[:limit], "has_more": len(found) > limit}
 
     def charge_of(self, intent):
         returned = sum(r["amount"] for r in self.refunds.values() if r["payment_intent"] == intent["id"])
@@ -130,7 +167,8 @@ class Processor:
         if amount > intent["amount"] - self.charge_of(intent)["amount_refunded"]:
             raise Answer(400, type="invalid_request_error", code="charge_already_refunded", message="There is less left.")
         identity = f"re_{len(self.refunds) + 1}"
-        self.refunds[identity] = {"id": identity, "object": "refund", "amount": amount, "currency": intent["currency"], "payment_intent": intent["id"], "status": "succeeded", "metadata": form.get("metadata", {})}
+        self.refunds[identity] = {"id": identity, "object": "refund", "amount": amount, "currency": intent["currency"], "payment_intent": intent["id"], "charge": intent["latest_charge"],
+                                  "created": int(time.time()), "status": "succeeded", "metadata": form.get("metadata", {})}
         return self.refunds[identity]
 
     def once(self, key, method, path, form, query):

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Statements are paid once, whatever fails on the way.
 #include <random>
+#include <stdexcept>
 
 #include "billing/card_number.h"
 #include "billing/payer.h"
@@ -36,69 +37,157 @@ class SimulatedProcessor : public CardProcessor {
         const PaymentState state = declines.empty() ? PaymentState::succeeded : declines.front();
         if (!declines.empty()) declines.erase(declines.begin());
         done_[c.key] = {
-            .state = state, .id = "pi_" + c.key, .later = state == PaymentState::failed};
+            .charge = c,
+            .answer = {
+                .state = state, .id = "pi_" + c.key, .later = state == PaymentState::failed}};
         if (state == PaymentState::succeeded) {
           charged += c.amount;
           ++charges;
         }
       }
       return is_slow ? CardAnswer{.state = PaymentState::pending, .id = "pi_" + c.key}
-                     : done_.at(c.key);
+                     : done_.at(c.key).answer;
     });
   }
   CardAnswer find(const CardCharge& c, const std::string&) override {
     return carried([&] {
       const auto found = done_.find(c.key);
       return found == done_.end() ? CardAnswer{.state = PaymentState::pending, .absent = true}
-                                  : found->second;
+                                  : found->second.answer;
+    });
+  }
+  Told<std::vector<EarlierCharge>> earlier(const CardCharge& c) override {
+    return carried([&]() -> Told<std::vector<EarlierCharge>> {
+      std::vector<EarlierCharge> all;
+      for (const auto& [key, made] : done_) {
+        if (key != c.key && made.charge.account == c.account &&
+            made.charge.statement == c.statement && made.answer.state == PaymentState::succeeded)
+          all.push_back({.key = key, .amount = made.charge.amount, .answer = made.answer});
+      }
+      return all;
     });
   }
   CardAnswer refund(const std::string& id, const std::string& key, Amount amount,
                     const std::string&) override {
     return carried([&] {
-      if (refunds_.insert(key).second) {
-        for (auto& [charge, answer] : done_) {
-          if (answer.id == id) answer.refunded += amount;
-        }
+      auto& refunds = made(id).refunds;
+      if (std::none_of(refunds.begin(), refunds.end(),
+                       [&](const CardRefund& r) { return r.key == key; })) {
+        refunds.push_back({.id = "re_" + key, .key = key, .amount = amount});
         charged += -amount;
       }
       return CardAnswer{.state = PaymentState::succeeded, .id = "re_" + key};
     });
   }
+  Told<std::vector<CardRefund>> refunds(const std::string& id, const std::string&) override {
+    return carried([&]() -> Told<std::vector<CardRefund>> { return made(id).refunds; });
+  }
+  Told<std::vector<CardDispute>> disputes(const std::string& id) override {
+    return carried([&]() -> Told<std::vector<CardDispute>> { return made(id).disputes; });
+  }
+  Told<std::set<std::string>> followed_since(int64_t since_ns) override {
+    return carried([&]() -> Told<std::set<std::string>> {
+      std::set<std::string> ids;
+      for (const auto& [key, made] : done_) {
+        if (made.touched_ns >= since_ns) ids.insert(made.answer.id);
+      }
+      return ids;
+    });
+  }
+
+  // What others do there.
+  void refund_by_hand(const std::string& key, Amount amount, int64_t now_ns) {
+    Made& m = done_.at(key);
+    m.touched_ns = now_ns;
+    m.refunds.push_back({.id = "re_hand_" + std::to_string(++by_hand_), .amount = amount});
+    charged += -amount;
+  }
+  void give_back_refund(const std::string& key) {
+    CardRefund& r = done_.at(key).refunds.back();
+    r.is_void = true;
+    charged += r.amount;
+  }
+  void dispute(const std::string& key, Amount amount, Amount fee, int64_t now_ns) {
+    Made& m = done_.at(key);
+    m.touched_ns = now_ns;
+    const std::string id = "dp_" + std::to_string(++by_hand_);
+    m.disputes.push_back({.id = id,
+                          .reason = "fraudulent",
+                          .currency = "EUR",
+                          .amount = amount,
+                          .moves = {{"txn_" + id + "_out", "EUR", -amount, fee}}});
+    charged += -amount + -fee;
+  }
+  // Won, it comes back with the fee.
+  void decide(const std::string& key, DisputeState state) {
+    CardDispute& d = done_.at(key).disputes.back();
+    d.state = state;
+    if (state != DisputeState::won) return;
+    d.moves.push_back({"txn_" + d.id + "_in", "EUR", d.amount, -d.moves[0].fee});
+    charged += d.amount + d.moves[0].fee;
+  }
 
   std::vector<PaymentState> declines;  // of the next charges
-  Amount charged;
+  Amount charged;                      // and not gone again: what is with the processor
   int charges = 0;
   bool is_slow = false;  // it answers before it knows
 
  private:
+  struct Made {
+    CardCharge charge;
+    CardAnswer answer;
+    std::vector<CardRefund> refunds;
+    std::vector<CardDispute> disputes;
+    int64_t touched_ns = 0;
+  };
+  Made& made(const std::string& id) {
+    for (auto& [key, made] : done_) {
+      if (made.answer.id == id) return made;
+    }
+    throw std::logic_error("it was asked for " + id);
+  }
+
+  static CardAnswer silence(const CardAnswer&) {
+    return {.state = PaymentState::unknown, .words = "no answer"};
+  }
+  static CardAnswer not_reached(const CardAnswer&) {
+    return {.state = PaymentState::pending, .absent = true};
+  }
+  template <typename T>
+  static Told<T> silence(const Told<T>&) {
+    return tl::unexpected(std::string("no answer"));
+  }
+  template <typename T>
+  static Told<T> not_reached(const Told<T>& told) {
+    return silence(told);
+  }
   template <typename Work>
-  CardAnswer carried(Work work) {
-    const CardAnswer silence{.state = PaymentState::unknown, .words = "no answer"};
+  auto carried(Work work) -> decltype(work()) {
+    using Result = decltype(work());
     if (++calls_ != fail_at_) return work();
     switch (fault_) {
       case Fault::none:
         return work();
       case Fault::not_reached:
-        return {.state = PaymentState::pending, .absent = true};
+        return not_reached(Result());
       case Fault::lost_before:
-        return silence;
+        return silence(Result());
       case Fault::lost_after:
         (void)work();
-        return silence;
+        return silence(Result());
       case Fault::crash_before:
         throw Crash();
       case Fault::crash_after:
         (void)work();
         throw Crash();
     }
-    return silence;
+    return work();
   }
 
-  std::map<std::string, CardAnswer> done_;
-  std::set<std::string> refunds_;
+  std::map<std::string, Made> done_;  // by key
   Fault fault_ = Fault::none;
   uint64_t fail_at_ = UINT64_MAX, calls_ = 0;
+  int by_hand_ = 0;
 };
 
 class Payments : public ClosingTest {
@@ -150,6 +239,22 @@ class Payments : public ClosingTest {
   }
   std::vector<Payment> open_payments() { return payments(true); }
   Amount balance(const std::string& account) { return ledger_->balance(account)["EUR"]; }
+  // A month's statement of so many EUR, paid when it is issued: the payment. Months are numbered
+  // on.
+  Payment paid_month(unsigned number, uint64_t gb) {
+    const int year = 2026 + static_cast<int>(number - 1) / 12;
+    const unsigned m = (number - 1) % 12 + 1;
+    gateway("site-a").used(day(m, 5, year), service_, 1, gb * kGb);
+    issued_ = kBerlin.begin_ns(kBerlin.day_of(day(m, 28, year) + 10 * kDay));
+    close(issued_);
+    const auto moved = run(issued_).moved;
+    EXPECT_EQ(moved.size(), 1u);
+    return moved.empty() ? Payment() : moved.front();
+  }
+  void expect_cash_is_right() {
+    EXPECT_EQ(balance("cash:cards"), processor_.charged);
+    expect_sound(*ledger_);
+  }
   void expect_paid_once(Amount amount) {
     EXPECT_EQ(processor_.charged, amount);
     EXPECT_EQ(balance("cash:cards"), amount);
@@ -159,6 +264,7 @@ class Payments : public ClosingTest {
 
   SimulatedProcessor processor_;
   uint64_t service_ = 0;
+  int64_t issued_ = 0;
 };
 
 TEST_P(Payments, AStatementIsChargedToTheCardWhenItIsIssued) {
@@ -179,7 +285,7 @@ TEST_P(Payments, WhateverTheProcessorDoesItIsPaidOnce) {
   Amount owed;
   for (const How how :
        {How::not_reached, How::lost_before, How::lost_after, How::crash_before, How::crash_after}) {
-    for (uint64_t n = 1; n <= 3; ++n) {
+    for (uint64_t n = 1; n <= 4; ++n) {
       ++month;
       const int year = 2026 + static_cast<int>(month - 1) / 12;
       const unsigned m = (month - 1) % 12 + 1;
@@ -361,9 +467,10 @@ TEST_P(Payments, ARefundGoesBackOnceWhateverFailsAndIsNotChargedAgain) {
 }
 
 TEST_P(Payments, ALedgerOfBeforeThereWerePaymentsGetsThem) {
-  ASSERT_TRUE(ledger_->store().script(
-      "DROP TABLE payment_steps; DROP TABLE payments; UPDATE state SET value = 2 WHERE name = "
-      "'version'"));
+  ASSERT_TRUE(
+      ledger_->store().script("DROP TABLE disputes; DROP TABLE payment_steps; DROP TABLE payments; "
+                              "UPDATE state SET value = 2 WHERE name = "
+                              "'version'"));
   EXPECT_FALSE(Ledger::open_existing(where_).has_value());
   *ledger_ = open("site-a");
   owe(10, 4);
@@ -373,14 +480,331 @@ TEST_P(Payments, ALedgerOfBeforeThereWerePaymentsGetsThem) {
   EXPECT_FALSE(ledger_->store().run("UPDATE payments SET amount = '1'"));
 }
 
+TEST_P(Payments, ARefundMadeAtTheProcessorIsPostedOnce) {
+  const Payment paid = paid_month(10, 4);
+  const int64_t now = issued_ + kDay;
+  processor_.refund_by_hand(paid.key, money("1.50"), now);
+  const CardEvent event{.id = "evt_1",
+                        .kind = "charge.refunded",
+                        .key = paid.key,
+                        .ids = {},
+                        .is_of_aftermath = true};
+  const auto report = Payer(*ledger_, &processor_).heard(event, now);
+  ASSERT_TRUE(report) << report.error();
+  ASSERT_EQ(report->moved.size(), 1u);
+  EXPECT_EQ(report->moved[0].of, paid.key);
+  EXPECT_EQ(report->moved[0].amount, money("1.50"));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(run(now + i * kDay).moved.empty());
+  EXPECT_EQ(balance("client:acme"), money("1.50"));
+  expect_cash_is_right();
+  // Without an event it is found within the hour; and is not charged to the card again.
+  processor_.refund_by_hand(paid.key, money("0.50"), now + 4 * kDay);
+  EXPECT_EQ(run(now + 4 * kDay).moved.size(), 1u);
+  EXPECT_TRUE(run(now + 5 * kDay).moved.empty());
+  EXPECT_EQ(processor_.charges, 1);
+  expect_cash_is_right();
+}
+
+// Ours was never made, and somebody made one like it: both are, once.
+TEST_P(Payments, ARefundOfOursIsNotTakenForAnother) {
+  const Payment paid = paid_month(10, 4);
+  processor_.arm(SimulatedProcessor::Fault::lost_before, 1);
+  Payer payer(*ledger_, &processor_);
+  const auto ours = payer.refund(paid.key, money("1"), issued_ + kDay);
+  ASSERT_TRUE(ours) << ours.error();
+  EXPECT_EQ(ours->now.state, PaymentState::unknown);
+  processor_.refund_by_hand(paid.key, money("1"), issued_ + kDay);
+  run(issued_ + 2 * kDay);
+  settle(issued_ + 2 * kDay);
+  EXPECT_EQ(processor_.charged, money("2"));
+  EXPECT_EQ(balance("client:acme"), money("2"));
+  expect_cash_is_right();
+}
+
+TEST_P(Payments, ARefundThatCameBackIsTakenBack) {
+  const Payment paid = paid_month(10, 4);
+  Payer payer(*ledger_, &processor_);
+  ASSERT_TRUE(payer.refund(paid.key, money("1"), issued_ + kDay));
+  processor_.give_back_refund(paid.key);
+  const CardEvent event{.id = "evt_1",
+                        .kind = "refund.failed",
+                        .key = paid.key + "-refund-1",
+                        .ids = {},
+                        .is_of_aftermath = true};
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(payer.heard(event, issued_ + 2 * kDay));
+  EXPECT_EQ(payments().back().now.state, PaymentState::failed);
+  EXPECT_EQ(balance("client:acme"), Amount());
+  expect_cash_is_right();
+  ASSERT_TRUE(payer.refund(paid.key, money("4"), issued_ + 3 * kDay)) << "all of it is left";
+}
+
+TEST_P(Payments, WhatIsDisputedIsHeldAndNotAskedForUntilItIsDecided) {
+  const Payment paid = paid_month(10, 4);
+  processor_.refund_by_hand(paid.key, money("1"), issued_ + kHour);
+  run(issued_ + 2 * kHour);
+  EXPECT_EQ(run(issued_ + 20 * kDay).overdue.size(), 1u) << "what was refunded is owed";
+  processor_.dispute(paid.key, money("3"), money("15"), issued_ + 20 * kDay);
+  const auto report = run(issued_ + 20 * kDay + 2 * kHour);
+  ASSERT_EQ(report.notes.size(), 1u);
+  EXPECT_NE(report.notes[0].find("is disputed, 3.00 EUR: fraudulent (dp_"), std::string::npos)
+      << report.notes[0];
+  EXPECT_TRUE(report.overdue.empty()) << "nothing of a disputed statement is";
+  EXPECT_EQ(balance("dispute:cards"), money("3"));
+  EXPECT_EQ(balance("fee:cards"), money("15"));
+  EXPECT_EQ(balance("client:acme"), money("1"));
+  EXPECT_TRUE(payments().front().is_disputed);
+  expect_cash_is_right();
+  EXPECT_FALSE(Payer(*ledger_, &processor_).refund(paid.key, money("1"), issued_ + 21 * kDay));
+  EXPECT_TRUE(run(issued_ + 40 * kDay).notes.empty()) << "told once";
+
+  processor_.decide(paid.key, DisputeState::won);
+  EXPECT_EQ(run(issued_ + 41 * kDay).notes.size(), 1u) << "nobody has to tell of it";
+  EXPECT_EQ(balance("dispute:cards"), Amount());
+  EXPECT_EQ(balance("fee:cards"), Amount());
+  EXPECT_EQ(balance("client:acme"), money("1"));
+  EXPECT_EQ(run(issued_ + 42 * kDay).overdue.size(), 1u);
+  expect_cash_is_right();
+}
+
+TEST_P(Payments, WhatIsLostInADisputeIsOwedAgainAndNotChargedToTheCard) {
+  const Payment paid = paid_month(10, 4);
+  processor_.dispute(paid.key, money("3"), money("15"), issued_ + kDay);
+  run(issued_ + 2 * kDay);
+  EXPECT_EQ(balance("client:acme"), Amount());
+  processor_.decide(paid.key, DisputeState::lost);
+  const CardEvent event{.id = "evt_1",
+                        .kind = "charge.dispute.closed",
+                        .key = "",
+                        .ids = {"dp_1", paid.now.processor_id},
+                        .is_of_aftermath = true};
+  for (int i = 0; i < 2; ++i)
+    ASSERT_TRUE(Payer(*ledger_, &processor_).heard(event, issued_ + 3 * kDay));
+  EXPECT_EQ(balance("client:acme"), money("3"));
+  EXPECT_EQ(balance("dispute:cards"), Amount());
+  EXPECT_EQ(balance("fee:cards"), money("15"));
+  expect_cash_is_right();
+  const auto later = run(issued_ + 30 * kDay);
+  EXPECT_TRUE(later.moved.empty());
+  ASSERT_EQ(later.overdue.size(), 1u);
+  EXPECT_EQ(processor_.charges, 1);
+  const Payment lost = payments().front();
+  EXPECT_FALSE(lost.is_disputed);
+  EXPECT_EQ(lost.lost, money("3"));
+  EXPECT_FALSE(ledger_->store().run("UPDATE disputes SET state = 'won'"));
+  // By hand; and all of it is paid then.
+  ASSERT_TRUE(Payer(*ledger_, &processor_).pay("co", "2026-000001", issued_ + 31 * kDay));
+  EXPECT_EQ(balance("client:acme"), Amount());
+  EXPECT_TRUE(run(issued_ + 60 * kDay).overdue.empty());
+  expect_cash_is_right();
+}
+
+// Each call of the processor fails, and each step of the ledger, in each way, while refunds by hand
+// and disputes come to the ledger: each is posted once.
+TEST_P(Payments, WhateverFailsWhatFollowsIsPostedOnce) {
+  using How = SimulatedProcessor::Fault;
+  unsigned month = 9;
+  Amount owed;
+  const auto follow = [&](const Payment& paid, int n, const std::function<void(int64_t)>& fail) {
+    int64_t now = issued_ + 2 * kHour;
+    processor_.refund_by_hand(paid.key, money("0.25"), now);
+    processor_.dispute(paid.key, money("1"), money("0.10"), now);
+    fail(now);
+    run(now += 2 * kHour);
+    const bool is_won = n % 2 == 0;
+    processor_.decide(paid.key, is_won ? DisputeState::won : DisputeState::lost);
+    fail(now += 2 * kHour);
+    run(now += 2 * kHour);
+    owed += money(is_won ? "0.25" : "1.25");
+    ASSERT_EQ(balance("client:acme"), owed);
+    ASSERT_EQ(balance("dispute:cards"), Amount());
+    ASSERT_EQ(balance("cash:cards"), processor_.charged);
+  };
+  for (const How how : {How::not_reached, How::lost_after, How::crash_before, How::crash_after}) {
+    for (int n = 1; n <= 4; ++n) {
+      const Payment paid = paid_month(++month, 2);
+      ASSERT_NO_FATAL_FAILURE(follow(paid, n,
+                                     [&](int64_t now) {
+                                       processor_.arm(how, n);
+                                       try {
+                                         run(now);
+                                       } catch (const Crash&) {
+                                       }
+                                       processor_.arm(How::none, UINT64_MAX);
+                                     }))
+          << static_cast<int>(how) << " " << n;
+    }
+  }
+  for (const Fault fault : {Fault::error, Fault::busy, Fault::lost_before, Fault::lost_after}) {
+    auto store = std::make_unique<FaultyStore>(Store::open(where_).value(), fault, UINT64_MAX);
+    FaultyStore* raw = store.get();
+    Ledger faulty = Ledger::open(std::move(store), "site-a").value();
+    bool failed = true;
+    for (int n = 1; failed; n += 1 + n / 6) {
+      const Payment paid = paid_month(++month, 2);
+      ASSERT_NO_FATAL_FAILURE(follow(paid, n,
+                                     [&](int64_t now) {
+                                       raw->arm(static_cast<uint64_t>(n));
+                                       (void)Payer(faulty, &processor_).run(now);
+                                       failed = raw->failed();
+                                       raw->arm(UINT64_MAX);
+                                     }))
+          << "step " << n;
+    }
+  }
+  expect_cash_is_right();
+}
+
+// A ledger restored from a backup forgot the payment; its statement has another key since.
+class Forgotten : public Payments {
+ protected:
+  // As it was made before, of so much.
+  CardCharge before(const char* amount, const std::string& key = "2026-000001-0123456789ab-1") {
+    return {.key = key,
+            .customer = "cus_1",
+            .method = "pm_1",
+            .currency = "EUR",
+            .amount = money(amount),
+            .account = "client:acme",
+            .statement = "co/2026-000001"};
+  }
+};
+
+TEST_P(Forgotten, APaymentIsFoundAndNotMadeAgain) {
+  ASSERT_EQ(processor_.charge(before("4")).state, PaymentState::succeeded);
+  owe(10, 4);
+  const auto report = run(day(11, 2));
+  ASSERT_EQ(report.moved.size(), 1u);
+  EXPECT_EQ(report.moved[0].key, "2026-000001-0123456789ab-1");
+  EXPECT_EQ(report.moved[0].now.state, PaymentState::succeeded);
+  const auto all = payments();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].now.state == PaymentState::failed, all[1].now.state == PaymentState::succeeded);
+  for (int i = 1; i < 10; ++i) EXPECT_TRUE(run(day(11, 2) + i * kDay).moved.empty());
+  EXPECT_EQ(processor_.charges, 1);
+  expect_paid_once(money("4"));
+}
+
+TEST_P(Forgotten, WhatItDidNotPayIsAskedForLater) {
+  processor_.charge(before("3"));
+  owe(10, 4);
+  run(day(11, 2));
+  EXPECT_EQ(balance("client:acme"), money("1"));
+  run(day(11, 6));
+  EXPECT_EQ(processor_.charges, 2);
+  expect_paid_once(money("4"));
+}
+
+TEST_P(Forgotten, WhatWasGivenBackOfItIsFoundToo) {
+  processor_.charge(before("4"));
+  processor_.refund_by_hand("2026-000001-0123456789ab-1", money("4"), day(11, 1));
+  owe(10, 4);
+  for (int i = 0; i < 20; ++i) run(day(11, 2) + i * kDay);
+  EXPECT_EQ(processor_.charges, 1) << "what was refunded is not charged again by itself";
+  EXPECT_EQ(balance("client:acme"), money("4"));
+  expect_cash_is_right();
+}
+
+TEST_P(Forgotten, OnlyOfTheSameStatementAndAccount) {
+  CardCharge other = before("4", "other-1");
+  other.account = "client:other";
+  processor_.charge(other);
+  CardCharge next = before("4", "other-2");
+  next.statement = "co/2026-000002";
+  processor_.charge(next);
+  owe(10, 4);
+  run(day(11, 2));
+  EXPECT_EQ(processor_.charges, 3);
+  EXPECT_EQ(payments().size(), 1u);
+}
+
+TEST_P(Forgotten, WhateverFailsItIsPaidOnce) {
+  using How = SimulatedProcessor::Fault;
+  unsigned month = 9;
+  Amount owed;
+  int number = 0;
+  const auto forget = [&]() -> int64_t {
+    ++month;
+    CardCharge charge = before("2", "forgotten-" + std::to_string(++number));
+    const int year = 2026 + static_cast<int>(month - 1) / 12;
+    const unsigned m = (month - 1) % 12 + 1;
+    gateway("site-a").used(day(m, 5, year), service_, 1, 2 * kGb);
+    const int64_t now = kBerlin.begin_ns(kBerlin.day_of(day(m, 28, year) + 10 * kDay));
+    close(now);
+    charge.statement = "co/" + ledger_->statements("client:acme").value().back().name();
+    processor_.charge(charge);
+    owed += money("2");
+    return now;
+  };
+  const auto expect_once = [&](int64_t now) {
+    run(now + kHour);
+    settle(now + kHour);
+    ASSERT_EQ(processor_.charged, owed);
+    ASSERT_EQ(balance("cash:cards"), owed);
+    ASSERT_EQ(balance("client:acme"), Amount());
+  };
+  for (const How how : {How::not_reached, How::lost_after, How::crash_before, How::crash_after}) {
+    for (uint64_t n = 1; n <= 4; ++n) {
+      const int64_t now = forget();
+      processor_.arm(how, n);
+      try {
+        run(now);
+      } catch (const Crash&) {
+      }
+      processor_.arm(How::none, UINT64_MAX);
+      ASSERT_NO_FATAL_FAILURE(expect_once(now)) << static_cast<int>(how) << " " << n;
+    }
+  }
+  for (const Fault fault : {Fault::error, Fault::lost_before, Fault::lost_after}) {
+    auto store = std::make_unique<FaultyStore>(Store::open(where_).value(), fault, UINT64_MAX);
+    FaultyStore* raw = store.get();
+    Ledger faulty = Ledger::open(std::move(store), "site-a").value();
+    bool failed = true;
+    for (uint64_t n = 1; failed; n += 1 + n / 6) {
+      const int64_t now = forget();
+      raw->arm(n);
+      (void)Payer(faulty, &processor_).run(now);
+      failed = raw->failed();
+      raw->arm(UINT64_MAX);
+      ASSERT_NO_FATAL_FAILURE(expect_once(now)) << "step " << n;
+    }
+  }
+  expect_paid_once(owed);
+}
+
+TEST_P(Payments, AskedForTwiceWithTheSameKeyItIsOnePayment) {
+  owe(10, 4);
+  Payer payer(*ledger_, &processor_);
+  processor_.declines = {PaymentState::failed};
+  const auto first = payer.intend("client:acme", "co", "2026-000001", "order-7", day(11, 2));
+  ASSERT_TRUE(first) << first.error();
+  EXPECT_EQ(first->now.state, PaymentState::pending);
+  const auto paid = payer.go_on_with(first->key, day(11, 2));
+  ASSERT_TRUE(paid) << paid.error();
+  EXPECT_EQ(paid->now.state, PaymentState::failed);
+  const auto again = payer.intend("client:acme", "co", "2026-000001", "order-7", day(11, 3));
+  ASSERT_TRUE(again) << again.error();
+  EXPECT_EQ(again->key, first->key);
+  EXPECT_EQ(again->now.state, PaymentState::failed) << "it is not tried again";
+  EXPECT_FALSE(payer.intend("client:other", "co", "2026-000001", "order-8", day(11, 3)));
+  const auto second = payer.intend("client:acme", "co", "2026-000001", "order-8", day(11, 3));
+  ASSERT_TRUE(second && payer.go_on_with(second->key, day(11, 3)));
+  expect_paid_once(money("4"));
+  for (int i = 0; i < 2; ++i) {
+    const auto back = payer.intend_refund(second->key, money("1"), "order-8-back", day(11, 4));
+    ASSERT_TRUE(back && payer.go_on_with(back->key, day(11, 4)));
+  }
+  EXPECT_EQ(processor_.charged, money("3"));
+  EXPECT_FALSE(payer.intend_refund(second->key, money("2"), "order-8-back", day(11, 4)));
+}
+
 // Nothing was answered; the processor tells by itself, whatever and how often it likes.
 TEST_P(Payments, WhatTheProcessorTellsOfIsAskedForAtOnce) {
   owe(10, 4);
   Payer payer(*ledger_, &processor_);
   const CardEvent stranger{
       .id = "evt_0", .kind = "payment_intent.succeeded", .key = "x", .ids = {"pi_x"}};
-  EXPECT_TRUE(payer.heard(stranger, day(11, 2)).value().empty());
-  processor_.arm(SimulatedProcessor::Fault::lost_after, 1);
+  EXPECT_TRUE(payer.heard(stranger, day(11, 2)).value().moved.empty());
+  processor_.arm(SimulatedProcessor::Fault::lost_after, 2);
   const Payment pending = run(day(11, 2)).moved.at(0);
   EXPECT_EQ(pending.now.state, PaymentState::unknown);
   // It failed, it says, and it succeeded: it is asked, each time.
@@ -413,7 +837,7 @@ TEST_P(Payments, TwoThatPayAtOnceChargeOnce) {
   owe(10, 4);
   Ledger other = open("site-a");
   Payer a(*ledger_, &processor_), b(other, &processor_);
-  processor_.arm(SimulatedProcessor::Fault::lost_before, 1);
+  processor_.arm(SimulatedProcessor::Fault::lost_before, 2);
   ASSERT_TRUE(a.run(day(11, 2)));
   const auto again = b.pay("co", "2026-000001", day(11, 2));
   ASSERT_FALSE(again);
@@ -423,6 +847,7 @@ TEST_P(Payments, TwoThatPayAtOnceChargeOnce) {
 }
 
 ANABRANCH_BOTH_STORES(Payments);
+ANABRANCH_BOTH_STORES(Forgotten);
 
 TEST(CardNumbers, AreKnownAloneAndInGroups) {
   for (const char* text : {"4242424242424242", "card 4242 4242 4242 4242.", "3782-822463-10005",

@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -49,6 +50,13 @@ const assert = require('assert');
   const all = [];
   for await (const intent of stripe.paymentIntents.list({customer: 'cus_1', limit: 1})) all.push(intent.id);
   assert.equal(all.length, 3);
+  const back = (await stripe.refunds.list({payment_intent: made.id})).data;
+  assert.deepEqual(back.map(r => [r.id, r.payment_intent, r.status]), [[refund.id, made.id, 'succeeded']]);
+  const now = Math.floor(Date.now() / 1000);
+  assert.equal((await stripe.refunds.list({created: {gte: now - 60}})).data.length, 1);
+  assert.equal((await stripe.refunds.list({created: {gte: now + 60}})).data.length, 0);
+  const disputes = (await stripe.disputes.list({payment_intent: 'pi_1', limit: 100})).data;
+  assert.deepEqual(disputes.map(d => [d.amount, d.status, d.balance_transactions[0].net]), [[1000, 'needs_response', -2500]]);
   console.log('content');
 })().catch(e => { console.error(e); process.exit(1); });
 """
@@ -111,6 +119,9 @@ class Paying(unittest.TestCase):
         file = self.folder / "documents.json"
         file.write_text(json.dumps(documents))
         subprocess.run([GENERATOR, self.ledger, self.folder / "journals", "--clients", "1", "--documents", file], check=True, capture_output=True, timeout=60)
+        copy = self.folder / "unclosed.sqlite"
+        self.run_it("ledger", "backup", self.ledger, "--to", copy)
+        self.unclosed = copy.read_bytes()
         closed = self.bill_json("close", *sorted((self.folder / "journals").iterdir()))
         [self.statement] = [s for c in closed["closed"] for s in c["statements"] if c["account"] == "client:client-1"]
         self.gross = int(decimal.Decimal(self.statement["gross"]) * 100)
@@ -152,6 +163,9 @@ class Intents(Paying):
     def test_the_official_client_is_content_with_the_double(self):
         file = NPM / "official.js"
         file.write_text(OFFICIAL)
+        # There is a dispute before it comes.
+        self.processor.act("POST", "/v1/payment_intents", {"amount": "1000", "currency": "eur", "customer": "cus_0", "payment_method": "pm_fine"}, {})
+        self.processor.dispute("pi_1", 1000)
         port = self.processor.server.server_address[1]
         done = subprocess.run(["node", file, str(port)], capture_output=True, text=True, timeout=60)
         self.assertEqual((done.returncode, done.stdout), (0, "content\n"), done.stderr)
@@ -180,14 +194,18 @@ class Intents(Paying):
         self.assert_paid_once(self.processor.charged())
         self.assertRegex(self.bill("dun")[0], "^nothing is due")
         self.assert_paid_once(self.processor.charged())
-        method, path, body, key = self.processor.seen[0]
+        # It looks whether it is paid already, and charges.
+        self.assertEqual([(method, path.split("?")[0]) for method, path, _, _ in self.processor.seen[:2]], [("GET", "/v1/payment_intents"), ("POST", "/v1/payment_intents")])
+        method, path, body, key = self.processor.seen[1]
         self.assertEqual((method, path), ("POST", "/v1/payment_intents"))
         self.assertTrue(key.startswith(self.statement["number"]))
         self.assertIn("off_session=true", body)
+        fields = card_processor.nested(urllib.parse.parse_qsl(body))["metadata"]
+        self.assertEqual(fields, {"anabranch_payment": key, "anabranch_statement": f"co/{self.statement['number']}", "anabranch_account": "client:client-1"})
 
     def test_whatever_happens_at_whichever_request_it_is_paid_once(self):
         for how in ("500_before", "500_after", "429", "409", "drop_before", "drop_after", "garbage_after", "another", "kill_before", "kill_after"):
-            for first in (1, 2):
+            for first in (1, 2, 3):
                 # A request alone, which the next makes good; or all, until somebody asks again.
                 for count in (1, 3):
                     with self.subTest(how=how, first=first, count=count):
@@ -237,6 +255,73 @@ class Intents(Paying):
             self.assertEqual([p["state"] for p in back], ["succeeded"] * n)
         self.assertRegex(self.bill("dun")[0], "^nothing is due")
         self.assertEqual(self.processor.charged(), self.gross, "and is not charged again")
+
+    def assert_books_are_right(self):
+        self.assertEqual(self.balance("cash:cards"), self.processor.cash())
+        self.assertIn("nothing is wrong", self.run_it("ledger", "verify", self.ledger)[0])
+
+    def balance(self, account):
+        balances = self.run_it("ledger", "balance", self.ledger)[0]
+        found = re.search(rf"(?m)^{account} +(-?[\d.]+)", balances)
+        return int(decimal.Decimal(found[1]) * 100) if found else 0
+
+    def test_what_is_done_at_the_processor_is_posted_once(self):
+        self.owe_by()
+        self.bill("dun")
+        # By hand there; nobody tells of it, it is found when it is looked for.
+        for n, how in enumerate((None, "500_before", "drop_after", "garbage_after", "kill_after"), 1):
+            self.processor.refund_by_hand("pi_1", 5)
+            for at in range(1, 5):
+                self.processor.arm(how, at, 3)
+                self.start("bill", "dun", "--ledger", self.ledger)
+            self.processor.arm(None, 1, 0)
+            self.bill("dun")
+            self.assertEqual(len([p for p in self.bill_json("payments") if p["kind"] == "refund"]), n, how)
+            self.assertEqual(self.balance("client:client-1"), 5 * n)
+            self.assert_books_are_right()
+        # Disputed, won; disputed again, lost.
+        for n, decided in enumerate(("won", "lost")):
+            dispute = self.processor.dispute("pi_1", 10)
+            report = self.bill_json("dun")
+            self.assertRegex(report["notes"][0], rf"of statement {self.statement['number']} for client:client-1 is disputed, 0.10 EUR: fraudulent \({dispute['id']}\)")
+            self.assertEqual((self.balance("dispute:cards"), self.balance("fee:cards"), self.balance("client:client-1")), (10, 1500, 25))
+            self.assertEqual([p.get("disputed") for p in self.bill_json("payments") if p["kind"] == "card"], [True])
+            self.assertEqual(self.bill_json("dun")["notes"], [])
+            self.assert_books_are_right()
+            [payment] = [p for p in self.bill_json("payments") if p["kind"] == "card"]
+            self.assertIn("is disputed", self.bill("refund", payment["key"], "--amount", "0.01", status=1)[1])
+            self.processor.decide(dispute, decided)
+            self.assertIn(f"the dispute about 0.10 EUR is {decided}", self.bill("dun")[0])
+            self.assertEqual((self.balance("dispute:cards"), self.balance("fee:cards"), self.balance("client:client-1")), (0, 1500 * n, 25 + 10 * n))
+            self.assert_books_are_right()
+        self.assertEqual([p.get("lost") for p in self.bill_json("payments") if p["kind"] == "card"], ["0.10"])
+        self.assertEqual(self.processor.charged(), self.gross, "and is not charged again")
+
+    def test_a_ledger_restored_from_a_backup_does_not_pay_again(self):
+        self.owe_by()
+        kept = self.statement
+        self.bill("dun")
+        [paid] = self.bill_json("payments")
+        # Of before the period was closed: it is closed anew, on another day.
+        self.assertEqual(self.processor.charged(), self.gross)
+        self.restore_and_close_anew()
+        self.assertEqual((self.statement["number"], self.statement["gross"]), (kept["number"], kept["gross"]))
+        [moved] = self.bill_json("dun")["moved"]
+        self.assertEqual((moved["key"], moved["state"]), (paid["key"], "succeeded"))
+        other = [p for p in self.bill_json("payments") if p["key"] != paid["key"]]
+        self.assertEqual([p["state"] for p in other], ["failed"], "the statement has another key now")
+        self.assertIn(paid["key"], other[0]["detail"])
+        self.bill("dun")
+        self.assert_paid_once(self.processor.charged())
+
+    def restore_and_close_anew(self):
+        self.ledger.write_bytes(self.unclosed)
+        for name in ("ledger.sqlite-wal", "ledger.sqlite-shm"):
+            (self.folder / name).unlink(missing_ok=True)
+        journals = sorted((self.folder / "journals").iterdir())
+        closed = subprocess.run(["faketime", "+1 day", ANABRANCH, "--json", "bill", "close", "--ledger", self.ledger, *journals], capture_output=True, text=True, timeout=60)
+        self.assertEqual(closed.returncode, 0, closed.stderr)
+        [self.statement] = [s for c in json.loads(closed.stdout)["closed"] for s in c["statements"] if c["account"] == "client:client-1"]
 
     def test_a_transfer_counts_once_and_the_card_pays_the_rest(self):
         self.owe_by()

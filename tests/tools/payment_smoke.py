@@ -197,6 +197,92 @@ class Told(World):
         self.assertIn("nothing is wrong", self.sites.run(None, BUILD / "tools/anabranch", "ledger", "verify", self.ledger))
 
 
+    def test_payments_are_made_and_shown_over_the_api(self):
+        self.start()
+        operator = self.sites.cli("token", "ops", "--role", "operator").strip()
+        self.ask("PUT", "/v1/clients/other", json.dumps({"id": "other", "tariff": "plain", "profile": "bonded"}), Authorization=f"Bearer {operator}")
+
+        def token(name, *words):
+            done = subprocess.run(self.sites.command("client", "env", f"ANABRANCH_TOKEN={operator}", BUILD / "tools/anabranch", "--api", "http://10.10.0.1:8080", "token", name, *words),
+                                  capture_output=True, text=True, timeout=60, check=True)
+            return done.stdout.strip()
+
+        auditor, mine, theirs = token("a", "--role", "auditor"), token("c1", "--role", "client", "--client", "client-1"), token("c2", "--role", "client", "--client", "other")
+
+        def ask(who, method, path, body=None, **headers):
+            return self.ask(method, path, "" if body is None else json.dumps(body), Authorization=f"Bearer {who}", **headers)
+
+        pay = f"/v1/statements/clients/client-1/issued/co/{self.statement['number']}/payments"
+        for who, status in ((auditor, 403), (theirs, 404)):
+            self.assertEqual(ask(who, "POST", pay)[0], status)
+        self.assertEqual(ask(mine, "POST", pay.replace(self.statement["number"], "2026-000099"))[0], 404)
+
+        # A processor that cannot be reached: the payment is there, and goes on.
+        self.processor.arm("drop_before", 1, 99)
+        once = {"Idempotency-Key": "mine-1"}
+        status, waiting = ask(mine, "POST", pay, **once)
+        self.assertEqual((status, waiting["state"], waiting["amount"]), (202, "pending", self.statement["gross"]))
+        where = "/v1/payments/" + waiting["key"]
+        self.assertEqual(ask(mine, "GET", where), [200, waiting])
+        self.assertEqual(ask(theirs, "GET", where)[0], 404)
+        status, problem = ask(operator, "POST", pay)
+        self.assertEqual((status, problem["title"]), (409, "Not paid"))
+        self.assertIn("is being paid by", problem["detail"])
+        self.processor.arm(None, 1, 0)
+        for _ in range(2):
+            status, paid = ask(mine, "POST", pay, **once)
+            self.assertEqual((status, paid["key"], paid["state"]), (201, waiting["key"], "succeeded"))
+        self.assertEqual(self.processor.charged(), self.gross)
+        self.assertIn("nothing is owed", ask(mine, "POST", pay)[1]["detail"])
+
+        # Who sees what.
+        for who, seen in ((mine, [paid]), (theirs, []), (auditor, [paid]), (operator, [paid])):
+            self.assertEqual(ask(who, "GET", "/v1/payments"), [200, seen])
+        self.assertEqual(ask(auditor, "GET", "/v1/payments?client=other"), [200, []])
+        self.assertEqual(ask(theirs, "GET", "/v1/payments?client=client-1"), [200, []])
+        self.assertEqual(ask(auditor, "GET", f"/v1/payments?statement={self.statement['number']}"), [200, [paid]])
+
+        # Back: by operators, once.
+        back = where + "/refunds"
+        for who in (mine, auditor):
+            self.assertEqual(ask(who, "POST", back, {"amount": "0.05"})[0], 403)
+        for wrong in ({"amount": "0.001"}, {"amount": "-1"}, {"amount": 5}, {}, {"amount": "1", "colour": "red"}):
+            self.assertEqual(ask(operator, "POST", back, wrong)[0], 400, wrong)
+        self.assertEqual(ask(operator, "POST", back, {"amount": "1000000"})[0], 409)
+        self.assertEqual(ask(operator, "POST", "/v1/payments/none/refunds", {"amount": "1"})[0], 404)
+        refunds = [ask(operator, "POST", back, {"amount": "0.05"}, **{"Idempotency-Key": "back-1"}) for _ in range(2)]
+        self.assertEqual(refunds[0], refunds[1])
+        self.assertEqual((refunds[0][0], refunds[0][1]["state"], refunds[0][1]["of"]), (201, "succeeded", waiting["key"]))
+        self.assertEqual(ask(operator, "POST", back, {"amount": "0.06"}, **{"Idempotency-Key": "back-1"})[0], 409)
+        self.assertEqual(self.processor.returned(), 5)
+
+        # By transfer.
+        transfer = {"client": "client-1", "currency": "EUR", "amount": "0.05", "reference": "bank-1"}
+        for who in (mine, auditor):
+            self.assertEqual(ask(who, "POST", "/v1/payments", transfer)[0], 403)
+        for wrong in ({"amount": "0.001"}, {"currency": "XXX"}, {"reference": ""}, {"statement": self.statement["number"]}, {"colour": "red"}):
+            self.assertEqual(ask(operator, "POST", "/v1/payments", {**transfer, **wrong})[0], 400, wrong)
+        self.assertEqual(ask(operator, "POST", "/v1/payments", {**transfer, "client": "nobody"})[0], 409)
+        noted = [ask(operator, "POST", "/v1/payments", transfer) for _ in range(2)]
+        self.assertEqual((noted[0], noted[0][0], noted[0][1]["kind"]), (noted[1], 201, "transfer"))
+        self.assertEqual(len(ask(mine, "GET", "/v1/payments")[1]), 3)
+
+        # Dunning; and what is disputed, as the processor tells.
+        self.assertEqual(ask(auditor, "POST", "/v1/payments/dun", {})[0], 403)
+        status, report = ask(operator, "POST", "/v1/payments/dun", {"client": "client-1"})
+        self.assertEqual((status, report["moved"], report["overdue"], report["problems"]), (200, [], [], {}))
+        [intent] = self.processor.intents
+        dispute = self.processor.dispute(intent, 10)
+        self.assertEqual(self.tell(card_processor.event("charge.dispute.created", dispute))[0], 200)
+        self.sites.wait_for(lambda: ask(mine, "GET", where)[1].get("disputed"), 20, "it is not asked for", "site-a")
+        self.assertIn("is disputed, 0.10 EUR: fraudulent (dp_1)", self.sites.log("site-a"))
+        self.assertIn("is disputed", ask(operator, "POST", back, {"amount": "0.01"})[1]["detail"])
+        self.processor.decide(dispute, "lost")
+        self.assertEqual(self.tell(card_processor.event("charge.dispute.closed", dispute))[0], 200)
+        self.sites.wait_for(lambda: ask(mine, "GET", where)[1].get("lost") == "0.10", 20, "it is not asked for", "site-a")
+        self.assertIn("nothing is wrong", self.sites.run(None, BUILD / "tools/anabranch", "ledger", "verify", self.ledger))
+
+
 class InArrears(World):
     """A client whose statement of last month is overdue."""
 
