@@ -238,6 +238,8 @@ class Ledger {
   Stored<void> number_here(std::span<const ClosedPeriod* const> periods,
                            std::span<Closing* const> closings);
   Stored<void> charge_here(std::span<const ClosedPeriod* const> periods);
+  Stored<void> verify_balances(std::vector<std::string>& wrong) const;
+  Stored<void> state_balance_here(const ClosedPeriod& period, std::span<nlohmann::json> documents);
   Stored<int64_t> provider_lines_here(const ClosedPeriod& period) const;
 
   std::unique_ptr<Store> store_;
