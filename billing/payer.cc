@@ -303,7 +303,7 @@ Payer::Result<Payment> Payer::intend(const std::string& account, const std::stri
   }
   const auto documents = BillingDocuments::read(ledger_);
   if (!documents) return tl::unexpected(documents.error());
-  if (!documents->issuer().cards)
+  if (processor_ == nullptr && !documents->issuer().cards)
     return tl::unexpected(
         std::string("no processor of cards: the issuer's document says nothing of \"cards\""));
   PayingReport report;

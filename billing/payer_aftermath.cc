@@ -57,6 +57,7 @@ Transaction move_of(const Payment& p, const CardDispute& d, const CardDispute::M
 // What the client paid is not paid any more.
 Transaction loss_of(const Payment& p, const CardDispute& d, Amount lost, int64_t now_ns) {
   Transaction t = part_of(p, d, "lost", now_ns);
+  t.purpose = "lost in a dispute";
   t.entries = {{p.account, d.currency, lost}, {"dispute:cards", d.currency, -lost}};
   return t;
 }
@@ -214,6 +215,7 @@ Payer::Result<void> Payer::follow_refund(const Payment& payment, const CardRefun
   if (refund.is_void) {
     posted.corrects = posted.id;
     posted.id += ":void";
+    posted.purpose = "refund that came back";
     for (Entry& e : posted.entries) e.amount = -e.amount;
     step.detail = "it came back";
   }
