@@ -194,6 +194,12 @@ BillingDocuments::Result<Terms> BillingDocuments::client(const std::string& id,
   return terms;
 }
 
+std::vector<std::string> BillingDocuments::clients() const {
+  std::vector<std::string> ids;
+  for (const auto& [id, versions] : kinds_.at("clients")) ids.push_back(id);
+  return ids;
+}
+
 Terms BillingDocuments::house() const {
   return {.id = "house", .name = "what belongs to no client", .cycle = {issuer_.zone}};
 }

@@ -75,6 +75,7 @@ class BillingDocuments {
   const ExchangeRates& rates() const { return rates_; }
   // Of a client at a time; of the house.
   Result<Terms> client(const std::string& id, int64_t at_ns) const;
+  std::vector<std::string> clients() const;
   Terms house() const;
   // Since when the house has a tariff.
   std::optional<int64_t> house_since() const;

@@ -15,6 +15,9 @@ Amount amount_of(const nlohmann::json& document, const char* name) {
 
 void count_payments(Debt& debt, std::span<const Payment> payments, Amount& paid) {
   for (const Payment& p : payments) {
+    // On account: when it succeeds it may pay this.
+    if (p.kind == PaymentKind::card && p.statement.empty() && !is_final(p.now.state))
+      debt.is_being_paid = true;
     if (p.issuer != debt.issuer || p.statement != debt.statement) continue;
     const bool is_back = p.kind == PaymentKind::refund;
     if (p.now.state == PaymentState::succeeded) paid += is_back ? -p.amount : p.amount;

@@ -73,6 +73,13 @@ CREATE TABLE payment_steps(key TEXT NOT NULL REFERENCES payments(key), step @int
   CHECK(state IN ('pending', 'succeeded', 'failed', 'unknown', 'requires-customer'))) @keyed;
 )";
 
+// Since version 4. How much of what was paid ahead a gateway has used, and holds for itself: the
+// last word of each, which says nothing any more when it is of a period that is closed.
+constexpr const char* kDrawingTables = R"(
+CREATE TABLE drawings(account TEXT NOT NULL, gateway TEXT NOT NULL, currency TEXT NOT NULL, from_ns @int NOT NULL,
+  used @amount NOT NULL, reserved @amount NOT NULL, until_ns @int NOT NULL, PRIMARY KEY(account, gateway)) @keyed;
+)";
+
 // A row that meets `when` (empty: any) is not let through. These expressions are the same in both.
 struct Rule {
   const char* table;
@@ -284,8 +291,12 @@ Stored<void> migrate(Store& store, const std::string& gateway) {
       if (!made) return made;
       if (auto ruled = store.script(rules(dialect)); !ruled) return ruled;
     }
-    if (auto made = store.script(payments(dialect)); !made) return made;
-    if (*version == 2) return store.run("UPDATE state SET value = 3 WHERE name = 'version'");
+    if (*version < 3) {
+      if (auto made = store.script(payments(dialect)); !made) return made;
+    }
+    if (auto made = store.script(of_dialect(kDrawingTables, dialect)); !made) return made;
+    if (*version >= 2)
+      return store.run("UPDATE state SET value = $1 WHERE name = 'version'", kLedgerVersion);
     return store.run("INSERT INTO state VALUES('version', $1)", kLedgerVersion);
   });
 }

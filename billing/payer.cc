@@ -12,6 +12,8 @@ constexpr int64_t kPauseUnitNs = 60'000'000'000;
 constexpr int64_t kPausesMin[] = {1, 5, 30, 120, 360};  // before an open payment is asked for again
 constexpr size_t kHashInKey = 12;
 constexpr std::string_view kClientPrefix = "client:";
+const std::string kNoProcessor =
+    "no processor of cards: the issuer's document says nothing of \"cards\"";
 
 int64_t pause_ns(int64_t step) {
   const auto last = static_cast<int64_t>(std::size(kPausesMin)) - 1;
@@ -24,7 +26,7 @@ CardCharge charge_of(const Payment& p) {
           .method = p.method,
           .currency = p.currency,
           .amount = p.amount,
-          .description = "statement " + p.statement};
+          .description = p.statement.empty() ? "on account" : "statement " + p.statement};
 }
 
 // Where its money is.
@@ -171,9 +173,7 @@ void Payer::pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& re
 }
 
 Payer::Result<Payment> Payer::begin(const Owing& owing, const Debt& debt, int64_t now_ns) {
-  if (processor_ == nullptr)
-    return tl::unexpected(
-        std::string("no processor of cards: the issuer's document says nothing of \"cards\""));
+  if (processor_ == nullptr) return tl::unexpected(kNoProcessor);
   const Payment payment{.key = fmt::format("{}-{}-{}", debt.statement,
                                            debt.hash.substr(0, kHashInKey), debt.tries.size() + 1),
                         .kind = PaymentKind::card,
@@ -192,8 +192,9 @@ Payer::Result<Payment> Payer::begin(const Owing& owing, const Debt& debt, int64_
 }
 
 // Whoever else has begun it just now may have asked the processor already, or be done.
-Payer::Result<Payment> Payer::store_and_go_on(const Payment& payment, int64_t now_ns) {
-  if (auto begun = ledger_.begin_payment(payment); !begun)
+Payer::Result<Payment> Payer::store_and_go_on(const Payment& payment, int64_t now_ns,
+                                              std::optional<int64_t> steps_seen) {
+  if (auto begun = ledger_.begin_payment(payment, steps_seen); !begun)
     return tl::unexpected(begun.error().text);
   const auto there = stored(payment.key);
   if (!there || is_final(there->now.state)) return there;
@@ -266,6 +267,12 @@ Payer::Result<Payment> Payer::pay(const std::string& issuer, const std::string& 
     }
   }
   return tl::unexpected("nothing is owed of statement " + statement + " of " + issuer);
+}
+
+Payer::Result<Payment> Payer::on_account(const Payment& payment, int64_t steps_seen,
+                                         int64_t now_ns) {
+  if (processor_ == nullptr) return tl::unexpected(kNoProcessor);
+  return store_and_go_on(payment, now_ns, steps_seen);
 }
 
 Payer::Result<void> Payer::check_transfer(const Payment& transfer, int64_t now_ns) const {

@@ -24,7 +24,8 @@ namespace anabranch::billing {
 
 // How a client stands, and what its profile says of it.
 struct Standing {
-  std::string account, statement;  // of them the one that is overdue for longest
+  std::string account;
+  std::string statement;  // the one that is overdue for longest; empty: its credit is used up
   int64_t overdue_ns = 0;
   WhenOverdue then = WhenOverdue::nothing;
   uint32_t restrict_kbps = 0;
@@ -53,6 +54,9 @@ class Payer {
   Result<std::map<std::string, Standing>> overdue(int64_t now_ns) const;
   // One statement by card, now: whatever was tried, unless it is under way.
   Result<Payment> pay(const std::string& issuer, const std::string& statement, int64_t now_ns);
+  // By card for no statement: a credit, which is for the oldest and for those to come. Refused when
+  // the account's payments have gone more steps than those that were seen before it was decided.
+  Result<Payment> on_account(const Payment& payment, int64_t steps_seen, int64_t now_ns);
   // Money that arrived otherwise; once for each reference. Of no statement: for the oldest.
   Result<Payment> received(const Payment& transfer, const std::string& reference, int64_t now_ns);
   // Back, of a payment that succeeded.
@@ -74,7 +78,8 @@ class Payer {
   static std::optional<Standing> standing_of(const Owing& owing, int64_t now_ns,
                                              PayingReport& report);
   void pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& report);
-  Result<Payment> store_and_go_on(const Payment& payment, int64_t now_ns);
+  Result<Payment> store_and_go_on(const Payment& payment, int64_t now_ns,
+                                  std::optional<int64_t> steps_seen = {});
   Result<Payment> go_on(Payment payment, int64_t now_ns, bool is_new);
   Result<CardAnswer> ask(const Payment& payment, bool is_new);
   Result<CardAnswer> ask_refund(const Payment& refund, bool is_new);

@@ -63,6 +63,12 @@ class Books {
   // Clients of which a statement is overdue, by account. For any thread.
   using Overdue = std::map<std::string, billing::Standing>;
   tl::expected<Overdue, std::string> overdue() const;
+  // Reserves what may be used of what was paid ahead (billing/credit.h). For any thread.
+  tl::expected<billing::CreditReport, std::string> look_at_credit(
+      const std::map<std::string, billing::CreditAsked>& asked) const;
+  // How a client stands. For any thread.
+  tl::expected<std::vector<billing::Balance>, std::string> balances(
+      const std::string& account) const;
   std::string client_account(const std::string& client) const {
     return billing::Ledger::client_account(client);
   }

@@ -358,9 +358,10 @@ TEST_P(Payments, ARefundGoesBackOnceWhateverFailsAndIsNotChargedAgain) {
 }
 
 TEST_P(Payments, ALedgerOfBeforeThereWerePaymentsGetsThem) {
-  ASSERT_TRUE(ledger_->store().script(
-      "DROP TABLE payment_steps; DROP TABLE payments; UPDATE state SET value = 2 WHERE name = "
-      "'version'"));
+  ASSERT_TRUE(
+      ledger_->store().script("DROP TABLE drawings; DROP TABLE payment_steps; DROP TABLE payments; "
+                              "UPDATE state SET value = 2 WHERE name = "
+                              "'version'"));
   EXPECT_FALSE(Ledger::open_existing(where_).has_value());
   *ledger_ = open("site-a");
   owe(10, 4);
