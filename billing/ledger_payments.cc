@@ -72,8 +72,8 @@ Stored<void> Ledger::begin_payment(const Payment& payment, std::optional<int64_t
       const auto open = store_->query(
           kSelectPayments +
               "WHERE p.kind = 'card' AND p.account = $1 AND s.state IN ('pending', 'unknown') AND "
-              "(p.statement = '' OR $3 = '' OR (p.issuer = $2 AND p.statement = $3))",
-          payment.account, payment.issuer, payment.statement);
+              "(p.statement = '' OR $2 = '' OR (p.statement = $2 AND p.issuer = $3))",
+          payment.account, payment.statement, payment.issuer);
       if (!open) return tl::unexpected(open.error());
       if (!open->empty())
         return refused((payment.statement.empty() ? "what " + payment.account + " owes"

@@ -55,7 +55,7 @@ Credits::ByClient stricter(const Credits::ByClient& a, const Credits::ByClient& 
 
 void Credits::tick(const Spent& spent, Clock::time_point now) {
   if (looking_.valid()) {
-    if (looking_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
+    if (looking_.wait_for(std::chrono::seconds(0)) != std::future_status::timeout) {
       const auto report = looking_.get();
       const auto took = now - began_;
       look_at_ = now + kLookLeast;
@@ -96,7 +96,7 @@ void Credits::begin(const Spent& spent, Clock::time_point now) {
     billing::CreditAsked& one = asked[billing::Ledger::client_account(client)];
     one.has_services = spent.contains(client);
     const auto known = clients_.find(client);
-    if (known == clients_.end() || is_pricing_) return;
+    if (known == clients_.end() || is_pricing_ || !one.has_services) return;
     one.used = known->second.credit.used;
     one.since = of_client(spent, client) + -known->second.spent_at_pricing;
   };

@@ -31,10 +31,11 @@ class Credits {
   // grows.
   using Spent = std::map<std::string, billing::Amount>;
 
-  // `look` is called on a thread of its own. `changed`: whenever others are used up than before,
-  // and what becomes of them; at first they are none.
-  Credits(Look look, std::function<void(const ByClient&)> changed)
-      : look_(std::move(look)), changed_(std::move(changed)) {}
+  // `look` is called aside (or, deferred, when it is asked for what it found). `changed`: whenever
+  // others are used up than before, and what becomes of them; at first they are none.
+  Credits(Look look, std::function<void(const ByClient&)> changed,
+          std::launch how = std::launch::async)
+      : look_(std::move(look)), changed_(std::move(changed)), how_(how) {}
 
   // Every second.
   void tick(const Spent& spent, Clock::time_point now);
@@ -57,6 +58,7 @@ class Credits {
 
   const Look look_;
   const std::function<void(const ByClient&)> changed_;
+  const std::launch how_;
   std::map<std::string, Client> clients_;
   std::future<tl::expected<billing::CreditReport, std::string>> looking_;
   Spent spent_at_begin_;
