@@ -237,6 +237,8 @@ class Ledger {
                            std::span<Closing* const> closings);
   Stored<void> charge_here(std::span<const ClosedPeriod* const> periods);
   Stored<std::vector<Drawing>> drawings_here(const std::string& account, int64_t now_ns) const;
+  Stored<void> verify_balances(std::vector<std::string>& wrong) const;
+  Stored<void> state_balance_here(const ClosedPeriod& period, std::span<nlohmann::json> documents);
   Stored<int64_t> provider_lines_here(const ClosedPeriod& period) const;
 
   std::unique_ptr<Store> store_;

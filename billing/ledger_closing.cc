@@ -192,6 +192,10 @@ Stored<void> Ledger::number_here(std::span<const ClosedPeriod* const> periods,
   std::vector<std::vector<Value>> rows;
   for (size_t i = 0; i < periods.size(); ++i) {
     const ClosedPeriod& p = *periods[i];
+    std::vector<json> documents;
+    for (const StatementDraft& draft : p.statements) documents.push_back(draft.document);
+    if (auto stated = state_balance_here(p, documents); !stated) return stated;
+    auto document = documents.begin();
     for (const StatementDraft& draft : p.statements) {
       const auto [at, first_here] = last.try_emplace({draft.issuer, draft.series}, 0, "");
       auto& [number, hash] = at->second;
@@ -214,9 +218,8 @@ Stored<void> Ledger::number_here(std::span<const ClosedPeriod* const> periods,
                         .from_ns = p.from_ns,
                         .to_ns = p.to_ns,
                         .issued_ns = p.closed_ns};
-      json document = draft.document;
-      document["number"] = s.name();
-      s.document = dumped(document);
+      (*document)["number"] = s.name();
+      s.document = dumped(*document++);
       s.hash = statement_hash(hash, s.document);
       const bool first = number == 0;
       rows.push_back({s.issuer, s.series, s.number, first ? Value(nullptr) : Value(number),

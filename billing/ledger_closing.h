@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "billing/ledger_posting.h"
+#include "billing/period.h"
 #include "billing/usage.h"
 
 namespace anabranch::billing {
@@ -28,7 +30,16 @@ struct Watermark {
 struct StatementDraft {
   std::string issuer;
   std::string series;       // such as "2026"
-  nlohmann::json document;  // gets "number": "2026-000123"
+  nlohmann::json document;  // gets "number": "2026-000123", and "balance" if asked for
+
+  // For all statements of a period, or none. How the account stands: what this one adds to it, and
+  // in whose time it is told what else has moved since the last one.
+  struct Balance {
+    std::string currency;
+    Amount gross;
+    Zone zone = Zone::utc();
+  };
+  std::optional<Balance> balance;
 };
 
 struct StoredStatement {

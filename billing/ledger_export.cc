@@ -80,6 +80,7 @@ Stored<std::vector<std::string>> Ledger::verify() const {
                         to_text(r.amount(2)));
     }
   }
+  if (auto looked = verify_balances(wrong); !looked) return tl::unexpected(looked.error());
   const auto series =
       store_->read("SELECT issuer, series, max(number) FROM statements GROUP BY issuer, series");
   if (!series) return tl::unexpected(series.error());

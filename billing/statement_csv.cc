@@ -134,6 +134,15 @@ void add_total(std::string_view name, const Read::Decimal& total, Table& table) 
   table.set("row", name).number("amount", total).end_row();
 }
 
+void add_balance(const Read::Balance& balance, Table& table) {
+  add_total("balance before", balance.before, table);
+  for (const Read::Moved& moved : balance.moved) {
+    table.set("row", "moved").set("description", moved.what).set("for_from", moved.at);
+    table.number("amount", moved.amount).end_row();
+  }
+  add_total("balance", balance.now, table);
+}
+
 }  // namespace
 
 tl::expected<std::string, std::string> statement_csv(const nlohmann::json& document) {
@@ -149,6 +158,7 @@ tl::expected<std::string, std::string> statement_csv(const nlohmann::json& docum
   add_total("net", read->net, table);
   add_total("total tax", read->tax, table);
   add_total("gross", read->gross, table);
+  if (read->balance) add_balance(*read->balance, table);
   return std::move(table).text();
 }
 

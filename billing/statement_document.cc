@@ -179,8 +179,9 @@ class Maker {
 
   tl::expected<IssuedStatement, std::string> make(const std::string& issuer,
                                                   const std::set<std::string>& providers) const {
-    IssuedStatement made{.draft = {.issuer = issuer, .series = of_.series, .document = {}},
-                         .sums = {}};
+    IssuedStatement made{
+        .draft = {.issuer = issuer, .series = of_.series, .document = {}, .balance = {}},
+        .sums = {}};
     PeriodCharges& sums = made.sums;
     sums.currency = bill_.currency;
     sums.period = of_.period;
@@ -193,6 +194,8 @@ class Maker {
     d = head(issuer);
     add_charges(d, providers);
     add_sums(d, sums);
+    if (of_.account.starts_with("client:"))
+      made.draft.balance = {.currency = sums.currency, .gross = sums.gross, .zone = zone_};
     const Includes includes = [&](const std::string& p) { return providers.contains(p); };
     d["usage"] = usage_ != nullptr ? usage_of(*usage_, includes) : json::array();
     d["days"] = usage_ != nullptr ? days_of(*usage_, zone_, includes) : json::array();

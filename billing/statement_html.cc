@@ -135,6 +135,18 @@ std::string totals(const Read& s) {
          kTableEnd;
 }
 
+std::string balance(const Read& s) {
+  if (!s.balance) return {};
+  std::string out = table("Account", {"Movement", "Amount"}) + "<tbody>\n";
+  out += row("Balance before", cell(amount(s.balance->before)));
+  for (const Read::Moved& moved : s.balance->moved)
+    out += row(html_isolated(title(moved)), cell(amount(moved.amount)));
+  out += row("This statement", cell(amount(s.gross)));
+  return out + "</tbody>\n<tfoot>" +
+         row(html_isolated("B" + title(s, *s.balance).substr(1)), cell(amount(s.balance->now))) +
+         "</tfoot>\n" + kTableEnd;
+}
+
 std::string usage(const Read& s) {
   const std::string figure = usage_figure(s);
   if (s.usage.empty() && figure.empty()) return {};
@@ -162,7 +174,7 @@ tl::expected<std::string, std::string> statement_html(const nlohmann::json& stat
   std::string out = head(*read) + "<body>\n<main>\n" + header(*read);
   out += "<section>\n<h2>Charges</h2>\n";
   for (const Read::Section& s : read->sections) out += section(*read, s);
-  out += credits(*read) + totals(*read) + "</section>\n" + usage(*read);
+  out += credits(*read) + totals(*read) + balance(*read) + "</section>\n" + usage(*read);
   return out + "</main>\n</body>\n</html>\n";
 }
 

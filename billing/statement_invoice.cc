@@ -45,6 +45,12 @@ std::string words_or(const std::string& text, std::string_view otherwise) {
   return words.find_first_not_of(' ') == std::string::npos ? std::string(otherwise) : words;
 }
 
+std::string balance_words(const Read& s, const Read::Balance& balance) {
+  std::string words = "; balance before " + balance.before;
+  for (const Read::Moved& moved : balance.moved) words += "; " + title(moved) + ": " + moved.amount;
+  return words + "; " + title(s, balance) + ": " + balance.now;
+}
+
 class InvoiceMaker {
  public:
   explicit InvoiceMaker(const Read& s) : s_(s) {}
@@ -60,6 +66,7 @@ class InvoiceMaker {
     add_totals();
     add_taxes();
     check_sums();
+    if (s_.balance) add_balance(*s_.balance);
     if (!mistake_.empty())
       return tl::unexpected("statement " + printable(s_.number) + ": " + mistake_);
     return std::move(made_);
@@ -179,6 +186,16 @@ class InvoiceMaker {
             "what is not subject to tax (category O) and what is cannot be on one invoice of "
             "EN 16931; let the account have statements by provider, or another tax");
     }
+  }
+
+  // What is to the account's credit pays for what is charged; a debt is no part of this invoice.
+  void add_balance(const Read::Balance& balance) {
+    made_.note = balance_words(s_, balance);
+    const auto now = parse_amount(balance.now);
+    if (!now) wrong(balance.now + " is more than an invoice can hold");
+    if (!now || made_.credit_note) return;
+    const Amount paid = std::clamp(made_.gross + -*now, Amount(), made_.gross);
+    made_.prepaid = Amount::from_attos(paid.attos() - paid.attos() % kCentAttos);
   }
 
   // That an invoice adds up is for us to say, not for whoever receives it.

@@ -46,6 +46,7 @@ class PdfStatement {
     for (const Read::Section& section : s_.sections) add_section(section, columns);
     credits(columns);
     totals(columns);
+    balance(columns);
     graphs();
     usage();
     const std::string footer = title(s_) + ", " + party_words(s_.issuer);
@@ -79,6 +80,11 @@ class PdfStatement {
     for (const Read::Credit& credit : s_.credits) longer(second, grouped(credit.amount));
     for (const Read::TaxTotal& tax : s_.taxes) longer(second, grouped(tax.due));
     for (const Read::Decimal* sum : {&s_.net, &s_.tax, &s_.gross}) longer(second, grouped(*sum));
+    if (s_.balance) {
+      longer(second, grouped(s_.balance->before));
+      longer(second, grouped(s_.balance->now));
+      for (const Read::Moved& moved : s_.balance->moved) longer(second, grouped(moved.amount));
+    }
     Columns columns;
     fit(columns.first, first);
     fit(columns.second, second);
@@ -227,6 +233,21 @@ class PdfStatement {
     pages_.need(height);
     pages_.place(std::move(first));
     for (PdfRow& r : rows) pages_.place(std::move(r));
+  }
+
+  void balance(const Columns& columns) {
+    if (!s_.balance) return;
+    std::vector<PdfRow> rows;
+    rows.push_back(row("Balance before", "", grouped(s_.balance->before), columns));
+    for (const Read::Moved& moved : s_.balance->moved)
+      rows.push_back(row(title(moved), "", grouped(moved.amount), columns));
+    rows.push_back(row("This statement", "", grouped(s_.gross), columns));
+    rows.back().ruled = true;
+    pages_.skip(kBlockGap);
+    pages_.table([&](bool again) { return head("Account", again, "", "amount", columns); },
+                 std::move(rows),
+                 row("B" + title(s_, *s_.balance).substr(1), "", grouped(s_.balance->now), columns,
+                     PdfStyle::strong));
   }
 
   void graphs() {

@@ -212,6 +212,15 @@ ReadStatement::Credit credit(const Members& m) {
   return credit;
 }
 
+ReadStatement::Balance balance(const Members& m) {
+  ReadStatement::Balance balance{
+      .before = m.decimal("before"), .moved = {}, .now = m.decimal("now")};
+  m.objects("moved", Must::yes, [&](const Members& e) {
+    balance.moved.push_back({e.time("at"), e.text("what"), e.decimal("amount")});
+  });
+  return balance;
+}
+
 ReadStatement::Usage usage(const Members& m) {
   return {m.text("provider"),  m.text("network"), m.text("path"),    m.text("gateway"),
           m.text("direction"), m.text("kind"),    m.count("octets"), m.count("packets")};
@@ -257,6 +266,7 @@ tl::expected<ReadStatement, std::string> read_statement(const json& document) {
   s.net = m.decimal("net");
   s.tax = m.decimal("tax");
   s.gross = m.decimal("gross");
+  m.inner("balance", Must::no, [&](const Members& b) { s.balance = balance(b); });
   m.objects("usage", Must::no, [&](const Members& e) { s.usage.push_back(usage(e)); });
   m.objects("days", Must::no, [&](const Members& e) {
     s.days.push_back({e.day("day"), e.text("provider"), e.count("sent"), e.count("received")});

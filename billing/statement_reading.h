@@ -2,10 +2,10 @@
 // A statement's document, as its presentations read it. Texts are as they are in the document and
 // must pass printable(); what is a number or a time here has been checked to be one.
 //
-// May be absent in a document: credits, usage and days, what corrects and explains (corrects,
-// passed, conversion, period, reason, percent, version), a line's tax, unit, octets, packets and
-// tiers, of a credit all but its amount and description, of issuer and customer all but id and
-// name, and until when to pay. Members that are not known are left alone.
+// May be absent in a document: credits, balance, usage and days, what corrects and explains
+// (corrects, passed, conversion, period, reason, percent, version), a line's tax, unit, octets,
+// packets and tiers, of a credit all but its amount and description, of issuer and customer all but
+// id and name, and until when to pay. Members that are not known are left alone.
 #pragma once
 
 #include <cstdint>
@@ -67,6 +67,17 @@ struct ReadStatement {
     Tax tax;
     Decimal net, due;
   };
+  // How the account stands: before, with what moved since the last statement, and with this one.
+  struct Moved {
+    Time at;
+    std::string what;
+    Decimal amount;
+  };
+  struct Balance {
+    Decimal before;
+    std::vector<Moved> moved;
+    Decimal now;
+  };
   struct Usage {
     std::string provider, network, path, gateway, direction, kind;
     uint64_t octets = 0, packets = 0;
@@ -89,6 +100,7 @@ struct ReadStatement {
   std::vector<Credit> credits;
   std::vector<TaxTotal> taxes;
   Decimal net, tax, gross;
+  std::optional<Balance> balance;
   std::vector<Usage> usage;
   std::vector<Day> days;
 };

@@ -92,6 +92,10 @@ void fit_charges(const Read& s, TextPage& page) {
   }
   for (const Read::Credit& credit : s.credits) page.fit("", grouped(credit.amount));
   page.fit("", grouped(s.gross));
+  if (!s.balance) return;
+  page.fit("", grouped(s.balance->before));
+  page.fit("", grouped(s.balance->now));
+  for (const Read::Moved& moved : s.balance->moved) page.fit("", grouped(moved.amount));
 }
 
 void add_header(const Read& s, TextPage& page) {
@@ -147,6 +151,18 @@ void add_totals(const Read& s, TextPage& page) {
   page.blank();
 }
 
+void add_balance(const Read& s, TextPage& page) {
+  if (!s.balance) return;
+  page.row(0, "Account", "", "amount");
+  page.rule('-');
+  page.row(kRow, "balance before", "", grouped(s.balance->before));
+  for (const Read::Moved& moved : s.balance->moved)
+    page.row(kRow, title(moved), "", grouped(moved.amount));
+  page.row(kRow, "this statement", "", grouped(s.gross));
+  page.row(kRow, title(s, *s.balance), "", grouped(s.balance->now));
+  page.blank();
+}
+
 void add_usage(const Read& s, TextPage& page) {
   if (s.usage.empty()) return;
   page.start_columns();
@@ -175,6 +191,7 @@ tl::expected<std::string, std::string> statement_text(const nlohmann::json& stat
   for (const Read::Section& section : read->sections) add_section(*read, section, page);
   add_credits(*read, page);
   add_totals(*read, page);
+  add_balance(*read, page);
   add_usage(*read, page);
   return std::move(page).text();
 }

@@ -147,7 +147,7 @@ class UblWriter {
       xml_.text("cbc:CreditNoteTypeCode", kCreditNoteCode);
     else
       xml_.text("cbc:InvoiceTypeCode", kInvoiceCode);
-    xml_.text("cbc:Note", title(s_) + ", account " + printable(s_.account));
+    xml_.text("cbc:Note", title(s_) + ", account " + printable(s_.account) + i_.note);
     xml_.text("cbc:DocumentCurrencyCode", s_.currency);
     period(s_.from, s_.to);
     for (const std::string& number : s_.corrects) {
@@ -264,7 +264,8 @@ class UblWriter {
     amount("cbc:TaxInclusiveAmount", i_.gross);
     if (i_.allowances_total != Amount()) amount("cbc:AllowanceTotalAmount", i_.allowances_total);
     if (i_.charges_total != Amount()) amount("cbc:ChargeTotalAmount", i_.charges_total);
-    amount("cbc:PayableAmount", i_.gross);
+    if (i_.prepaid != Amount()) amount("cbc:PrepaidAmount", i_.prepaid);
+    amount("cbc:PayableAmount", i_.gross + -i_.prepaid);
     xml_.close();
   }
 

@@ -11,7 +11,8 @@ namespace {
 
 using Read = ReadStatement;
 
-constexpr std::string_view kGap = "\xc2\xa0";  // U+00A0
+constexpr size_t kDayEnd = 10, kMinuteEnd = 16, kSecondEnd = 19;  // "2026-10-01T00:00:00+02:00"
+constexpr std::string_view kGap = "\xc2\xa0";                     // U+00A0
 
 std::string window_words(const Read::Window& window) {
   return time_words(window.from) + " until " + time_words(window.to);
@@ -43,7 +44,6 @@ std::string decimal(Uint128 number) {
 }
 
 std::string time_words(const Read::Time& time) {
-  constexpr size_t kDayEnd = 10, kMinuteEnd = 16, kSecondEnd = 19;  // "2026-10-01T00:00:00+02:00"
   if (time.size() < kSecondEnd) return time;
   const std::string_view seconds = std::string_view(time).substr(kMinuteEnd, 3);
   return time.substr(0, kDayEnd) + " " + time.substr(kDayEnd + 1, kMinuteEnd - kDayEnd - 1) +
@@ -85,6 +85,19 @@ std::string title(const Read::TaxTotal& total) {
   const std::string reason = printable(total.tax.reason);
   return "tax " + (words.empty() ? "" : words + " ") + "on " + grouped(total.net) +
          (reason.empty() ? "" : ": " + reason);
+}
+
+std::string title(const Read::Moved& moved) {
+  return printable(moved.what) + ", " + moved.at.substr(0, kDayEnd);
+}
+
+std::string title(const Read& s, const Read::Balance& balance) {
+  const bool in_favour = balance.now.starts_with('-');
+  const bool nothing = balance.now.find_first_of("123456789") == std::string::npos;
+  return "balance, " + printable(s.currency) +
+         (nothing     ? ", nothing to be paid"
+          : in_favour ? ", in your favour"
+                      : ", to be paid");
 }
 
 std::string octets_words(const Read::Line& line) {

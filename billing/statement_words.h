@@ -29,6 +29,10 @@ std::string title(const ReadStatement::Line& line);     // "mobile data (mobile,
 std::string title(const ReadStatement::Usage& used);    // "mobile (airmobile, lte) at site-a"
 std::string title(const ReadStatement::TaxTotal& tax);  // "tax S 19 % on 49.62"
 
+std::string title(const ReadStatement::Moved& moved);  // "payment, 2026-10-14"
+// "balance, EUR, to be paid", or in the client's favour.
+std::string title(const ReadStatement& s, const ReadStatement::Balance& balance);
+
 // Grouped; empty where a line, or all in a section, is not for octets.
 std::string octets_words(const ReadStatement::Line& line);
 std::string octets_words(const ReadStatement::Section& section);

@@ -77,6 +77,62 @@ TEST_P(Closings, AMonthIsStatedWhenItsGraceIsOver) {
   expect_sound(*ledger_);
 }
 
+// "before 0.00, payment -3.80, now 20.00"
+std::string balance_told(const json& statement) {
+  const json& balance = statement.at("balance");
+  std::string all = "before " + balance.at("before").get<std::string>();
+  for (const json& m : balance.at("moved"))
+    all += ", " + m.at("what").get<std::string>() + " " + m.at("amount").get<std::string>();
+  return all + ", now " + balance.at("now").get<std::string>();
+}
+
+TEST_P(Closings, AStatementSaysHowTheAccountStands) {
+  const auto service = acme();
+  const auto pays = [&](const char* id, const char* amount, int64_t at_ns) {
+    const Transaction paid{
+        .id = id,
+        .wall_ns = at_ns,
+        .purpose = "payment",
+        .party = "client:acme",
+        .corrects = "",
+        .entries = {{"cash:bank", "EUR", money(amount)}, {"client:acme", "EUR", -money(amount)}}};
+    ASSERT_TRUE(ledger_->post(paid).has_value());
+  };
+  pays("ahead", "3.80", day(10, 3));
+  gateway("site-a").used(day(10, 5), service, 1, 4 * kGb).used(day(10, 6), service, 2, 2 * kGb);
+  close(day(11, 2));
+  EXPECT_EQ(balance_told(statements("client:acme").at(0)), "before 0.00, payment -3.80, now 20.00");
+  pays("all", "20.00", day(11, 5));
+  pays("more", "0.01", day(11, 6) + kHour);
+  close(day(12, 2));
+  const json november = statements("client:acme").at(1);
+  EXPECT_EQ(balance_told(november), "before 20.00, payment -20.00, payment -0.01, now 11.89");
+  EXPECT_EQ(november.at("balance").at("moved").at(1).at("at"), "2026-11-06T01:00:00+01:00");
+  EXPECT_EQ(ledger_->balance("client:acme").at("EUR"), money("11.89"));
+  expect_sound(*ledger_);
+}
+
+TEST_P(Closings, StatementsByProviderSayHowTheAccountStandsOneAfterTheOther) {
+  put("profiles", json{{"id", "apart"}, {"billing", {{"statements", "by-provider"}}}});
+  const auto service = acme("business", "apart");
+  gateway("site-a").used(day(10, 5), service, 1, 4 * kGb).used(day(10, 6), service, 2, 2 * kGb);
+  close(day(11, 2));
+  std::map<std::string, std::string> told;
+  for (const json& s : statements("client:acme")) told[s.at("issuer").at("id")] = balance_told(s);
+  EXPECT_EQ(told, (std::map<std::string, std::string>{{"co", "before 0.00, now 11.90"},
+                                                      {"alpha", "before 11.90, now 16.66"},
+                                                      {"beta", "before 16.66, now 23.80"}}));
+  expect_sound(*ledger_);
+}
+
+// The house pays nobody.
+TEST_P(Closings, TheHouseHasNoBalance) {
+  gateway("site-a").used(day(10, 5), acme(), 1, kGb).used(day(10, 5), kHouse, 1, kGb);
+  close(day(11, 2));
+  ASSERT_FALSE(statements("house:site-a").empty());
+  for (const json& s : statements("house:site-a")) EXPECT_FALSE(s.contains("balance"));
+}
+
 TEST_P(Closings, AnOctetAtMidnightIsOfTheDayThatBegins) {
   const auto service = acme();
   const int64_t midnight = day(11, 1);

@@ -48,6 +48,8 @@ def numbers_of(s):
     for tax in s["taxes"]:
         yield from (tax["net"], tax["tax"])
     yield from (s["net"], s["tax"], s["gross"])
+    if "balance" in s:
+        yield from (s["balance"]["before"], s["balance"]["now"], *(m["amount"] for m in s["balance"]["moved"]))
     for used in s["usage"]:
         yield from (str(used["octets"]), str(used["packets"]))
 
@@ -98,6 +100,11 @@ def block_sums(file):
 def check_sums(file, s):
     sums = block_sums(file)
     total = sums.pop("Total")
+    account = sums.pop("Account", None)
+    assert (account is not None) == ("balance" in s)
+    if account:
+        # The last row is the sum of those above it.
+        assert sum(account[:-1]) == account[-1] == Decimal(s["balance"]["now"]), account
     net, taxes, gross = total[0], total[1:1 + len(s["taxes"])], total[-1]
     assert (str(net), str(gross)) == (s["net"], s["gross"])
     assert sum(taxes) == Decimal(s["tax"])
@@ -122,6 +129,10 @@ def usual(seed):
     net = sum((Decimal(x["subtotal"]) for x in s["sections"]), Decimal("0.00")) - len(s["credits"])
     due = Decimal("0.19") * len(s["taxes"]) + Decimal("0.00")
     s.update(net=str(net), tax=str(due), gross=str(net + due))
+    if "balance" in s:
+        s["balance"] = Months(seed).balance(s["gross"])
+        for n, moved in enumerate(s["balance"]["moved"]):
+            moved["what"] = f"payment {n}"
     return s
 
 

@@ -68,7 +68,20 @@ class Months:
                               "statement": self.text()}
         return line
 
+    def balance(self, gross):
+        before = self.amount()
+        moved = [{"at": f"2026-10-{self.random.randrange(1, 32):02}T12:00:00+02:00", "what": self.text(), "amount": money(self.amount())}
+                 for _ in range(self.random.randrange(4))]
+        return {"before": money(before), "moved": moved, "now": money(before + sum(Decimal(m["amount"]) for m in moved) + Decimal(gross))}
+
     def statement(self):
+        r = self.random
+        made = self.charged()
+        if r.random() < 0.6:
+            made["balance"] = self.balance(made["gross"])
+        return made
+
+    def charged(self):
         r = self.random
         net = Decimal(0)
         sections = []
@@ -130,7 +143,11 @@ def check_csv(statement, text):
     assert all(None not in row and None not in row.values() for row in rows), "rows of different lengths"
     lines = [(s, line) for s in statement["sections"] for line in s["lines"]]
     kinds = ["line"] * len(lines) + ["credit"] * len(statement["credits"]) + ["tax"] * len(statement["taxes"])
-    assert [row["row"] for row in rows] == kinds + ["net", "total tax", "gross"]
+    kinds += ["net", "total tax", "gross"]
+    balance = statement.get("balance")
+    if balance:
+        kinds += ["balance before"] + ["moved"] * len(balance["moved"]) + ["balance"]
+    assert [row["row"] for row in rows] == kinds
     for row, (section, line) in zip(rows, lines):
         assert row["provider"] == guarded(section["provider"]), row
         assert row["item"] == guarded(line["item"]) and row["description"] == guarded(line["description"]), row
@@ -151,6 +168,10 @@ def check_csv(statement, text):
         amounts[row["row"]] += Decimal(row["amount"])
     assert amounts["gross"] == amounts["net"] + amounts["total tax"]
     assert amounts["total tax"] == amounts.get("tax", 0)
+    if balance:
+        assert amounts["balance before"] + amounts.get("moved", 0) + amounts["gross"] == amounts["balance"] == Decimal(balance["now"])
+        moved = [row for row in rows if row["row"] == "moved"]
+        assert [(guarded(m["what"]), m["at"], m["amount"]) for m in balance["moved"]] == [(m["description"], m["for_from"], m["amount"]) for m in moved]
     return amounts.get("line", Decimal(0)) + amounts.get("credit", Decimal(0)), amounts["net"]
 
 
@@ -255,6 +276,11 @@ def check_text(statement, text):
                 found += Decimal(number.group(1).replace(" ", ""))
     net = Decimal(re.match(r" *(-?[0-9 ]+\.\d\d)\n", after).group(1).replace(" ", ""))
     gross = Decimal(re.search(r"\n  gross, EUR +(-?[0-9 ]+\.\d\d)\n", after).group(1).replace(" ", ""))
+    if statement.get("balance"):
+        block = re.search(r"\nAccount +amount\n-+\n(.*?)\n\n", after + "\n", re.S).group(1)
+        numbers = [Decimal(n.replace(" ", "")) for n in re.findall(r"  (-?\d{1,3}(?: \d{3})*\.\d\d)$", block, re.M)]
+        assert len(numbers) == 3 + len(statement["balance"]["moved"]), block
+        assert sum(numbers[:-1]) == numbers[-1] == Decimal(statement["balance"]["now"]), block
     return found, net, gross
 
 
@@ -325,7 +351,10 @@ def month():
         "currency": "EUR", "tariff": {"id": "business", "version": "5d41402abc4b2a76b9719d911017c592a1b2c3d4e5f60718293a4b5c6d7e8f90"},
         "provider_charges": "itemised", "sections": sections, "credits": credits,
         "taxes": [dict(tax, reason="", net=money(net), tax=money(due))], "net": money(net), "tax": money(due),
-        "gross": money(net + due), "usage": usage, "days": days}
+        "gross": money(net + due), "usage": usage, "days": days,
+        "balance": {"before": "1250.00", "now": money(net + due + Decimal("1180.00")), "moved": [
+            {"at": "2026-10-05T08:00:12+02:00", "what": "payment", "amount": "-1250.00"},
+            {"at": "2026-10-19T10:21:00+02:00", "what": "refund", "amount": "1180.00"}]}}
 
 
 def render(program, statements):

@@ -96,7 +96,8 @@ class Statements:
             totals.append({"category": category, "percent": percent, "reason": tax.get("reason", ""), "net": money(net),
                            "tax": money(due if net > 0 else -due if due else due)})
         net, due = sum(Decimal(t["net"]) for t in totals), sum(Decimal(t["tax"]) for t in totals)
-        return {
+        gross = net + due
+        made = {
             "number": f"2026-{r.randrange(10 ** 6):06}", "kind": "statement", "corrects": r.choice([[], ["2026-000001"]]),
             "issuer": {"id": "anabranch-co", "name": self.text() or "Anabranch", "vat_id": "DE123456789", "email": "billing@anabranch.example",
                        "address": {"street": self.text() or "Hauptstr. 1", "postcode": "10115", "city": "Berlin", "country": "DE"}},
@@ -105,7 +106,13 @@ class Statements:
             "payment_terms": "within 14 days", "account": "client:acme", "zone": "Europe/Berlin",
             "from": "2026-10-01T00:00:00+02:00", "to": r.choice(["2026-11-01T00:00:00+01:00", "2026-10-05T12:30:00+02:00"]),
             "issued": "2026-11-04T00:00:12+01:00", "currency": "EUR", "tariff": {"id": "business"}, "provider_charges": "itemised",
-            "sections": sections, "credits": credits, "taxes": totals, "net": money(net), "tax": money(due), "gross": money(net + due)}
+            "sections": sections, "credits": credits, "taxes": totals, "net": money(net), "tax": money(due), "gross": money(gross)}
+        if r.random() < 0.6:
+            before = r.choice([Decimal(0), -gross, Decimal(r.randrange(-10 ** 6, 10 ** 6)) / 100])
+            paid = -Decimal(r.randrange(10 ** 5)) / 100
+            made["balance"] = {"before": money(before), "now": money(before + paid + gross), "moved": [
+                {"at": "2026-10-14T09:30:00+02:00", "what": self.text() or "payment", "amount": money(paid)}]}
+        return made
 
 
 # --- the standard's rules
@@ -240,12 +247,28 @@ def check_invoice(statement, text):
     due = check_taxes(i, nets)
     gross = i.amount("cbc:TaxInclusiveAmount", total)
     assert gross == net + due, "BR-CO-15"
-    assert i.amount("cbc:PayableAmount", total) == gross, "BR-CO-16"
+    paid = i.amount("cbc:PrepaidAmount", total, Decimal(0))
+    assert i.amount("cbc:PayableAmount", total) == gross - paid, "BR-CO-16"
+    check_balance(statement, i, gross, paid)
     for element in i.root.iter():
         if element.get("currencyID") and not element.tag.endswith("}PriceAmount"):
             assert -Decimal(element.text).as_tuple().exponent <= 2, "BR-DEC"
     check_against(statement, i, net, due, gross)
     return i
+
+
+# What the account had to its credit pays for what is invoiced; how it stands is noted.
+def check_balance(statement, i, gross, paid):
+    balance = statement.get("balance")
+    if balance is None:
+        assert paid == 0
+        return
+    before = Decimal(balance["now"]) - Decimal(statement["gross"])
+    assert paid == (0 if i.credit_note else min(max(-before, Decimal(0)), gross)), (paid, balance)
+    note = i.one("cbc:Note")
+    assert f"balance before {balance['before']};" in note and note.endswith(": " + balance["now"]), note
+    for moved in balance["moved"]:
+        assert f"{shown(moved['what'])}, 2026-10-14: {moved['amount']}" in note, note
 
 
 # The same as on the statement, to the last coin, with all signs turned in a credit note.
