@@ -41,19 +41,26 @@ OnAccount::Result<std::optional<OnAccount::Account>> OnAccount::account(
   account.card = *terms.card;
   const auto payments = ledger_.payments({.account = account.name});
   if (!payments) return tl::unexpected(payments.error().text);
+  std::set<std::string> on_account;
+  bool went_back = false;  // some of the last of these
   for (const Payment& p : *payments) {
     account.steps_seen += p.step;
+    if (is_on_account(p)) on_account.insert(p.key);
+    if (p.kind == PaymentKind::refund && on_account.contains(p.of)) went_back = true;
     if (p.kind != PaymentKind::card) continue;
     account.number += is_on_account(p);
     if (!is_final(p.now.state)) {  // it may pay what seems to be due
       sooner(report.next_ns, p.now.next_ns);
       return std::nullopt;
     }
-    if (p.now.state == PaymentState::succeeded)
+    if (p.now.state == PaymentState::succeeded) {
       account.tries.tries.clear();
-    else
+      went_back = false;
+    } else {
       account.tries.tries.push_back(p);
+    }
   }
+  account.tries.is_refunded = went_back;  // what was given back is not taken again by itself
   return account;
 }
 

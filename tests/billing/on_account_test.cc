@@ -66,8 +66,9 @@ class SharedCards : public CardProcessor {
                             : answer(*one);
     });
   }
-  CardAnswer refund(const std::string&, const std::string&, Amount, const std::string&) override {
-    return {};
+  CardAnswer refund(const std::string&, const std::string& key, Amount,
+                    const std::string&) override {
+    return {.state = PaymentState::succeeded, .id = "re_" + key};
   }
 
  private:
@@ -416,6 +417,21 @@ TEST_P(PaidOnAccount, AheadTheCardIsChargedBelowTheFloorAndStatementsAreSettledF
   EXPECT_EQ(balance("client:acme"), money("-14"));
   expect_charged(money("100"), day(11, 2));
   expect_sound(*ledger_);
+}
+
+TEST_P(PaidOnAccount, WhatWasGivenBackIsNotTakenAgainByItself) {
+  terms({{"charge", "ahead"}, {"top_up", "20"}, {"floor", "5"}});
+  used(day(10, 1), 1);
+  const auto paid = pay(day(10, 1));
+  ASSERT_EQ(paid.size(), 1u);
+  Payer payer(*ledger_, &cards_);
+  ASSERT_TRUE(payer.refund(paid[0].key, money("18"), day(10, 2)));
+  EXPECT_EQ(balance("client:acme"), money("-2"));
+  EXPECT_TRUE(pay(day(10, 3)).empty());
+  // Who pays by hand goes on so.
+  ASSERT_TRUE(OnAccount(*ledger_, payer).pay("client:acme", "EUR", money("5"), day(10, 4)));
+  used(day(10, 5), 3);
+  EXPECT_EQ(pay(day(10, 5)).size(), 1u);
 }
 
 ANABRANCH_BOTH_STORES(PaidOnAccount);
