@@ -175,7 +175,14 @@ BillingDocuments::Result<Terms> BillingDocuments::client(const std::string& id,
   const auto profile = document("profiles", text_of(*client, "profile"), at_ns);
   DocumentErrors errors;
   if (client->contains("card")) terms.card = read_card(client->at("card"), "/card", errors);
+  Relations relations = read_relations(*client, errors);
   if (!errors.empty()) return tl::unexpected(in_words("client " + id, errors));
+  terms.reseller = std::move(relations.reseller);
+  if (!relations.paid_by.empty()) {
+    auto payer = payer_of(id, relations.paid_by, at_ns);
+    if (!payer) return tl::unexpected(payer.error());
+    terms.paid_by = std::move(*payer);
+  }
   if (profile && profile->contains("billing"))
     terms.preferences = read_preferences(profile->at("billing"), "/billing", errors);
   if (!errors.empty()) return tl::unexpected(in_words("profile of client " + id, errors));
@@ -192,6 +199,32 @@ BillingDocuments::Result<Terms> BillingDocuments::client(const std::string& id,
   terms.cycle = {*zone, terms.preferences.cycle_day.value_or(1)};
   terms.preferences = terms.preferences.over(wishes(id, terms.cycle.containing(at_ns)));
   return terms;
+}
+
+// Whoever pays for another pays for itself, or nobody would know who pays in the end.
+BillingDocuments::Result<Terms::PaidBy> BillingDocuments::payer_of(const std::string& client,
+                                                                   const std::string& paid_by,
+                                                                   int64_t at_ns) const {
+  const auto payer = document("clients", paid_by, at_ns);
+  if (!payer) return tl::unexpected("client " + client + ": /paid_by: " + payer.error());
+  if (const std::string by = text_of(*payer, "paid_by"); !by.empty())
+    return tl::unexpected(
+        fmt::format("client {}: /paid_by: {} is paid for by {} itself; expected "
+                    "who pays in the end",
+                    client, paid_by, by));
+  const std::string name = text_of(*payer, "name");
+  return Terms::PaidBy{paid_by, name.empty() ? paid_by : name};
+}
+
+std::vector<std::string> BillingDocuments::paid_for_by(const std::string& client) const {
+  std::vector<std::string> all;
+  for (const auto& [id, versions] : kinds_.at("clients")) {
+    const bool paid = std::any_of(versions.begin(), versions.end(), [&](const DocumentVersion& v) {
+      return text_of(json::parse(v.text, nullptr, false), "paid_by") == client;
+    });
+    if (paid) all.push_back(id);
+  }
+  return all;
 }
 
 Terms BillingDocuments::house() const {
