@@ -85,7 +85,9 @@ tl::expected<std::vector<StoredStatement>, std::string> Billing::issued_statemen
     const BillingOptions& options, const std::string& account) {
   auto ledger = Ledger::open_existing(where(options));
   if (!ledger) return tl::unexpected(ledger.error());
-  return ledger->statements(account).map_error([](const StoreError& e) { return e.text; });
+  const auto documents = BillingDocuments::read(*ledger);
+  if (!documents) return tl::unexpected(documents.error());
+  return statements_of(*ledger, *documents, account);
 }
 
 tl::expected<std::map<std::string, Standing>, std::string> Billing::overdue(

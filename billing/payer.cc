@@ -74,13 +74,13 @@ Payer::Result<std::vector<Payer::Owing>> Payer::owing(const BillingDocuments& do
       report.problems[account] = terms.error();
       continue;
     }
-    const auto statements = ledger_.statements(account);
-    if (!statements) return tl::unexpected(statements.error().text);
+    const auto statements = statements_of(ledger_, documents, account);
+    if (!statements) return tl::unexpected(statements.error());
     const auto payments = ledger_.payments({.account = account});
     if (!payments) return tl::unexpected(payments.error().text);
     Owing one{.account = account, .terms = std::move(*terms), .debts = {}};
     for (const auto& [currency, balance] : sums) {
-      for (Debt& debt : debts_of(*statements, *payments, currency, balance))
+      for (Debt& debt : debts_of(account, *statements, *payments, currency, balance))
         one.debts.push_back(std::move(debt));
     }
     all.push_back(std::move(one));
@@ -131,23 +131,30 @@ Payer::Result<std::map<std::string, Standing>> Payer::standings(const BillingDoc
   if (!owing) return tl::unexpected(owing.error());
   std::map<std::string, Standing> all;
   for (const Owing& one : *owing) {
-    if (auto standing = standing_of(one, now_ns, report)) all[one.account] = std::move(*standing);
+    for (auto& [account, standing] : standings_of(one, now_ns, report)) {
+      const auto [known, is_new] = all.try_emplace(account, standing);
+      if (!is_new && standing.overdue_ns < known->second.overdue_ns) known->second = standing;
+    }
   }
   return all;
 }
 
-std::optional<Standing> Payer::standing_of(const Owing& owing, int64_t now_ns,
-                                           PayingReport& report) {
+// Of whoever has a statement that is overdue: by the terms of who pays it.
+std::map<std::string, Standing> Payer::standings_of(const Owing& owing, int64_t now_ns,
+                                                    PayingReport& report) {
   const PaymentTerms terms = owing.terms.payment();
-  std::optional<Standing> worst;
+  std::map<std::string, Standing> worst;
   for (const Debt& debt : owing.debts) {
     const auto overdue = overdue_ns(debt, terms, owing.terms.card);
     if (!overdue) continue;
     if (*overdue > now_ns) {
       earlier(report.next_ns, *overdue);
-    } else if (!worst || *overdue < worst->overdue_ns) {
-      worst = {owing.account, debt.statement, *overdue, terms.then, terms.restrict_kbps};
+      continue;
     }
+    const auto of = worst.find(debt.account);
+    if (of == worst.end() || *overdue < of->second.overdue_ns)
+      worst[debt.account] = {debt.account, debt.statement, *overdue, terms.then,
+                             terms.restrict_kbps};
   }
   return worst;
 }
@@ -281,8 +288,8 @@ Payer::Result<void> Payer::check_transfer(const Payment& transfer, int64_t now_n
   const auto terms = documents->client(transfer.account.substr(kClientPrefix.size()), now_ns);
   if (!terms) return tl::unexpected(terms.error());
   if (transfer.statement.empty()) return {};
-  const auto statements = ledger_.statements(transfer.account);
-  if (!statements) return tl::unexpected(statements.error().text);
+  const auto statements = statements_of(ledger_, *documents, transfer.account);
+  if (!statements) return tl::unexpected(statements.error());
   const bool is_theirs =
       std::any_of(statements->begin(), statements->end(), [&](const StoredStatement& s) {
         return s.issuer == transfer.issuer && s.name() == transfer.statement;

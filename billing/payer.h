@@ -75,8 +75,8 @@ class Payer {
                                                     int64_t now_ns, const std::string& account,
                                                     PayingReport& report) const;
   Result<void> check_transfer(const Payment& transfer, int64_t now_ns) const;
-  static std::optional<Standing> standing_of(const Owing& owing, int64_t now_ns,
-                                             PayingReport& report);
+  static std::map<std::string, Standing> standings_of(const Owing& owing, int64_t now_ns,
+                                                      PayingReport& report);
   void pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& report);
   Result<Payment> store_and_go_on(const Payment& payment, int64_t now_ns,
                                   std::optional<int64_t> steps_seen = {});

@@ -29,6 +29,17 @@ constexpr const char* kOfClients = R"json({
       "address": {"$ref": "#/$defs/address"},
       "vat_id": {"$ref": "#/$defs/vat_id"},
       "email": {"$ref": "#/$defs/email"},
+      "reseller": {
+        "type": "object",
+        "description": "who has a share of the net of its statements",
+        "required": ["id", "margin_percent"],
+        "additionalProperties": false,
+        "properties": {
+          "id": {"$ref": "#/$defs/text"},
+          "margin_percent": {"$ref": "#/$defs/percent"}
+        }
+      },
+      "paid_by": {"$ref": "#/$defs/text", "description": "the client who pays its statements"},
       "card": {
         "type": "object",
         "description": "the processor's tokens; never the number of a card",
