@@ -61,6 +61,40 @@ std::vector<Measurement> without_gaps(std::vector<Measurement> recorded, int64_t
   return all;
 }
 
+// Each account with who pays its statements, of those that `payers` pay: themselves, unless others
+// pay for them, and those they pay for.
+std::map<std::string, std::string> who_pays(const BillingDocuments& documents,
+                                            const std::set<std::string>& payers, int64_t now_ns) {
+  std::map<std::string, std::string> all;
+  for (const std::string& id : documents.clients()) {
+    const auto terms = documents.client(id, now_ns);
+    const std::string payer =
+        Ledger::client_account(terms && terms->paid_by ? terms->paid_by->id : id);
+    if (payers.contains(payer)) all[Ledger::client_account(id)] = payer;
+  }
+  return all;
+}
+
+UnbilledReport by_payer(UnbilledReport each, const std::map<std::string, std::string>& payers) {
+  UnbilledReport report{.accounts = {}, .problems = std::move(each.problems)};
+  for (const auto& [name, payer] : payers) {
+    const auto own = each.accounts.find(name);
+    if (own == each.accounts.end()) continue;
+    const auto [sum, is_first] = report.accounts.try_emplace(payer, own->second);
+    if (is_first) continue;
+    if (sum->second.currency != own->second.currency)
+      report.problems[payer] = "what it pays for others is in another currency than its own";
+    else
+      sum->second.amount += own->second.amount;
+  }
+  // Periods of others are not the payer's.
+  for (auto& [payer, sum] : report.accounts) {
+    if (const auto own = each.accounts.find(payer); own != each.accounts.end())
+      sum.from_ns = own->second.from_ns;
+  }
+  return report;
+}
+
 }  // namespace
 
 // --- What there is ---
@@ -220,8 +254,9 @@ Closer::Result<UnbilledReport> Closer::unbilled(const std::set<std::string>& nam
   UnbilledReport report;
   if (names.empty()) return report;
   if (auto looked = look(); !looked) return tl::unexpected(looked.error());
+  const auto paid = who_pays(*documents_, names, now_ns);
   std::map<std::string, BilledPeriod> periods;
-  for (const std::string& name : names) {
+  for (const auto& [name, payer] : paid) {
     const BilledAccount* account = accounts_->find(name);
     if (account == nullptr) continue;  // it has used nothing
     if (auto period = accounts_->next_period(*account, *documents_))
@@ -233,7 +268,7 @@ Closer::Result<UnbilledReport> Closer::unbilled(const std::set<std::string>& nam
     if (auto added = add_unbilled(periods, are_behind, now_ns, report); !added)
       return tl::unexpected(added.error());
   }
-  return report;
+  return by_payer(std::move(report), paid);
 }
 
 // Of its statements.

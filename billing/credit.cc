@@ -26,7 +26,7 @@ class CreditLook {
         report_.problems[name] = terms.error();
         continue;
       }
-      if (terms->payment().charge != ChargeWhen::ahead) continue;
+      if (terms->payment().charge != ChargeWhen::ahead || terms->paid_by) continue;
       report_.accounts[name] = {.terms = terms->payment(), .used = {}, .reservation = {}};
       if (!asked.used) unpriced.insert(name);
     }

@@ -73,7 +73,8 @@ OnAccount::Result<std::vector<OnAccount::Account>> OnAccount::accounts(int64_t n
   for (const std::string& id : documents->clients()) {
     if (!only.empty() && Ledger::client_account(id) != only) continue;
     const auto terms = documents->client(id, now_ns);
-    if (!terms) continue;  // whose periods cannot be closed, either, which is told there
+    if (!terms) continue;          // whose periods cannot be closed, either, which is told there
+    if (terms->paid_by) continue;  // by whose terms it is paid
     const PaymentTerms payment = terms->payment();
     if (payment.by != PayBy::card || payment.charge == ChargeWhen::issued) continue;
     auto found = account(*terms, report);

@@ -419,6 +419,26 @@ TEST_P(PaidOnAccount, AheadTheCardIsChargedBelowTheFloorAndStatementsAreSettledF
   expect_sound(*ledger_);
 }
 
+TEST_P(PaidOnAccount, WhoPaysForAnotherIsChargedForWhatThatOneUses) {
+  terms({{"charge", "threshold"}, {"threshold", "10"}});
+  put("clients", {{"id", "shop"},
+                  {"tariff", "t"},
+                  {"profile", "carded"},
+                  {"paid_by", "acme"},
+                  {"card", {{"customer", "cus_2"}, {"method", "pm_2"}}}});
+  const auto shop = open_service("site-a", "shop", day(10, 1));
+  used(day(10, 5), 4);
+  gateway("site-a").used(day(10, 5), shop, 1, 7 * kOneGb);
+  const auto paid = pay(day(10, 6));
+  ASSERT_EQ(paid.size(), 1u);
+  EXPECT_EQ(paid[0].account, "client:acme");
+  EXPECT_EQ(paid[0].amount, money("11"));
+  close(day(11, 2));
+  EXPECT_TRUE(pay(day(11, 2)).empty());
+  EXPECT_EQ(balance("client:acme"), Amount());
+  EXPECT_EQ(balance("client:shop"), Amount());
+}
+
 TEST_P(PaidOnAccount, WhatWasGivenBackIsNotTakenAgainByItself) {
   terms({{"charge", "ahead"}, {"top_up", "20"}, {"floor", "5"}});
   used(day(10, 1), 1);
