@@ -85,7 +85,9 @@ tl::expected<std::vector<StoredStatement>, std::string> Billing::issued_statemen
     const BillingOptions& options, const std::string& account) {
   auto ledger = Ledger::open_existing(where(options));
   if (!ledger) return tl::unexpected(ledger.error());
-  return ledger->statements(account).map_error([](const StoreError& e) { return e.text; });
+  const auto documents = BillingDocuments::read(*ledger);
+  if (!documents) return tl::unexpected(documents.error());
+  return statements_of(*ledger, *documents, account);
 }
 
 tl::expected<std::map<std::string, Standing>, std::string> Billing::overdue(
@@ -93,6 +95,24 @@ tl::expected<std::map<std::string, Standing>, std::string> Billing::overdue(
   auto ledger = Ledger::open_existing(where(options));
   if (!ledger) return tl::unexpected(ledger.error());
   return Payer(*ledger, nullptr).overdue(wall_ns);
+}
+
+tl::expected<CreditReport, std::string> Billing::look_at_credit(
+    const BillingOptions& options, const std::map<std::string, CreditAsked>& asked,
+    int64_t wall_ns) {
+  auto ledger = Ledger::open_existing(where(options));
+  if (!ledger) return tl::unexpected(ledger.error());
+  Closer closer(*ledger, closing_options(options));
+  return billing::look_at_credit(*ledger, closer, options.gateway, asked, wall_ns);
+}
+
+tl::expected<std::vector<Balance>, std::string> Billing::balances(const BillingOptions& options,
+                                                                  const std::string& account,
+                                                                  int64_t wall_ns) {
+  auto ledger = Ledger::open_existing(where(options));
+  if (!ledger) return tl::unexpected(ledger.error());
+  Closer closer(*ledger, closing_options(options));
+  return balances_of(*ledger, &closer, options.gateway, account, wall_ns);
 }
 
 namespace {

@@ -15,6 +15,7 @@
 #include <tl/expected.hpp>
 
 #include "billing/closing_service.h"
+#include "billing/credit.h"
 #include "billing/journal.h"
 #include "billing/ledger.h"
 #include "billing/payer.h"
@@ -61,6 +62,15 @@ class Billing {
   // Clients of which a statement is overdue, by account. For any thread.
   static tl::expected<std::map<std::string, Standing>, std::string> overdue(
       const BillingOptions& options, int64_t wall_ns);
+  // Reserves for this gateway what it may use of what was paid ahead, by account (credit.h), by its
+  // journal. For any thread.
+  static tl::expected<CreditReport, std::string> look_at_credit(
+      const BillingOptions& options, const std::map<std::string, CreditAsked>& asked,
+      int64_t wall_ns);
+  // How an account stands, by currency. For any thread.
+  static tl::expected<std::vector<Balance>, std::string> balances(const BillingOptions& options,
+                                                                  const std::string& account,
+                                                                  int64_t wall_ns);
 
  private:
   Billing(BillingOptions options, std::unique_ptr<Journal> journal, Ledger ledger);

@@ -175,7 +175,14 @@ BillingDocuments::Result<Terms> BillingDocuments::client(const std::string& id,
   const auto profile = document("profiles", text_of(*client, "profile"), at_ns);
   DocumentErrors errors;
   if (client->contains("card")) terms.card = read_card(client->at("card"), "/card", errors);
+  Relations relations = read_relations(*client, errors);
   if (!errors.empty()) return tl::unexpected(in_words("client " + id, errors));
+  terms.reseller = std::move(relations.reseller);
+  if (!relations.paid_by.empty()) {
+    auto payer = payer_of(id, relations.paid_by, at_ns);
+    if (!payer) return tl::unexpected(payer.error());
+    terms.paid_by = std::move(*payer);
+  }
   if (profile && profile->contains("billing"))
     terms.preferences = read_preferences(profile->at("billing"), "/billing", errors);
   if (!errors.empty()) return tl::unexpected(in_words("profile of client " + id, errors));
@@ -191,7 +198,42 @@ BillingDocuments::Result<Terms> BillingDocuments::client(const std::string& id,
   if (!zone) return tl::unexpected("client " + id + ": " + zone.error());
   terms.cycle = {*zone, terms.preferences.cycle_day.value_or(1)};
   terms.preferences = terms.preferences.over(wishes(id, terms.cycle.containing(at_ns)));
+  if (terms.paid_by) terms.preferences.payment.reset();  // they are those of who pays
   return terms;
+}
+
+// Whoever pays for another pays for itself, or nobody would know who pays in the end.
+BillingDocuments::Result<Terms::PaidBy> BillingDocuments::payer_of(const std::string& client,
+                                                                   const std::string& paid_by,
+                                                                   int64_t at_ns) const {
+  const std::string of = "client " + client + ": /paid_by: ";
+  const auto stored = document("clients", paid_by, at_ns);
+  if (!stored) return tl::unexpected(of + stored.error());
+  if (const std::string by = text_of(*stored, "paid_by"); !by.empty())
+    return tl::unexpected(of + paid_by + " is paid for by " + by +
+                          " itself; expected who pays in the end");
+  const auto payer = this->client(paid_by, at_ns);
+  if (!payer) return tl::unexpected(of + payer.error());
+  if (payer->payment().charge == ChargeWhen::ahead)
+    return tl::unexpected(of + paid_by + " pays ahead, and that only for itself");
+  return Terms::PaidBy{paid_by, payer->name};
+}
+
+std::vector<std::string> BillingDocuments::paid_for_by(const std::string& client) const {
+  std::vector<std::string> all;
+  for (const auto& [id, versions] : kinds_.at("clients")) {
+    const bool paid = std::any_of(versions.begin(), versions.end(), [&](const DocumentVersion& v) {
+      return text_of(json::parse(v.text, nullptr, false), "paid_by") == client;
+    });
+    if (paid) all.push_back(id);
+  }
+  return all;
+}
+
+std::vector<std::string> BillingDocuments::clients() const {
+  std::vector<std::string> ids;
+  for (const auto& [id, versions] : kinds_.at("clients")) ids.push_back(id);
+  return ids;
 }
 
 Terms BillingDocuments::house() const {

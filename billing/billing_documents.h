@@ -30,6 +30,7 @@
 #include "billing/period.h"
 #include "billing/preferences.h"
 #include "billing/price_list.h"
+#include "billing/relations.h"
 
 namespace anabranch::billing {
 
@@ -59,6 +60,11 @@ struct Terms {
   Preferences preferences;
   std::optional<Agreement> agreement;
   std::optional<Card> card;
+  std::optional<Reseller> reseller;
+  struct PaidBy {
+    std::string id, name;
+  };
+  std::optional<PaidBy> paid_by;  // another client
 
   PaymentTerms payment() const { return preferences.payment.value_or(PaymentTerms()); }
 };
@@ -75,7 +81,10 @@ class BillingDocuments {
   const ExchangeRates& rates() const { return rates_; }
   // Of a client at a time; of the house.
   Result<Terms> client(const std::string& id, int64_t at_ns) const;
+  std::vector<std::string> clients() const;
   Terms house() const;
+  // Clients for whom this one pays, or has paid at any time.
+  std::vector<std::string> paid_for_by(const std::string& client) const;
   // Since when the house has a tariff.
   std::optional<int64_t> house_since() const;
   // Providers whom we owe by a tariff, and since when.
@@ -111,6 +120,8 @@ class BillingDocuments {
   using At = std::function<Result<InForce>(int64_t)>;
 
   BillingDocuments() = default;
+  Result<Terms::PaidBy> payer_of(const std::string& client, const std::string& paid_by,
+                                 int64_t at_ns) const;
   Result<nlohmann::json> document(const std::string& kind, const std::string& id,
                                   int64_t at_ns) const;
   bool awaits_order(const Versions& provider) const;

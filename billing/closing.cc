@@ -61,6 +61,40 @@ std::vector<Measurement> without_gaps(std::vector<Measurement> recorded, int64_t
   return all;
 }
 
+// Each account with who pays its statements, of those that `payers` pay: themselves, unless others
+// pay for them, and those they pay for.
+std::map<std::string, std::string> who_pays(const BillingDocuments& documents,
+                                            const std::set<std::string>& payers, int64_t now_ns) {
+  std::map<std::string, std::string> all;
+  for (const std::string& id : documents.clients()) {
+    const auto terms = documents.client(id, now_ns);
+    const std::string payer =
+        Ledger::client_account(terms && terms->paid_by ? terms->paid_by->id : id);
+    if (payers.contains(payer)) all[Ledger::client_account(id)] = payer;
+  }
+  return all;
+}
+
+UnbilledReport by_payer(UnbilledReport each, const std::map<std::string, std::string>& payers) {
+  UnbilledReport report{.accounts = {}, .problems = std::move(each.problems)};
+  for (const auto& [name, payer] : payers) {
+    const auto own = each.accounts.find(name);
+    if (own == each.accounts.end()) continue;
+    const auto [sum, is_first] = report.accounts.try_emplace(payer, own->second);
+    if (is_first) continue;
+    if (sum->second.currency != own->second.currency)
+      report.problems[payer] = "what it pays for others is in another currency than its own";
+    else
+      sum->second.amount += own->second.amount;
+  }
+  // Periods of others are not the payer's.
+  for (auto& [payer, sum] : report.accounts) {
+    if (const auto own = each.accounts.find(payer); own != each.accounts.end())
+      sum.from_ns = own->second.from_ns;
+  }
+  return report;
+}
+
 }  // namespace
 
 // --- What there is ---
@@ -187,14 +221,12 @@ Closer::Result<std::vector<nlohmann::json>> Closer::preview(const std::string& n
   if (auto looked = look(); !looked) return tl::unexpected(looked.error());
   const BilledAccount* account = accounts_->find(name);
   if (account == nullptr) return tl::unexpected(unknown_account(name));
-  auto period = accounts_->next_period(*account, *documents_);
+  const auto period = accounts_->next_period(*account, *documents_);
   if (!period) return tl::unexpected(period.error());
-  period->part.to_ns = std::clamp(now_ns, period->part.from_ns + 1, period->part.to_ns);
-  std::map<std::string, Open> accounts;
-  auto opened = open_account(*account, *period);
+  auto opened = open_until(*account, *period, now_ns);
   if (!opened) return tl::unexpected(opened.error());
-  Open& open = accounts[name] = std::move(*opened);
-  for (const auto& [key, through] : account->charged) open.usage.charged(key, through);
+  std::map<std::string, Open> accounts;
+  accounts[name] = std::move(*opened);
   auto gathered = gather(std::move(accounts), false);
   if (!gathered) return tl::unexpected(gathered.error());
   const auto drafted = draft(gathered->accounts.at(name), now_ns);
@@ -205,6 +237,87 @@ Closer::Result<std::vector<nlohmann::json>> Closer::preview(const std::string& n
     statements.back()["kind"] = statements.back()["number"] = "preview";
   }
   return statements;
+}
+
+// Up to now; nothing of it is charged.
+Closer::Result<Closer::Open> Closer::open_until(const BilledAccount& account, BilledPeriod period,
+                                                int64_t now_ns) {
+  period.part.to_ns = std::clamp(now_ns, period.part.from_ns + 1, period.part.to_ns);
+  auto opened = open_account(account, period);
+  if (!opened) return opened;
+  for (const auto& [key, through] : account.charged) opened->usage.charged(key, through);
+  return opened;
+}
+
+Closer::Result<UnbilledReport> Closer::unbilled(const std::set<std::string>& names,
+                                                int64_t now_ns) {
+  UnbilledReport report;
+  if (names.empty()) return report;
+  if (auto looked = look(); !looked) return tl::unexpected(looked.error());
+  const auto paid = who_pays(*documents_, names, now_ns);
+  std::map<std::string, BilledPeriod> periods;
+  for (const auto& [name, payer] : paid) {
+    const BilledAccount* account = accounts_->find(name);
+    if (account == nullptr) continue;  // it has used nothing
+    if (auto period = accounts_->next_period(*account, *documents_))
+      periods[name] = *period;
+    else
+      report.problems[name] = period.error();
+  }
+  for (bool are_behind = false; !periods.empty(); are_behind = true) {
+    if (auto added = add_unbilled(periods, are_behind, now_ns, report); !added)
+      return tl::unexpected(added.error());
+  }
+  return by_payer(std::move(report), paid);
+}
+
+// Of its statements.
+std::string Closer::currency_of(const Open& open) const {
+  const auto terms = accounts_->terms(*open.account, *documents_, open.usage.period().to_ns - 1);
+  return terms && !terms->preferences.currency.empty()
+             ? terms->preferences.currency
+             : open.usage.parts().front().prices().tariff().currency;
+}
+
+// `periods` become those behind them, where they have begun.
+Closer::Result<void> Closer::add_unbilled(std::map<std::string, BilledPeriod>& periods,
+                                          bool are_behind, int64_t now_ns, UnbilledReport& report) {
+  std::map<std::string, Open> accounts;
+  for (const auto& [name, period] : periods) {
+    if (auto opened = open_until(*accounts_->find(name), period, now_ns)) {
+      opened->is_behind = are_behind;
+      accounts[name] = std::move(*opened);
+    } else {
+      report.problems[name] = opened.error();
+    }
+  }
+  auto gathered = gather(std::move(accounts), false);
+  if (!gathered) return tl::unexpected(gathered.error());
+  std::map<std::string, BilledPeriod> behind;
+  for (auto& [name, open] : gathered->accounts) {
+    const auto drafted = draft(open, now_ns);
+    if (!drafted) {
+      report.problems[name] = drafted.error();
+      continue;
+    }
+    const BilledPeriod& period = periods.at(name);
+    const std::string currency = currency_of(open);
+    Unbilled& sum = report.accounts.try_emplace(name, Unbilled{period.part.from_ns, currency, {}})
+                        .first->second;
+    if (sum.currency != currency) {
+      report.problems[name] = "its next statement is in another currency than its last one";
+      continue;
+    }
+    for (const StatementDraft& s : drafted->statements)
+      sum.amount += parse_amount(s.document.at("gross").get<std::string>()).value();
+    if (period.part.to_ns > now_ns) continue;
+    if (auto next = accounts_->period_behind(*open.account, period, *documents_))
+      behind[name] = *next;
+    else
+      report.problems[name] = next.error();
+  }
+  periods = std::move(behind);
+  return {};
 }
 
 // True where a draft needs more than was gathered.
@@ -335,7 +448,7 @@ Closer::Result<ClosedPeriod> Closer::draft(Open& open, int64_t now_ns) {
   std::vector<BilledLine> others;
   if (account.kind == Of::provider) {
     open.usage.count_late();
-  } else {
+  } else if (!open.is_behind) {
     auto corrected = corrections(open, documents, now_ns);
     if (!corrected) return tl::unexpected(corrected.error());
     others = std::move(*corrected);

@@ -46,6 +46,18 @@ struct ClosingReport {
   int64_t reading_ns = 0;                       // how long that took
 };
 
+// What an account used and is on no statement yet, with tax.
+struct Unbilled {
+  int64_t from_ns = 0;  // since then
+  std::string currency;
+  Amount amount;
+  bool operator==(const Unbilled&) const = default;
+};
+struct UnbilledReport {
+  std::map<std::string, Unbilled> accounts;
+  std::map<std::string, std::string> problems;  // by account
+};
+
 class Closer {
  public:
   template <typename T>
@@ -59,6 +71,10 @@ class Closer {
   // What is open of an account up to now, as it would be on its statements. Stores nothing.
   Result<std::vector<nlohmann::json>> preview(const std::string& account, int64_t now_ns);
 
+  // The same in one sum for each of `names`, and of what has begun behind a period that waits to be
+  // closed as well. Reads the journals once for all, and once more while some period waits.
+  Result<UnbilledReport> unbilled(const std::set<std::string>& names, int64_t now_ns);
+
   // Charges a closed period, the one of that instant, again, by `tariff` in place of the one it was
   // charged by: the difference is posted, and stated by an adjustment. Nothing posted is changed.
   // Nothing: it comes to the same.
@@ -71,6 +87,7 @@ class Closer {
     std::optional<BilledPeriod> period;
     Zone zone = Zone::utc();
     PeriodCollector usage;
+    bool is_behind = false;  // one that is not closed: what is of that one is not late
   };
   struct Gathered {
     std::map<std::string, Open> accounts;
@@ -81,6 +98,10 @@ class Closer {
   Result<void> look();
   Result<void> check_gateways(const UsagePass::Result& read) const;
   Result<Open> open_account(const BilledAccount& account, const BilledPeriod& period);
+  Result<Open> open_until(const BilledAccount& account, BilledPeriod period, int64_t now_ns);
+  Result<void> add_unbilled(std::map<std::string, BilledPeriod>& periods, bool are_behind,
+                            int64_t now_ns, UnbilledReport& report);
+  std::string currency_of(const Open& open) const;
   Result<Gathered> gather(std::map<std::string, Open> accounts, bool all_frames);
   Result<std::map<std::string, Open>> open_due(int64_t now_ns, const std::string& only,
                                                ClosingReport& report);

@@ -123,6 +123,16 @@ ClosingAccounts::Result<BilledPeriod> ClosingAccounts::next_period(
   return BilledPeriod{{from, whole.to_ns}, whole};
 }
 
+ClosingAccounts::Result<BilledPeriod> ClosingAccounts::period_behind(
+    const BilledAccount& account, const BilledPeriod& period,
+    const BillingDocuments& documents) const {
+  const int64_t at = period.cycle.to_ns;
+  const auto terms = this->terms(account, documents, at);
+  if (!terms) return tl::unexpected(terms.error());
+  const Period whole = terms->cycle.containing(at);
+  return BilledPeriod{{at, whole.to_ns}, whole};
+}
+
 ClosingAccounts::Result<BillingDocuments::Prices> ClosingAccounts::prices(
     const BilledAccount& account, const BilledPeriod& period, const Zone& zone,
     BillingDocuments& documents) const {

@@ -55,9 +55,11 @@ class ClosingAccounts {
 
   Result<Terms> terms(const BilledAccount& account, const BillingDocuments& documents,
                       int64_t at_ns) const;
-  // The stretch that follows what is closed, up to the end of its cycle.
+  // The stretch that follows what is closed, up to the end of its cycle; and the one behind it.
   Result<BilledPeriod> next_period(const BilledAccount& account,
                                    const BillingDocuments& documents) const;
+  Result<BilledPeriod> period_behind(const BilledAccount& account, const BilledPeriod& period,
+                                     const BillingDocuments& documents) const;
   Result<BillingDocuments::Prices> prices(const BilledAccount& account, const BilledPeriod& period,
                                           const Zone& zone, BillingDocuments& documents) const;
 

@@ -97,20 +97,21 @@ uint64_t sum_of(const auto& octets) {
   return sum;
 }
 
-// What is posted for a statement; no entries: nothing is.
-Transaction posting(const Issuer& issuer, const std::string& account, const std::string& id,
-                    const IssuedStatement& statement, int64_t wall_ns) {
+// What is posted for a statement, on the account of who pays it; no entries: nothing is.
+Transaction posting(const Issuer& issuer, const StatementOf& of, const std::string& id,
+                    const IssuedStatement& statement) {
   const PeriodCharges& sums = statement.sums;
+  const auto& payer = of.terms.paid_by;
   Transaction t{.id = id,
-                .wall_ns = wall_ns,
-                .purpose = statement.draft.document.at("kind"),
-                .party = account,
+                .wall_ns = of.issued_ns,
+                .purpose = of.kind + (payer ? " of " + of.terms.id : ""),
+                .party = of.account,
                 .corrects = "",
                 .entries = {}};
   const auto add = [&](const std::string& to, Amount amount) {
     if (amount != Amount()) t.entries.push_back({to, sums.currency, amount});
   };
-  add(account, sums.gross);
+  add(payer ? Ledger::client_account(payer->id) : of.account, sums.gross);
   std::map<std::string, Amount> revenue;
   for (const ChargeLine& l : sums.lines)
     revenue[l.provider.empty() ? issuer.id : l.provider] += l.amount;
@@ -119,13 +120,31 @@ Transaction posting(const Issuer& issuer, const std::string& account, const std:
   return t;
 }
 
+// What of a statement's net is the reseller's: we owe it, as we owe what a provider has carried.
+std::optional<Transaction> margin(const StatementOf& of, const std::string& id,
+                                  const PeriodCharges& sums) {
+  if (!of.terms.reseller) return std::nullopt;
+  const int digits = minor_digits(sums.currency).value_or(2);
+  const Amount amount =
+      percent_of(sums.net, of.terms.reseller->margin_percent, digits).value_or(Amount());
+  if (amount == Amount()) return std::nullopt;
+  return Transaction{.id = id + ":margin",
+                     .wall_ns = of.issued_ns,
+                     .purpose = "margin",
+                     .party = of.account,
+                     .corrects = "",
+                     .entries = {{"cost:" + of.terms.reseller->id, sums.currency, amount},
+                                 {"payable:" + of.terms.reseller->id, sums.currency, -amount}}};
+}
+
 // Statements, with what is posted for each.
 void add_statements(ClosedPeriod& closed, const Issuer& issuer, const StatementOf& of,
                     const std::vector<IssuedStatement>& statements, const std::string& id) {
   for (const IssuedStatement& s : statements) {
-    Transaction t = posting(issuer, of.account, fmt::format("{}:{}", id, closed.statements.size()),
-                            s, of.issued_ns);
+    const std::string own = fmt::format("{}:{}", id, closed.statements.size());
+    Transaction t = posting(issuer, of, own, s);
     if (!t.entries.empty()) closed.transactions.push_back(std::move(t));
+    if (auto share = margin(of, own, s.sums)) closed.transactions.push_back(std::move(*share));
     closed.statements.push_back(s.draft);
   }
 }

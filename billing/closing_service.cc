@@ -9,6 +9,7 @@
 #include "billing/card.h"
 #include "billing/delivery.h"
 #include "billing/mailing.h"
+#include "billing/on_account.h"
 #include "billing/payment_json.h"
 #include "billing/wall_clock.h"
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kEachNs = 60 * kSecondNs;                // after a problem, new documents
+constexpr int64_t kCollectEach = 10;                       // times as long as it takes
 constexpr int64_t kDeliveredNs = 40 * 86'400 * kSecondNs;  // older ones are left to the operator
 
 void add(std::string& problems, const std::string& problem) {
@@ -43,12 +45,15 @@ void ClosingService::run() {
   int64_t next_ns = 0;
   while (!ending_) {
     const int64_t now_ns = wall_now_ns();
-    if (now_ns >= next_ns || next_ns - now_ns > kDeliveredNs) {
-      lock.unlock();
+    lock.unlock();
+    if (now_ns >= next_ns || next_ns - now_ns > kDeliveredNs)
       next_ns = look(now_ns);
-      lock.lock();
-    }
-    wake_.wait_for(lock, std::chrono::nanoseconds(kEachNs), [this] { return ending_; });
+    else if (now_ns >= collect_ns_)
+      collect_alone(now_ns);
+    lock.lock();
+    const int64_t rest_ns = std::min(next_ns, collect_ns_) - wall_now_ns();
+    wake_.wait_for(lock, std::chrono::nanoseconds(std::clamp(rest_ns, kSecondNs, kEachNs)),
+                   [this] { return ending_; });
   }
 }
 
@@ -61,7 +66,7 @@ int64_t ClosingService::look(int64_t now_ns) {
   const auto report =
       ledger ? Closer(*ledger, options_.closing).run(now_ns) : tl::unexpected(ledger.error());
   std::string problems;
-  int64_t paid_ns = INT64_MAX, next_mail_ns = INT64_MAX;
+  int64_t next_mail_ns = INT64_MAX;
   if (report) {
     for (const ClosedAccount& c : report->closed) {
       for (const StoredStatement& s : c.statements)
@@ -69,7 +74,7 @@ int64_t ClosingService::look(int64_t now_ns) {
     }
     for (const auto& [account, problem] : report->problems)
       add(problems, (account.empty() ? "journal" : account) + ": " + problem);
-    paid_ns = collect(*ledger, now_ns, problems);
+    collect_ns_ = collect(*ledger, now_ns, problems);
     next_mail_ns = send_out(*ledger, now_ns, problems);
   } else {
     problems = report.error();
@@ -78,8 +83,19 @@ int64_t ClosingService::look(int64_t now_ns) {
     tell("periods are not closed, or statements not delivered: " + problems);
   told_ = problems;
   if (!problems.empty()) return now_ns + kEachNs;
-  return std::min(
-      {report->next_due_ns.value_or(INT64_MAX), paid_ns, next_mail_ns, now_ns + 60 * kEachNs});
+  return std::min({report->next_due_ns.value_or(INT64_MAX), next_mail_ns, now_ns + 60 * kEachNs});
+}
+
+void ClosingService::collect_alone(int64_t now_ns) {
+  std::string problems;
+  if (auto ledger = Ledger::open(options_.ledger, options_.gateway)) {
+    collect_ns_ = collect(*ledger, now_ns, problems);
+  } else {
+    problems = ledger.error();
+    collect_ns_ = now_ns + kEachNs;
+  }
+  if (!problems.empty() && problems != told_of_payments_) tell("payments: " + problems);
+  told_of_payments_ = problems;
 }
 
 int64_t ClosingService::collect(Ledger& ledger, int64_t now_ns, std::string& problems) {
@@ -92,14 +108,28 @@ int64_t ClosingService::collect(Ledger& ledger, int64_t now_ns, std::string& pro
     else
       add(problems, "cards: " + opened.error());
   }
-  const auto report = Payer(ledger, processor.get()).run(now_ns);
-  if (!report) {
-    add(problems, "payments: " + report.error());
-    return now_ns + kEachNs;
-  }
-  for (const std::string& note : in_words(*report)) tell(note);
-  for (const auto& [account, problem] : report->problems) add(problems, account + ": " + problem);
-  return report->next_ns.value_or(INT64_MAX);
+  Payer payer(ledger, processor.get());
+  int64_t next_ns = INT64_MAX;
+  const auto tell_of = [&](const Payer::Result<PayingReport>& report) {
+    if (!report) {
+      add(problems, "payments: " + report.error());
+      next_ns = std::min(next_ns, now_ns + kEachNs);
+      return;
+    }
+    for (const std::string& note : in_words(*report)) tell(note);
+    for (const auto& [account, problem] : report->problems) add(problems, account + ": " + problem);
+    next_ns = std::min(next_ns, report->next_ns.value_or(INT64_MAX));
+  };
+  tell_of(payer.run(now_ns));
+  const int64_t begun_ns = wall_now_ns();
+  tell_of(OnAccount(ledger, payer)
+              .run(
+                  [&](const std::set<std::string>& accounts) {
+                    return Closer(ledger, options_.closing).unbilled(accounts, now_ns);
+                  },
+                  now_ns));
+  const int64_t now_again_ns = wall_now_ns();
+  return std::max(next_ns, now_again_ns + kCollectEach * (now_again_ns - begun_ns));
 }
 
 int64_t ClosingService::send_out(Ledger& ledger, int64_t now_ns, std::string& problems) {

@@ -42,11 +42,13 @@ class ClosingService {
   int64_t look(int64_t now_ns);
   // Each adds what is wrong to `problems`, and returns when there is more to do.
   int64_t collect(Ledger& ledger, int64_t now_ns, std::string& problems);
+  void collect_alone(int64_t now_ns);
   int64_t send_out(Ledger& ledger, int64_t now_ns, std::string& problems);
   void tell(const std::string& what);
 
   ClosingServiceOptions options_;
-  std::string told_;                     // problems
+  std::string told_, told_of_payments_;  // problems
+  int64_t collect_ns_ = INT64_MAX;       // when there is more to do of payments
   std::set<std::string> mail_problems_;  // told already
   std::mutex mutex_;
   std::condition_variable wake_;

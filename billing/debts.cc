@@ -4,17 +4,30 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "billing/ledger.h"
+
 namespace anabranch::billing {
 namespace {
 
+constexpr std::string_view kClient = "client:";
 constexpr int64_t kOneDayNs = 86'400'000'000'000;
 
 Amount amount_of(const nlohmann::json& document, const char* name) {
   return parse_amount(document.value(name, "")).value_or(Amount());
 }
 
+std::string payer_of(const StoredStatement& s, const nlohmann::json& document) {
+  const auto payer = document.find("payer");
+  return payer == document.end() || !payer->is_object()
+             ? s.account
+             : Ledger::client_account(payer->value("id", ""));
+}
+
 void count_payments(Debt& debt, std::span<const Payment> payments, Amount& paid) {
   for (const Payment& p : payments) {
+    // On account: when it succeeds it may pay this.
+    if (p.kind == PaymentKind::card && p.statement.empty() && !is_final(p.now.state))
+      debt.is_being_paid = true;
     if (p.issuer != debt.issuer || p.statement != debt.statement) continue;
     const bool is_back = p.kind == PaymentKind::refund;
     if (p.now.state == PaymentState::succeeded) paid += is_back ? -p.amount : p.amount;
@@ -28,14 +41,32 @@ void count_payments(Debt& debt, std::span<const Payment> payments, Amount& paid)
 
 }  // namespace
 
-std::vector<Debt> debts_of(std::span<const StoredStatement> statements,
+tl::expected<std::vector<StoredStatement>, std::string> statements_of(
+    const Ledger& ledger, const BillingDocuments& documents, const std::string& account) {
+  auto all = ledger.statements(account);
+  if (!all) return tl::unexpected(all.error().text);
+  if (!account.starts_with(kClient)) return std::move(*all);
+  for (const std::string& other : documents.paid_for_by(account.substr(kClient.size()))) {
+    auto theirs = ledger.statements(Ledger::client_account(other));
+    if (!theirs) return tl::unexpected(theirs.error().text);
+    std::copy_if(theirs->begin(), theirs->end(), std::back_inserter(*all),
+                 [&](const StoredStatement& s) {
+                   return payer_of(s, nlohmann::json::parse(s.document, nullptr, false)) == account;
+                 });
+  }
+  return std::move(*all);
+}
+
+std::vector<Debt> debts_of(const std::string& account, std::span<const StoredStatement> statements,
                            std::span<const Payment> payments, const std::string& currency,
                            Amount balance) {
   std::vector<Debt> all;
   for (const StoredStatement& s : statements) {
     const auto document = nlohmann::json::parse(s.document, nullptr, false);
     if (!document.is_object() || document.value("currency", "") != currency) continue;
-    Debt debt{.issuer = s.issuer,
+    if (payer_of(s, document) != account) continue;
+    Debt debt{.account = s.account,
+              .issuer = s.issuer,
               .statement = s.name(),
               .hash = s.hash,
               .currency = currency,

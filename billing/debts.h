@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What a client's statements are still owed of, and what its payments have come to. Pure.
+// What a client's statements are still owed of, and what its payments have come to.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "billing/billing_documents.h"
 #include "billing/card.h"
 #include "billing/ledger_closing.h"
 #include "billing/ledger_payments.h"
@@ -15,7 +16,13 @@
 
 namespace anabranch::billing {
 
+// An account's own statements, and those of others that it pays. Of its own some may be paid by
+// another. Reads the ledger.
+tl::expected<std::vector<StoredStatement>, std::string> statements_of(
+    const Ledger& ledger, const BillingDocuments& documents, const std::string& account);
+
 struct Debt {
+  std::string account;  // whose statement it is; who pays may be another
   std::string issuer, statement, hash;
   std::string currency;
   Amount gross, open;
@@ -26,9 +33,10 @@ struct Debt {
   bool is_disputed = false;    // nothing of it is asked for until that is decided
 };
 
-// The oldest first; those alone that are owed of. `balance` is what the account owes in all: what
-// was credited, and what is paid for nothing in particular, is for the oldest.
-std::vector<Debt> debts_of(std::span<const StoredStatement> statements,
+// The oldest first; those alone that are owed of, of statements that `account` pays. `balance` is
+// what it owes in all: what was credited, and what is paid for nothing in particular, is for the
+// oldest.
+std::vector<Debt> debts_of(const std::string& account, std::span<const StoredStatement> statements,
                            std::span<const Payment> payments, const std::string& currency,
                            Amount balance);
 

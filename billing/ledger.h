@@ -22,6 +22,7 @@
 #include <tl/expected.hpp>
 
 #include "billing/ledger_closing.h"
+#include "billing/ledger_credit.h"
 #include "billing/ledger_payments.h"
 #include "billing/ledger_posting.h"
 #include "billing/ledger_settlement.h"
@@ -187,8 +188,10 @@ class Ledger {
   // --- Payments (ledger_payments.cc) ---
 
   // The intent to pay, pending, before anyone is asked. Refused while another card payment of the
-  // same statement is not final, and where the key is another payment's. The same again: nothing.
-  Stored<void> begin_payment(const Payment& payment);
+  // account is not final that is of the same statement, or where one of both is of none (that pays
+  // whichever is the oldest); and where the key is another payment's. The same again: nothing.
+  // `steps_seen`: refused when the account's payments, of any kind, have gone more steps by now.
+  Stored<void> begin_payment(const Payment& payment, std::optional<int64_t> steps_seen = {});
   // What became of it, with what is posted for it, if anything: both or none. Refused when it has
   // gone another step meanwhile.
   Stored<void> step_payment(const Payment& payment, const PaymentStep& step,
@@ -208,6 +211,16 @@ class Ledger {
   // Until when it was looked for what became of payments by card; nullopt: never.
   Stored<std::optional<int64_t>> followed_through() const;
   Stored<void> set_followed_through(int64_t at_ns);
+
+  // --- Credit (ledger_credit.cc) ---
+
+  // Says what a gateway has used (`wanted.used`, since `from_ns`), and reserves for it, until
+  // `wanted.until_ns`, of what nobody else has used or holds its part, as one of the gateways at
+  // which the client has services; nothing when `release`. All that is used and reserved together
+  // is never more than the credit, unless it was used before it was said.
+  Stored<Reservation> reserve(const Drawing& wanted, int64_t now_ns, bool release = false);
+  // Of the account's period that is open.
+  Stored<std::vector<Drawing>> drawings(const std::string& account, int64_t now_ns) const;
 
   // --- Keeping (ledger_export.cc) ---
 
@@ -238,6 +251,7 @@ class Ledger {
   Stored<void> number_here(std::span<const ClosedPeriod* const> periods,
                            std::span<Closing* const> closings);
   Stored<void> charge_here(std::span<const ClosedPeriod* const> periods);
+  Stored<std::vector<Drawing>> drawings_here(const std::string& account, int64_t now_ns) const;
   Stored<void> verify_balances(std::vector<std::string>& wrong) const;
   Stored<void> state_balance_here(const ClosedPeriod& period, std::span<nlohmann::json> documents);
   Stored<int64_t> provider_lines_here(const ClosedPeriod& period) const;

@@ -83,7 +83,7 @@ Stored<void> insert_step(Store& store, const std::string& key, int64_t number,
 
 }  // namespace
 
-Stored<void> Ledger::begin_payment(const Payment& payment) {
+Stored<void> Ledger::begin_payment(const Payment& payment, std::optional<int64_t> steps_seen) {
   return store_->transact(Mode::write, [&]() -> Stored<void> {
     const auto known = store_->query(kSelectPayments + "WHERE p.key = $1", payment.key);
     if (!known) return tl::unexpected(known.error());
@@ -94,13 +94,23 @@ Stored<void> Ledger::begin_payment(const Payment& payment) {
     if (payment.kind == PaymentKind::card) {
       const auto open = store_->query(
           kSelectPayments +
-              "WHERE p.kind = 'card' AND p.issuer = $1 AND p.statement = $2 AND s.state IN "
-              "('pending', 'unknown')",
-          payment.issuer, payment.statement);
+              "WHERE p.kind = 'card' AND p.account = $1 AND s.state IN ('pending', 'unknown') AND "
+              "(p.statement = '' OR $2 = '' OR (p.statement = $2 AND p.issuer = $3))",
+          payment.account, payment.statement, payment.issuer);
       if (!open) return tl::unexpected(open.error());
       if (!open->empty())
-        return refused("statement " + payment.statement + " is being paid by " +
-                       open->front().text(0) + " already");
+        return refused((payment.statement.empty() ? "what " + payment.account + " owes"
+                                                  : "statement " + payment.statement) +
+                       " is being paid by " + open->front().text(0) + " already");
+    }
+    if (steps_seen) {
+      const auto steps = store_->query(
+          "SELECT count(*) FROM payment_steps s JOIN payments p ON p.key = s.key WHERE p.account = "
+          "$1",
+          payment.account);
+      if (!steps) return tl::unexpected(steps.error());
+      if (steps->front().integer(0) != *steps_seen)
+        return refused(payment.account + " has paid meanwhile; look again");
     }
     return insert_payment(*store_, payment).and_then([&] {
       return insert_step(*store_, payment.key, 1, {.at_ns = payment.made_ns});

@@ -73,7 +73,14 @@ CREATE TABLE payment_steps(key TEXT NOT NULL REFERENCES payments(key), step @int
   CHECK(state IN ('pending', 'succeeded', 'failed', 'unknown', 'requires-customer'))) @keyed;
 )";
 
-// Since version 4: each state that a dispute came to.
+// Since version 4. How much of what was paid ahead a gateway has used, and holds for itself: the
+// last word of each, which says nothing any more when it is of a period that is closed.
+constexpr const char* kDrawingTables = R"(
+CREATE TABLE drawings(account TEXT NOT NULL, gateway TEXT NOT NULL, currency TEXT NOT NULL, from_ns @int NOT NULL,
+  used @amount NOT NULL, reserved @amount NOT NULL, until_ns @int NOT NULL, PRIMARY KEY(account, gateway)) @keyed;
+)";
+
+// Since version 5: each state that a dispute came to.
 constexpr const char* kDisputeTables = R"(
 CREATE TABLE disputes(id TEXT NOT NULL, step @int NOT NULL, payment TEXT NOT NULL REFERENCES payments(key),
   currency TEXT NOT NULL, amount @amount NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, at_ns @int NOT NULL,
@@ -300,6 +307,9 @@ Stored<void> migrate(Store& store, const std::string& gateway) {
     }
     if (*version < 3) {
       if (auto made = store.script(payments(dialect)); !made) return made;
+    }
+    if (*version < 4) {
+      if (auto made = store.script(of_dialect(kDrawingTables, dialect)); !made) return made;
     }
     if (auto made = store.script(disputes(dialect)); !made) return made;
     if (*version >= 2)

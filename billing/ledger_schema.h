@@ -8,7 +8,7 @@
 
 namespace anabranch::billing {
 
-inline constexpr int64_t kLedgerVersion = 4;
+inline constexpr int64_t kLedgerVersion = 5;
 // What the database says when octets would be charged twice or left out.
 inline constexpr const char* kMeterRule = "a meter must be charged from where it is charged to";
 

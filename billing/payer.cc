@@ -14,6 +14,8 @@ constexpr int64_t kPauseUnitNs = 60'000'000'000;
 constexpr int64_t kPausesMin[] = {1, 5, 30, 120, 360};  // before an open payment is asked for again
 constexpr size_t kHashInKey = 12;
 constexpr std::string_view kClientPrefix = "client:";
+const std::string kNoProcessor =
+    "no processor of cards: the issuer's document says nothing of \"cards\"";
 
 int64_t pause_ns(int64_t step) {
   const auto last = static_cast<int64_t>(std::size(kPausesMin)) - 1;
@@ -31,7 +33,7 @@ CardCharge charge_of(const Payment& p) {
           .method = p.method,
           .currency = p.currency,
           .amount = p.amount,
-          .description = "statement " + p.statement,
+          .description = p.statement.empty() ? "on account" : "statement " + p.statement,
           .account = p.account,
           .statement = p.issuer + "/" + p.statement};
 }
@@ -81,13 +83,13 @@ Payer::Result<std::vector<Payer::Owing>> Payer::owing(const BillingDocuments& do
       report.problems[account] = terms.error();
       continue;
     }
-    const auto statements = ledger_.statements(account);
-    if (!statements) return tl::unexpected(statements.error().text);
+    const auto statements = statements_of(ledger_, documents, account);
+    if (!statements) return tl::unexpected(statements.error());
     const auto payments = ledger_.payments({.account = account});
     if (!payments) return tl::unexpected(payments.error().text);
     Owing one{.account = account, .terms = std::move(*terms), .debts = {}};
     for (const auto& [currency, balance] : sums) {
-      for (Debt& debt : debts_of(*statements, *payments, currency, balance))
+      for (Debt& debt : debts_of(account, *statements, *payments, currency, balance))
         one.debts.push_back(std::move(debt));
     }
     all.push_back(std::move(one));
@@ -139,23 +141,30 @@ Payer::Result<std::map<std::string, Standing>> Payer::standings(const BillingDoc
   if (!owing) return tl::unexpected(owing.error());
   std::map<std::string, Standing> all;
   for (const Owing& one : *owing) {
-    if (auto standing = standing_of(one, now_ns, report)) all[one.account] = std::move(*standing);
+    for (auto& [account, standing] : standings_of(one, now_ns, report)) {
+      const auto [known, is_new] = all.try_emplace(account, standing);
+      if (!is_new && standing.overdue_ns < known->second.overdue_ns) known->second = standing;
+    }
   }
   return all;
 }
 
-std::optional<Standing> Payer::standing_of(const Owing& owing, int64_t now_ns,
-                                           PayingReport& report) {
+// Of whoever has a statement that is overdue: by the terms of who pays it.
+std::map<std::string, Standing> Payer::standings_of(const Owing& owing, int64_t now_ns,
+                                                    PayingReport& report) {
   const PaymentTerms terms = owing.terms.payment();
-  std::optional<Standing> worst;
+  std::map<std::string, Standing> worst;
   for (const Debt& debt : owing.debts) {
     const auto overdue = overdue_ns(debt, terms, owing.terms.card);
     if (!overdue) continue;
     if (*overdue > now_ns) {
       earlier(report.next_ns, *overdue);
-    } else if (!worst || *overdue < worst->overdue_ns) {
-      worst = {owing.account, debt.statement, *overdue, terms.then, terms.restrict_kbps};
+      continue;
     }
+    const auto of = worst.find(debt.account);
+    if (of == worst.end() || *overdue < of->second.overdue_ns)
+      worst[debt.account] = {debt.account, debt.statement, *overdue, terms.then,
+                             terms.restrict_kbps};
   }
   return worst;
 }
@@ -200,21 +209,20 @@ Payment Payer::payment_of(const Owing& owing, const Debt& debt, const std::strin
 }
 
 Payer::Result<Payment> Payer::begin(const Owing& owing, const Debt& debt, int64_t now_ns) {
-  if (processor_ == nullptr)
-    return tl::unexpected(
-        std::string("no processor of cards: the issuer's document says nothing of \"cards\""));
+  if (processor_ == nullptr) return tl::unexpected(kNoProcessor);
   return store_and_go_on(payment_of(owing, debt, "", now_ns), now_ns);
 }
 
-Payer::Result<Payment> Payer::store(const Payment& payment) {
-  if (auto begun = ledger_.begin_payment(payment); !begun)
+Payer::Result<Payment> Payer::store(const Payment& payment, std::optional<int64_t> steps_seen) {
+  if (auto begun = ledger_.begin_payment(payment, steps_seen); !begun)
     return tl::unexpected(begun.error().text);
   return stored(payment.key);
 }
 
 // Whoever else has begun it just now may have asked the processor already, or be done.
-Payer::Result<Payment> Payer::store_and_go_on(const Payment& payment, int64_t now_ns) {
-  const auto there = store(payment);
+Payer::Result<Payment> Payer::store_and_go_on(const Payment& payment, int64_t now_ns,
+                                              std::optional<int64_t> steps_seen) {
+  const auto there = store(payment, steps_seen);
   if (!there || is_final(there->now.state)) return there;
   return go_on(*there, now_ns, there->made_ns == now_ns && there->step == 1);
 }
@@ -303,9 +311,7 @@ Payer::Result<Payment> Payer::intend(const std::string& account, const std::stri
   }
   const auto documents = BillingDocuments::read(ledger_);
   if (!documents) return tl::unexpected(documents.error());
-  if (processor_ == nullptr && !documents->issuer().cards)
-    return tl::unexpected(
-        std::string("no processor of cards: the issuer's document says nothing of \"cards\""));
+  if (processor_ == nullptr && !documents->issuer().cards) return tl::unexpected(kNoProcessor);
   PayingReport report;
   const auto owing = this->owing(*documents, now_ns, account, report);
   if (!owing) return tl::unexpected(owing.error());
@@ -320,14 +326,20 @@ Payer::Result<Payment> Payer::intend(const std::string& account, const std::stri
   return tl::unexpected("nothing is owed of statement " + statement + " of " + issuer);
 }
 
+Payer::Result<Payment> Payer::on_account(const Payment& payment, int64_t steps_seen,
+                                         int64_t now_ns) {
+  if (processor_ == nullptr) return tl::unexpected(kNoProcessor);
+  return store_and_go_on(payment, now_ns, steps_seen);
+}
+
 Payer::Result<void> Payer::check_transfer(const Payment& transfer, int64_t now_ns) const {
   const auto documents = BillingDocuments::read(ledger_);
   if (!documents) return tl::unexpected(documents.error());
   const auto terms = documents->client(transfer.account.substr(kClientPrefix.size()), now_ns);
   if (!terms) return tl::unexpected(terms.error());
   if (transfer.statement.empty()) return {};
-  const auto statements = ledger_.statements(transfer.account);
-  if (!statements) return tl::unexpected(statements.error().text);
+  const auto statements = statements_of(ledger_, *documents, transfer.account);
+  if (!statements) return tl::unexpected(statements.error());
   const bool is_theirs =
       std::any_of(statements->begin(), statements->end(), [&](const StoredStatement& s) {
         return s.issuer == transfer.issuer && s.name() == transfer.statement;

@@ -27,7 +27,8 @@ namespace anabranch::billing {
 
 // How a client stands, and what its profile says of it.
 struct Standing {
-  std::string account, statement;  // of them the one that is overdue for longest
+  std::string account;
+  std::string statement;  // the one that is overdue for longest; empty: its credit is used up
   int64_t overdue_ns = 0;
   WhenOverdue then = WhenOverdue::nothing;
   uint32_t restrict_kbps = 0;
@@ -64,6 +65,9 @@ class Payer {
   Result<Payment> intend_refund(const std::string& key, Amount amount, const std::string& once,
                                 int64_t now_ns);
   Result<Payment> go_on_with(const std::string& key, int64_t now_ns);
+  // By card for no statement: a credit, which is for the oldest and for those to come. Refused when
+  // the account's payments have gone more steps than those that were seen before it was decided.
+  Result<Payment> on_account(const Payment& payment, int64_t steps_seen, int64_t now_ns);
   // Money that arrived otherwise; once for each reference. Of no statement: for the oldest.
   Result<Payment> received(const Payment& transfer, const std::string& reference, int64_t now_ns);
   // What it tells of is asked for at once.
@@ -82,15 +86,16 @@ class Payer {
   Result<Payment> begin(const Owing& owing, const Debt& debt, int64_t now_ns);
   static Payment payment_of(const Owing& owing, const Debt& debt, const std::string& once,
                             int64_t now_ns);
-  Result<Payment> store(const Payment& payment);
+  Result<Payment> store(const Payment& payment, std::optional<int64_t> steps_seen = {});
   Result<std::map<std::string, Standing>> standings(const BillingDocuments& documents,
                                                     int64_t now_ns, const std::string& account,
                                                     PayingReport& report) const;
   Result<void> check_transfer(const Payment& transfer, int64_t now_ns) const;
-  static std::optional<Standing> standing_of(const Owing& owing, int64_t now_ns,
-                                             PayingReport& report);
+  static std::map<std::string, Standing> standings_of(const Owing& owing, int64_t now_ns,
+                                                      PayingReport& report);
   void pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& report);
-  Result<Payment> store_and_go_on(const Payment& payment, int64_t now_ns);
+  Result<Payment> store_and_go_on(const Payment& payment, int64_t now_ns,
+                                  std::optional<int64_t> steps_seen = {});
   Result<Payment> go_on(Payment payment, int64_t now_ns, bool is_new);
   static Transaction posting_of(const Payment& payment, int64_t now_ns);
   Result<CardAnswer> ask(const Payment& payment, bool is_new);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "billing/payer.h"
+#include "billing/payment_json.h"
 
 namespace anabranch::billing {
 namespace {
@@ -63,8 +64,7 @@ Transaction loss_of(const Payment& p, const CardDispute& d, Amount lost, int64_t
 }
 
 std::string note_of(const Payment& p, const Dispute& d) {
-  const std::string what = fmt::format("payment {} of statement {} for {}", p.key,
-                                       p.statement.empty() ? "-" : p.statement, p.account);
+  const std::string what = name_of(p);
   if (d.state == DisputeState::open)
     return fmt::format("{} is disputed, {} {}: {} ({}); answer it at the processor", what,
                        to_text(d.amount), d.currency, d.reason, d.id);

@@ -54,10 +54,14 @@ json to_json(const PayingReport& report) {
           {"next", report.next_ns ? json(utc(*report.next_ns)) : json()}};
 }
 
+std::string name_of(const Payment& p) {
+  return fmt::format("payment {} {} for {}", p.key,
+                     p.statement.empty() ? "on account" : "of statement " + p.statement, p.account);
+}
+
 std::string in_words(const Payment& p) {
-  return fmt::format("payment {} of statement {} for {}: {}{}{}", p.key,
-                     p.statement.empty() ? "-" : p.statement, p.account, state_of(p),
-                     p.now.detail.empty() ? "" : ", ", p.now.detail);
+  return fmt::format("{}: {}{}{}", name_of(p), state_of(p), p.now.detail.empty() ? "" : ", ",
+                     p.now.detail);
 }
 
 std::vector<std::string> in_words(const PayingReport& report) {

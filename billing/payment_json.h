@@ -13,6 +13,8 @@ namespace anabranch::billing {
 
 nlohmann::json to_json(const Payment& payment);
 nlohmann::json to_json(const PayingReport& report);
+// "payment 2026-000017-… of statement 2026-000017 for client:acme".
+std::string name_of(const Payment& payment);
 // "payment 2026-000017-… of statement 2026-000017 for client:acme: failed, …".
 std::string in_words(const Payment& payment);
 // What moved, what is disputed.

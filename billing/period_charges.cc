@@ -40,15 +40,6 @@ class Sum {
   Exact plus_, minus_;
 };
 
-// A credit's tax is what it would be on a charge, negative.
-std::optional<Amount> tax_on(Amount net, Amount percent, int digits) {
-  const bool credit = net < Amount();
-  const auto tax = Exact(credit ? -net : net).times(percent).times(1, 100).cut_off();
-  if (!tax) return std::nullopt;
-  const Amount rounded = round_to_minor(*tax, digits);
-  return credit ? -rounded : rounded;
-}
-
 json to_json(const ChargeLine& line) {
   json at = json::array();
   for (const ChargedAt& a : line.at)
@@ -75,6 +66,14 @@ json to_json(const ChargeLine& line) {
 
 }  // namespace
 
+std::optional<Amount> percent_of(Amount amount, Amount percent, int digits) {
+  const bool is_credit = amount < Amount();
+  const auto part = Exact(is_credit ? -amount : amount).times(percent).times(1, 100).cut_off();
+  if (!part) return std::nullopt;
+  const Amount rounded = round_to_minor(*part, digits);
+  return is_credit ? -rounded : rounded;
+}
+
 tl::expected<void, std::string> sum_up(PeriodCharges& charges) {
   charges.taxes.clear();
   std::map<std::pair<TaxCategory, Amount>, std::pair<Tax, Sum>> sums;
@@ -87,7 +86,8 @@ tl::expected<void, std::string> sum_up(PeriodCharges& charges) {
   Sum net, due;
   for (const auto& [key, sum] : sums) {
     const auto of_category = sum.second.total();
-    const auto tax = of_category ? tax_on(*of_category, sum.first.percent, digits) : std::nullopt;
+    const auto tax =
+        of_category ? percent_of(*of_category, sum.first.percent, digits) : std::nullopt;
     if (!tax) return tl::unexpected(beyond(charges));
     charges.taxes.push_back({sum.first, *of_category, *tax});
     net.add(*of_category);

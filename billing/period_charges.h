@@ -65,6 +65,10 @@ struct PeriodCharges {
   bool operator==(const PeriodCharges&) const = default;
 };
 
+// A tax, or a share, in whole coins: of a credit what it would be of a charge, negative. nullopt:
+// beyond what an Amount holds.
+std::optional<Amount> percent_of(Amount amount, Amount percent, int digits);
+
 // Sets taxes and sums by the lines. The error: beyond what an Amount holds.
 tl::expected<void, std::string> sum_up(PeriodCharges& charges);
 

@@ -51,6 +51,7 @@ std::string Preferences::against(const Preferences& wish) const {
   if (!wish.currency.empty() && both.currency != wish.currency) return "currency";
   if (!wish.delivery.empty() && both.delivery != wish.delivery) return "delivery";
   if (!wish.mail.empty() && both.mail != wish.mail) return "mail";
+  if (wish.payment && both.payment != wish.payment) return "payment";
   return {};
 }
 
@@ -86,9 +87,13 @@ Preferences read_preferences(const nlohmann::json& document, const std::string& 
 Preferences read_wish(const nlohmann::json& document, const std::string& at,
                       DocumentErrors& errors) {
   DocumentReader r(document, at, "what a request may ask for of billing",
-                   {"statements", "provider_charges", "currency", "delivery", "mail"}, errors);
+                   {"statements", "provider_charges", "currency", "delivery", "mail", "payment"},
+                   errors);
   Preferences wish;
-  if (document.is_object()) read_presentation(r, wish);
+  if (!document.is_object()) return wish;
+  read_presentation(r, wish);
+  if (const auto* payment = r.member("payment"))
+    wish.payment = read_payment_wish(*payment, r.at("payment"), errors);
   return wish;
 }
 

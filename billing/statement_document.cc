@@ -194,7 +194,7 @@ class Maker {
     d = head(issuer);
     add_charges(d, providers);
     add_sums(d, sums);
-    if (of_.account.starts_with("client:"))
+    if (of_.account.starts_with("client:") && !of_.terms.paid_by)
       made.draft.balance = {.currency = sums.currency, .gross = sums.gross, .zone = zone_};
     const Includes includes = [&](const std::string& p) { return providers.contains(p); };
     d["usage"] = usage_ != nullptr ? usage_of(*usage_, includes) : json::array();
@@ -222,6 +222,8 @@ class Maker {
         {"currency", bill_.currency},
         {"tariff", {{"id", bill_.tariffs.back().first}, {"version", bill_.tariffs.back().second}}},
         {"provider_charges", name_of(charges, kProviderChargesNames)}};
+    if (const auto& payer = of_.terms.paid_by)
+      d["payer"] = {{"id", payer->id}, {"name", payer->name}};
     if (!of_.corrects.empty()) d["corrects"] = of_.corrects;
     if (!issuer_.payment_terms.empty()) d["payment_terms"] = issuer_.payment_terms;
     const auto provider = of_.providers.find(issuer);

@@ -89,6 +89,7 @@ std::string header(const Read& s) {
                     amount(s.gross) + " " + html_isolated(s.currency) + "</p>\n<dl>\n";
   out += entry("Issuer", html_isolated(party_words(s.issuer)));
   out += entry("Customer", html_isolated(party_words(s.customer)));
+  if (s.payer) out += entry("Paid by", html_isolated(party_words(*s.payer)));
   out += entry("Account", html_isolated(s.account));
   out += entry("Period", time(s.from) + " until " + time(s.to) + ", " + html_isolated(s.zone));
   out += entry("Issued", time(s.issued));

@@ -66,6 +66,7 @@ class InvoiceMaker {
     add_totals();
     add_taxes();
     check_sums();
+    if (s_.payer) made_.note = "; paid by " + party_words(*s_.payer);
     if (s_.balance) add_balance(*s_.balance);
     if (!mistake_.empty())
       return tl::unexpected("statement " + printable(s_.number) + ": " + mistake_);

@@ -53,7 +53,7 @@ struct Invoice {
   std::vector<InvoiceTaxTotal> taxes;  // one a category and percentage
   Amount lines_total, allowances_total, charges_total, net, tax, gross;
   Amount prepaid;    // of the gross, by what the account had to its credit
-  std::string note;  // how the account stands; printable, empty if that is not known
+  std::string note;  // who else pays, or how the account stands; printable, may be empty
 };
 
 // The error: what the statement lacks or has that an invoice by EN 16931 cannot be made of, and in

@@ -171,6 +171,7 @@ class PdfStatement {
     label("", address_words(s_.issuer));
     label("customer", party_words(s_.customer));
     label("", address_words(s_.customer));
+    if (s_.payer) label("paid by", party_words(*s_.payer));
     label("account", printable(s_.account));
     label("period",
           time_words(s_.from) + " until " + time_words(s_.to) + ", " + printable(s_.zone));

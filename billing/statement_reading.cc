@@ -138,9 +138,10 @@ class Members {
   std::string& mistake_;
 };
 
-ReadStatement::Party party(const Members& m, const char* name) {
-  ReadStatement::Party party;
-  m.inner(name, Must::yes, [&](const Members& p) {
+std::optional<ReadStatement::Party> party(const Members& m, const char* name, Must must) {
+  std::optional<ReadStatement::Party> read;
+  m.inner(name, must, [&](const Members& p) {
+    ReadStatement::Party& party = read.emplace();
     party.id = p.text("id");
     party.name = p.text("name");
     party.vat_id = p.text("vat_id", Must::no);
@@ -152,7 +153,7 @@ ReadStatement::Party party(const Members& m, const char* name) {
       party.country = a.text("country", Must::no);
     });
   });
-  return party;
+  return read;
 }
 
 ReadStatement::Tax tax(const Members& m) {
@@ -235,10 +236,11 @@ void read_header(const Members& m, ReadStatement& s) {
     else
       m.wrong("corrects", shown(number) + " is no text");
   });
-  s.issuer = party(m, "issuer");
+  s.issuer = party(m, "issuer", Must::yes).value_or(ReadStatement::Party());
   s.payment_terms = m.text("payment_terms", Must::no);
   s.account = m.text("account");
-  s.customer = party(m, "customer");
+  s.customer = party(m, "customer", Must::yes).value_or(ReadStatement::Party());
+  s.payer = party(m, "payer", Must::no);
   s.zone = m.text("zone");
   s.from = m.time("from");
   s.to = m.time("to");

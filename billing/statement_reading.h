@@ -92,7 +92,8 @@ struct ReadStatement {
   bool adjustment = false;
   std::vector<std::string> corrects;
   Party issuer, customer;
-  std::string payment_terms;  // may be empty
+  std::optional<Party> payer;  // who is not the customer
+  std::string payment_terms;   // may be empty
   std::string account, zone, currency, tariff, tariff_version;
   Time from, to, issued;
   bool itemised = false;

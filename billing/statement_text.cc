@@ -103,6 +103,7 @@ void add_header(const Read& s, TextPage& page) {
   page.rule('=');
   page.label("issuer", party_words(s.issuer));
   page.label("customer", party_words(s.customer));
+  if (s.payer) page.label("paid by", party_words(*s.payer));
   page.label("account", printable(s.account));
   page.label("period",
              time_words(s.from) + " until " + time_words(s.to) + ", " + printable(s.zone));

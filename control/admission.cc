@@ -60,6 +60,10 @@ void check_billing(const billing::Preferences& wish, const Client& client,
   if (const auto* sla = documents.agreement(client.sla)) agreed = sla->billing;
   if (const auto* profile = documents.profile(client.profile))
     agreed = agreed.over(profile->billing);
+  if (wish.payment && wish.payment->by == billing::PayBy::card &&
+      !documents.get("clients", client.id).body.contains("card"))
+    errors.push_back({"/billing/payment/by", "the document of client " + client.id +
+                                                 " has no card; expected \"invoice\", or nothing"});
   const std::string field = agreed.against(wish);
   if (field.empty()) return;
   const std::string said = billing::to_json(agreed).at(field).dump();

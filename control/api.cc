@@ -294,6 +294,14 @@ void Api::serve_statements() {
     if (!all) return write(call.response, refuse(503, "No ledger", all.error()));
     write_issued(call.request, call.response, *all, call.word(2), call.word(3));
   });
+  serve("clientBalance", [this](const Call& call) {
+    if (!is_own_client(call)) return;
+    const auto all = target_.books.balances(target_.books.client_account(call.word(1)));
+    if (!all) return write(call.response, refuse(503, "No ledger", all.error()));
+    json list = json::array();
+    for (const billing::Balance& balance : *all) list.push_back(billing::to_json(balance));
+    write(call.response, {200, list});
+  });
   serve("houseStatement", [this](const Call& call) {
     const bool text = wants_text(call.request);
     write_statement(call.response,

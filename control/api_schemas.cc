@@ -125,7 +125,8 @@ constexpr const char* kSchemas = R"json({
           "provider_charges": {"enum": ["itemised", "summarised", "separate"]},
           "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217"},
           "delivery": {"$ref": "#/components/schemas/Formats"},
-          "mail": {"$ref": "#/components/schemas/Formats"}
+          "mail": {"$ref": "#/components/schemas/Formats"},
+          "payment": {"$ref": "#/components/schemas/PaymentWish"}
         }
       },
       "traffic": {
@@ -208,6 +209,12 @@ constexpr const char* kSchemas = R"json({
           "statement": {"type": "string"},
           "then": {"enum": ["nothing", "restrict", "suspend"]}
         }
+      },
+      "used_up": {
+        "type": "object",
+        "description": "what its client paid ahead is; what became of the service",
+        "required": ["then"],
+        "properties": {"then": {"enum": ["restrict", "suspend"]}}
       },
       "octets": {"$ref": "#/components/schemas/Count"},
       "forecast_error": {"$ref": "#/components/schemas/ForecastError"}
@@ -374,6 +381,34 @@ constexpr const char* kSchemas = R"json({
         "gross": {"type": "string"},
         "currency": {"type": "string"}
       }
+    }
+  },
+  "Balances": {
+    "type": "array",
+    "items": {
+      "type": "object",
+      "required": ["currency", "credit", "used", "left", "reserved"],
+      "properties": {
+        "currency": {"type": "string"},
+        "credit": {"type": "string", "description": "below zero: it is owed"},
+        "used": {"type": "string", "description": "since the last statement"},
+        "left": {"type": "string"},
+        "reserved": {"type": "string", "description": "of what is left, by gateways"}
+      }
+    }
+  },
+  "PaymentWish": {
+    "type": "object",
+    "required": ["by"],
+    "additionalProperties": false,
+    "properties": {
+      "by": {"enum": ["invoice", "card"]},
+      "charge": {"enum": ["issued", "threshold", "ahead"], "default": "issued"},
+      "threshold": {"$ref": "#/components/schemas/Price"},
+      "top_up": {"$ref": "#/components/schemas/Price"},
+      "floor": {"$ref": "#/components/schemas/Price"},
+      "used_up": {"enum": ["stop", "slow"]},
+      "slow_kbps": {"type": "integer", "minimum": 64, "maximum": 1000000}
     }
   },
   "Flushed": {

@@ -136,4 +136,14 @@ tl::expected<Books::Overdue, std::string> Books::overdue() const {
   return billing::Billing::overdue(options_, wall_now_ns());
 }
 
+tl::expected<billing::CreditReport, std::string> Books::look_at_credit(
+    const std::map<std::string, billing::CreditAsked>& asked) const {
+  return billing::Billing::look_at_credit(options_, asked, wall_now_ns());
+}
+
+tl::expected<std::vector<billing::Balance>, std::string> Books::balances(
+    const std::string& account) const {
+  return billing::Billing::balances(options_, account, wall_now_ns());
+}
+
 }  // namespace anabranch::control

@@ -70,6 +70,12 @@ class Books {
   tl::expected<billing::Ledger, std::string> connect() const {
     return billing::Ledger::open_existing(billing::Billing::where(options_));
   }
+  // Reserves what may be used of what was paid ahead (billing/credit.h). For any thread.
+  tl::expected<billing::CreditReport, std::string> look_at_credit(
+      const std::map<std::string, billing::CreditAsked>& asked) const;
+  // How a client stands. For any thread.
+  tl::expected<std::vector<billing::Balance>, std::string> balances(
+      const std::string& account) const;
   std::string client_account(const std::string& client) const {
     return billing::Ledger::client_account(client);
   }

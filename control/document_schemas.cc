@@ -29,6 +29,17 @@ constexpr const char* kOfClients = R"json({
       "address": {"$ref": "#/$defs/address"},
       "vat_id": {"$ref": "#/$defs/vat_id"},
       "email": {"$ref": "#/$defs/email"},
+      "reseller": {
+        "type": "object",
+        "description": "who has a share of the net of its statements",
+        "required": ["id", "margin_percent"],
+        "additionalProperties": false,
+        "properties": {
+          "id": {"$ref": "#/$defs/text"},
+          "margin_percent": {"$ref": "#/$defs/percent"}
+        }
+      },
+      "paid_by": {"$ref": "#/$defs/text", "description": "the client who pays its statements"},
       "card": {
         "type": "object",
         "description": "the processor's tokens; never the number of a card",
@@ -114,6 +125,21 @@ constexpr const char* kOfClients = R"json({
       "rate_up_max": "50 Mbit/s",
       "classes": {"EF": "urgent", "CS1": "background"},
       "billing": {"statements": "by-provider", "provider_charges": "summarised"}
+    }, {
+      "id": "prepaid",
+      "billing": {
+        "payment": {
+          "by": "card",
+          "charge": "ahead",
+          "top_up": "20",
+          "floor": "5.00",
+          "used_up": "slow",
+          "slow_kbps": 256
+        }
+      }
+    }, {
+      "id": "often",
+      "billing": {"payment": {"by": "card", "charge": "threshold", "threshold": "100"}}
     }]
   },
   "quotas": {
@@ -441,10 +467,54 @@ constexpr const char* kDefs = R"json({
             "description": "of its services, when a statement is overdue",
             "default": "nothing"
           },
-          "restrict_kbps": {"type": "integer", "minimum": 64, "maximum": 1000000, "default": 64}
-        }
+          "restrict_kbps": {"$ref": "#/$defs/kbps"},
+          "charge": {
+            "enum": ["issued", "threshold", "ahead"],
+            "description": "when: a statement is issued, a threshold is reached, or before any use",
+            "default": "issued"
+          },
+          "threshold": {"$ref": "#/$defs/sum"},
+          "top_up": {"$ref": "#/$defs/sum", "description": "by card, when too little is left"},
+          "floor": {
+            "type": "string",
+            "pattern": "^[0-9]{1,15}([.][0-9]{1,4})?$",
+            "description": "below which it is too little",
+            "default": "0"
+          },
+          "used_up": {
+            "enum": ["stop", "slow"],
+            "description": "what becomes of its services when what was paid ahead is",
+            "default": "stop"
+          },
+          "slow_kbps": {"$ref": "#/$defs/kbps"}
+        },
+        "allOf": [
+          {
+            "if": {"required": ["charge"], "properties": {"charge": {"const": "threshold"}}},
+            "then": {"required": ["threshold"], "properties": {"by": {"const": "card"}}},
+            "else": {"not": {"required": ["threshold"]}}
+          },
+          {
+            "if": {"required": ["charge"], "properties": {"charge": {"const": "ahead"}}},
+            "else": {"not": {"anyOf": [{"required": ["used_up"]}, {"required": ["slow_kbps"]}]}}
+          },
+          {
+            "if": {
+              "required": ["charge"],
+              "properties": {"charge": {"const": "ahead"}, "by": {"const": "card"}}
+            },
+            "then": {"required": ["top_up"]},
+            "else": {"not": {"anyOf": [{"required": ["top_up"]}, {"required": ["floor"]}]}}
+          }
+        ]
       }
     }
+  },
+  "kbps": {"type": "integer", "minimum": 64, "maximum": 1000000, "default": 64},
+  "sum": {
+    "type": "string",
+    "pattern": "^[0-9]{1,15}([.][0-9]{1,4})?$",
+    "not": {"pattern": "^[0.]*$"}
   },
   "token": {"type": "string", "minLength": 1, "maxLength": 255},
   "formats": {

@@ -9,6 +9,7 @@
 
 #include "billing/card.h"
 #include "billing/party.h"
+#include "billing/relations.h"
 #include "control/json_reader.h"
 #include "control/octets.h"
 #include "dataplane/plan.h"
@@ -155,8 +156,12 @@ Parsed<Client> parse_client(const json& document) {
       r.wrong("prefixes/" + std::to_string(i), "\"" + prefixes[i] + "\"", kPrefix);
   }
   for (const std::string_view field : billing::kPartyFields) r.raw(field.data(), "", false);
+  for (const std::string_view field : billing::kRelationFields) r.raw(field.data(), "", false);
   billing::DocumentErrors mistakes;
-  if (document.is_object()) billing::read_party(document, mistakes);  // for invoices: billing's
+  if (document.is_object()) {  // for invoices: billing's
+    billing::read_party(document, mistakes);
+    billing::read_relations(document, mistakes);
+  }
   if (r.has("card")) billing::read_card(r.raw("card", "a card", true), "/card", mistakes);
   r.finish();
   for (FieldError& e : field_errors(mistakes)) errors.push_back(std::move(e));

@@ -359,8 +359,7 @@ Gateway::Status Gateway::open_control() {
                                  *topology_, *market_, flush_function, *chronicle_);
   services_->adjust_paths([this](PathState& path) { quotas_->apply(path); });
   if (auto reopened = services_->reopen(); !reopened) return reopened;
-  arrears_ = std::make_unique<Arrears>(
-      *books_, [this](const Arrears::ByClient& overdue) { services_->set_overdue(overdue); });
+  watch_payments();
   shop_ = std::make_unique<Shopfront>(config_, documents_, *books_, *services_);
   if (auto reopened = shop_->reopen(); !reopened) return reopened;
   if (config_.flows) open_flows();
@@ -370,6 +369,21 @@ Gateway::Status Gateway::open_control() {
                        [this] { return counters(); }, [this] { return status(); },
                        [this] { return quotas_->usage(); }, [this] { return reload(); }});
   return api_->start(config_.api_listen);
+}
+
+void Gateway::watch_payments() {
+  arrears_ = std::make_unique<Arrears>(*books_, [this](const Arrears::ByClient& overdue) {
+    overdue_ = overdue;
+    services_->set_overdue(stricter(overdue_, used_up_));
+  });
+  credits_ = std::make_unique<Credits>(
+      [this](const Credits::Asked& asked) { return books_->look_at_credit(asked); },
+      [this](const Credits::ByClient& used_up) {
+        used_up_ = used_up;
+        services_->set_overdue(stricter(overdue_, used_up_));
+      });
+  services_->count_spending(
+      [this](const std::string& client) { return credits_->pays_ahead(client); });
 }
 
 void Gateway::open_chronicle() {
@@ -459,6 +473,7 @@ void Gateway::second() {
   services_->recompute();
   shop_->tick();
   services_->look();
+  credits_->tick(services_->spent_by_client(), Credits::Clock::now());
   watch_->ratings(services_->rated());
   keep_keys();
   const bool tell = ++told_ % kTellEvery == 0;

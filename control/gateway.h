@@ -10,6 +10,7 @@
 
 #include "control/api.h"
 #include "control/arrears.h"
+#include "control/credits.h"
 #include "control/attendance.h"
 #include "control/chronicle.h"
 #include "control/flow_export.h"
@@ -49,6 +50,7 @@ class Gateway {
   Status open_workers();
   void open_telemetry();
   Status open_control();
+  void watch_payments();
   void open_chronicle();
   void open_flows();
   void put_flows(std::vector<billing::FlowRecord> records);
@@ -107,6 +109,9 @@ class Gateway {
   std::unique_ptr<Market> market_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<Arrears> arrears_;
+  std::unique_ptr<Credits> credits_;
+  Arrears::ByClient overdue_;
+  Credits::ByClient used_up_;
   std::unique_ptr<Shopfront> shop_;
   std::unique_ptr<FlowRecords> flow_records_;  // nullptr: nothing is recorded of flows
   std::unique_ptr<FlowExport> flow_export_;    // nullptr: to no collector

@@ -54,8 +54,10 @@ Carriage restricted(Carriage carriage, const billing::Standing* standing) {
 }
 
 std::string overdue_words(const billing::Standing* standing) {
-  if (standing == nullptr) return "nothing is overdue any more";
-  const std::string why = "statement " + standing->statement + " is overdue";
+  if (standing == nullptr) return "nothing is overdue or used up any more";
+  const std::string why = standing->statement.empty()
+                              ? "what was paid ahead is used up"
+                              : "statement " + standing->statement + " is overdue";
   switch (standing->then) {
     case billing::WhenOverdue::suspend:
       return "suspended, for " + why;
@@ -331,12 +333,15 @@ void Services::end_what_is_over() {
   }
 }
 
-// Only of those that have a budget.
+// Only of those that have a budget, or whose client pays ahead; of those from now on, as what was
+// before is priced by the journal.
 void Services::spend() {
   Priced priced;
   const int64_t now_ns = billing::wall_now_ns();
   for (const auto& [id, service] : services_) {
-    if (!service.request.budget || !is_carried(service)) continue;
+    const std::string& client = service.request.client;
+    const bool for_client = counts_spending_of_ && counts_spending_of_(client);
+    if ((!service.request.budget && !for_client) || !is_carried(service)) continue;
     const auto terms = terms_of(service.request);
     if (!terms) continue;
     const auto [charged, is_new] = priced.try_emplace({terms->profile.id, terms->tariff.id});
@@ -346,8 +351,22 @@ void Services::spend() {
       prices[path.index] =
           billing::Amount::from_attos(static_cast<billing::Int128>(path.price_attos_per_octet));
     }
+    const billing::Amount before = spending_.spent(id);
     spending_.count(id, carrier_.first_octets(*carrier_.find(id)), prices);
+    if (for_client && !counted_.insert(id).second)
+      spent_by_client_[client] += spending_.spent(id) + -before;
   }
+}
+
+std::map<std::string, billing::Amount> Services::spent_by_client() const {
+  std::map<std::string, billing::Amount> all;
+  for (const auto& [id, service] : services_) {
+    const std::string& client = service.request.client;
+    if (!is_carried(service) || all.contains(client)) continue;
+    const auto known = spent_by_client_.find(client);
+    all[client] = known == spent_by_client_.end() ? billing::Amount() : known->second;
+  }
+  return all;
 }
 
 bool Services::is_spent(uint64_t id, const Service& service) const {
@@ -550,6 +569,7 @@ void Services::close(uint64_t id) {
     const Reply reply = std::move(service.reply);
     carrier_.forget(id);
     spending_.forget(id);
+    counted_.erase(id);
     forget_key(id, service.request);
     services_.erase(id);
     if (reply) reply({200, body});

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -68,10 +69,17 @@ class Services {
   // What the service's scenario is decided by now: to be explained elsewhere, for that takes long.
   tl::expected<Decision, Answer> decision(uint64_t id, const Caller& caller) const;
 
-  // Clients of which a statement is overdue: their services are restricted or suspended, as the
-  // profile says; those of all others are not any more.
+  // Clients of which a statement is overdue, or what they paid ahead is used up: their services are
+  // restricted or suspended, as the profile says; those of all others are not any more.
   using Overdue = std::map<std::string, billing::Standing>;
   void set_overdue(const Overdue& overdue);
+
+  // Of clients of whom this says so it is counted what they use, whatever budget they have.
+  void count_spending(std::function<bool(const std::string& client)> of) {
+    counts_spending_of_ = std::move(of);
+  }
+  // By client with services here; nothing for those that are not counted.
+  std::map<std::string, billing::Amount> spent_by_client() const;
 
   // Peering's events.
   void announce_all();
@@ -210,7 +218,10 @@ class Services {
   Clock::time_point rated_at_;
   Overdue overdue_;  // by client
   Spending spending_;
-  int64_t kept_at_s_ = 0;  // history and spending, on disk
+  std::function<bool(const std::string&)> counts_spending_of_;
+  std::map<std::string, billing::Amount> spent_by_client_;
+  std::set<uint64_t> counted_;  // services that were counted for their client
+  int64_t kept_at_s_ = 0;       // history and spending, on disk
 };
 
 }  // namespace anabranch::control

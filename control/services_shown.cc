@@ -41,8 +41,11 @@ json Services::to_json(uint64_t id, const Service& service) const {
     result["spent"] = {{"amount", money_text(spending_.spent(id))}, {"currency", service.currency}};
   if (!service.note.empty()) result["note"] = service.note;
   if (const auto* standing = standing_of(service)) {
-    result["overdue"] = {{"statement", standing->statement},
-                         {"then", billing::kWhenOverdueNames[static_cast<size_t>(standing->then)]}};
+    const auto then = billing::kWhenOverdueNames[static_cast<size_t>(standing->then)];
+    if (standing->statement.empty())
+      result["used_up"] = {{"then", then}};
+    else
+      result["overdue"] = {{"statement", standing->statement}, {"then", then}};
   }
   result["forecast_error"] = control::to_json(forecasts_.of(id));
   return result;

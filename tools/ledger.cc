@@ -45,6 +45,27 @@ int balance(Ledger& ledger, const LedgerWanted&, bool as_json) {
   return 0;
 }
 
+// Of all time. A provider's share of what clients are charged, and what we owe it; a reseller's
+// share is a cost, too.
+int margin(Ledger& ledger, const LedgerWanted&, bool as_json) {
+  json all = json::array();
+  for (const auto& m : valid(ledger.margin(INT64_MIN, INT64_MAX))) {
+    if (as_json) {
+      all.push_back({{"party", m.party},
+                     {"with", m.provider},
+                     {"currency", m.currency},
+                     {"revenue", to_text(m.revenue)},
+                     {"cost", to_text(m.cost)},
+                     {"margin", to_text(m.margin())}});
+    } else {
+      fmt::print("{:<28} {:<20} {:>16} {:>16} {:>16} {}\n", m.party, m.provider, to_text(m.revenue),
+                 to_text(-m.cost), to_text(m.margin()), m.currency);
+    }
+  }
+  if (as_json) fmt::print("{}\n", all.dump(2, ' ', false, json::error_handler_t::replace));
+  return 0;
+}
+
 int export_journal(Ledger& ledger, const LedgerWanted&, bool) {
   valid(ledger.export_hledger([](const std::string& text) { fmt::print("{}", text); }));
   if (std::fflush(stdout) != 0) fail(kUnreadable, "the export cannot be written");
@@ -69,6 +90,8 @@ void add_ledger(CLI::App& app, const bool& as_json) {
   for (const Command& command :
        {Command{"verify", "does all of it add up, and are statements as they were issued?", verify},
         Command{"balance", "each account's sum: what a client owes is positive", balance},
+        Command{"margin", "by client: what each provider's share is charged, and what it costs us",
+                margin},
         Command{"export", "print all of it as a journal for hledger", export_journal},
         Command{"backup", "copy it to a file, with all that is committed", backup}}) {
     auto wanted = std::make_shared<LedgerWanted>();

@@ -125,6 +125,72 @@ TEST_P(Closings, StatementsByProviderSayHowTheAccountStandsOneAfterTheOther) {
   expect_sound(*ledger_);
 }
 
+// Each client of a reseller's has its own margin, of whatever its tariff comes to.
+TEST_P(Closings, AResellerIsOwedItsMarginOfEachClient) {
+  put("clients", client("acme"));
+  const auto under = [&](const char* id, const char* percent) {
+    json document = client(id);
+    document["reseller"] = {{"id", "shopnet"}, {"margin_percent", percent}};
+    put("clients", document, day(9, 2));
+    return open_service("site-a", id, day(10, 1) + kHour);
+  };
+  const auto shop = under("shop", "12.5"), cafe = under("cafe", "50"), own = acme();
+  for (const auto service : {shop, cafe, own})
+    gateway("site-a")
+        .used(day(10, 5), service, 1, 4'040'000'000)
+        .used(day(10, 6), service, 2, 2 * kGb);
+  close(day(11, 2));
+  auto balances = ledger_->balances().value();
+  EXPECT_EQ(statements("client:shop").at(0).at("net"), "20.04");
+  EXPECT_EQ(balances.at("payable:shopnet").at("EUR"), money("-12.53")) << "2.505, and 10.02";
+  EXPECT_EQ(ledger_->balance("cost:shopnet").at("EUR"), money("12.53"));
+  const auto cheaper = parse_tariff(business("0.00")).value();
+  ASSERT_TRUE(closer().rerate("client:cafe", day(10, 15), cheaper, day(11, 20)).has_value());
+  EXPECT_EQ(ledger_->balance("payable:shopnet").at("EUR"), money("-10.51")) << "half of 4.04 less";
+  std::map<std::string, Amount> cost;
+  const auto lines = ledger_->margin(day(11, 1), day(12, 1)).value();
+  for (const MarginLine& m : lines) cost[m.party] += m.cost;
+  EXPECT_EQ(cost.at("client:shop"), money("2.51"));
+  EXPECT_EQ(cost.at("client:cafe"), money("8"));
+  expect_sound(*ledger_);
+}
+
+TEST_P(Closings, AStatementIsOnTheAccountOfWhoPaysIt) {
+  json shop = client("shop");
+  shop["paid_by"] = "acme";
+  put("clients", shop, day(9, 2));
+  const auto service = open_service("site-a", "shop", day(10, 1) + kHour);
+  gateway("site-a").used(day(10, 5), service, 1, 4 * kGb).used(day(10, 5), acme(), 2, 2 * kGb);
+  close(day(11, 2));
+  const json theirs = statements("client:shop").at(0);
+  EXPECT_EQ(theirs.at("gross"), "16.66");
+  EXPECT_EQ(theirs.at("payer"), (json{{"id", "acme"}, {"name", "acme Ltd"}}));
+  EXPECT_FALSE(theirs.contains("balance")) << "it is owed by another account";
+  EXPECT_TRUE(ledger_->balance("client:shop").empty());
+  EXPECT_EQ(ledger_->balance("client:acme").at("EUR"), money("35.70"));
+  gateway("site-a").used(day(11, 5), service, 1, 1 * kGb);
+  close(day(12, 2));
+  EXPECT_EQ(statements("client:acme").size(), 2u);
+  EXPECT_EQ(ledger_->balance("client:acme").at("EUR"), money("60.69"));
+  const std::string stands = balance_told(statements("client:acme").at(1));
+  EXPECT_NE(stands.find("statement of shop "), std::string::npos) << stands;
+  expect_sound(*ledger_);
+}
+
+TEST_P(Closings, WhoPaysForAnotherPaysForItself) {
+  json shop = client("shop"), holding = client("holding");
+  shop["paid_by"] = "holding";
+  holding["paid_by"] = "acme";
+  put("clients", shop, day(9, 2));
+  put("clients", holding, day(9, 2));
+  gateway("site-a").used(day(10, 5), open_service("site-a", "shop", day(10, 1)), 1, kGb);
+  const auto report = closer().run(day(11, 2));
+  ASSERT_TRUE(report.has_value()) << report.error();
+  EXPECT_NE(report->problems.at("client:shop").find("holding is paid for by acme itself"),
+            std::string::npos);
+  EXPECT_TRUE(statements("client:shop").empty());
+}
+
 // The house pays nobody.
 TEST_P(Closings, TheHouseHasNoBalance) {
   gateway("site-a").used(day(10, 5), acme(), 1, kGb).used(day(10, 5), kHouse, 1, kGb);

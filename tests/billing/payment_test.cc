@@ -400,6 +400,44 @@ TEST_P(Payments, ADeclinedCardIsTriedAgainOnTheDaysOfTheProfile) {
   expect_paid_once(money("4"));
 }
 
+// Its card is charged for both, its terms say when the other's statement is overdue, and it is the
+// other whose services suffer.
+TEST_P(Payments, OneClientPaysForAnother) {
+  put("clients", {{"id", "shop"}, {"tariff", "t"}, {"profile", "carded"}, {"paid_by", "acme"}},
+      day(9, 2));
+  const auto shop = open_service("site-a", "shop", day(10, 1));
+  gateway("site-a").used(day(10, 6), shop, 1, 7 * kGb);
+  owe(10, 4);
+  processor_.declines = std::vector(3, PaymentState::failed);
+  const int64_t issued = day(11, 2);
+  const auto first = run(issued).moved;
+  ASSERT_EQ(first.size(), 2u);
+  for (const Payment& p : first) EXPECT_EQ(p.account, "client:acme");
+  for (const int64_t at : {3 * kDay, 7 * kDay, 14 * kDay}) run(issued + at);
+  EXPECT_EQ(balance("client:acme"), Amount()) << "one of both at the second try, the other later";
+  EXPECT_EQ(balance("cash:cards"), money("11"));
+
+  processor_.declines = std::vector(20, PaymentState::failed);
+  gateway("site-a").used(day(11, 6), shop, 1, 2 * kGb);
+  close(day(12, 2));
+  for (const int64_t at : {0 * kDay, 3 * kDay, 7 * kDay}) run(day(12, 2) + at);
+  const auto overdue = run(day(12, 2) + 15 * kDay).overdue;
+  ASSERT_EQ(overdue.size(), 1u);
+  EXPECT_EQ(overdue[0].account, "client:shop");
+  EXPECT_EQ(overdue[0].then, WhenOverdue::suspend);
+  // By a transfer of who pays; the client itself owes nothing that it could pay.
+  Payer payer(*ledger_, &processor_);
+  const std::string number = overdue[0].statement;
+  const Payment paid{.account = "client:acme",
+                     .issuer = "co",
+                     .statement = number,
+                     .currency = "EUR",
+                     .amount = money("2")};
+  ASSERT_TRUE(payer.received(paid, "T1", day(12, 20)).has_value());
+  EXPECT_TRUE(run(day(12, 21)).overdue.empty());
+  expect_paid_once(money("11"));
+}
+
 TEST_P(Payments, ACardWhoseOwnerMustActIsNotTriedAgain) {
   owe(10, 4);
   processor_.declines = {PaymentState::requires_customer};
@@ -467,10 +505,10 @@ TEST_P(Payments, ARefundGoesBackOnceWhateverFailsAndIsNotChargedAgain) {
 }
 
 TEST_P(Payments, ALedgerOfBeforeThereWerePaymentsGetsThem) {
-  ASSERT_TRUE(
-      ledger_->store().script("DROP TABLE disputes; DROP TABLE payment_steps; DROP TABLE payments; "
-                              "UPDATE state SET value = 2 WHERE name = "
-                              "'version'"));
+  ASSERT_TRUE(ledger_->store().script(
+      "DROP TABLE disputes; DROP TABLE drawings; DROP TABLE payment_steps; DROP TABLE payments; "
+      "UPDATE state SET value = 2 WHERE name = "
+      "'version'"));
   EXPECT_FALSE(Ledger::open_existing(where_).has_value());
   *ledger_ = open("site-a");
   owe(10, 4);

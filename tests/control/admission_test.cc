@@ -57,7 +57,16 @@ TEST(Preferences, AWishIsWithinWhatIsSaid) {
   EXPECT_EQ(said.against(of({{"statements", "by-provider"}})), "");
   EXPECT_EQ(said.against(of({{"statements", "aggregated"}})), "statements");
   EXPECT_EQ(said.against(of({{"delivery", {"csv"}}})), "delivery");
+  const json ahead{{"by", "card"}, {"charge", "ahead"}, {"top_up", "20.00"}, {"used_up", "stop"}};
+  EXPECT_EQ(said.against(of({{"payment", ahead}})), "");
+  const Preferences paid = of({{"payment", {{"by", "invoice"}}}});
+  EXPECT_EQ(paid.against(of({{"payment", {{"by", "invoice"}}}})), "");
+  EXPECT_EQ(paid.against(of({{"payment", ahead}})), "payment");
   billing::DocumentErrors errors;
+  billing::read_wish({{"payment", {{"by", "invoice"}, {"due_days", 90}}}}, "/billing", errors);
+  ASSERT_EQ(errors.size(), 1u);
+  EXPECT_EQ(errors[0].pointer, "/billing/payment/due_days");
+  errors.clear();
   billing::read_wish({{"cycle_day", 3}}, "/billing", errors);
   ASSERT_EQ(errors.size(), 1u);
   EXPECT_EQ(errors[0].pointer, "/billing/cycle_day");

@@ -466,7 +466,8 @@ class Api(unittest.TestCase):
                              f"/v1/profiles/{acme['profile']}": 200, "/v1/clients": 403, "/v1/tokens/ops": 404, "/v1/paths": 403,
                              "/v1/counters": 403, "/v1/statements/clients/acme": 200, "/v1/statements/clients/other": 404,
                              "/v1/statements/house": 403, "/v1/statements/clients/acme/issued": 200,
-                             "/v1/statements/clients/other/issued": 404, "/v1/statements/clients/acme/issued/co/2026-000001": 404,
+                             "/v1/statements/clients/other/issued": 404,
+                             "/v1/statements/clients/acme/balance": 200, "/v1/statements/clients/other/balance": 404, "/v1/statements/clients/acme/issued/co/2026-000001": 404,
                              "/v1/statements/clients/acme/issued/co/2026-000001?format=gif": 400}.items():
             self.assertEqual(self.ask("GET", path, token=mine)[0], status, path)
         self.assertEqual(self.ask("GET", "/v1/services", token=theirs)[2], [])

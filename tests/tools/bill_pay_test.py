@@ -110,8 +110,8 @@ class Paying(unittest.TestCase):
         self.ledger = self.folder / "ledger.sqlite"
         (self.folder / "key").write_text("sk_test_anabranch\n")
 
-    def owe(self, cards, card, **terms):
-        """A ledger in which client-1 owes one statement, and pays by that card."""
+    def generate(self, cards, card, **terms):
+        """A ledger and journals of a month in which client-1 had a service; it pays by that card."""
         documents = {
             "issuers": [{"id": "co", "name": "Anabranch Co", "zone": "Europe/Berlin", "grace_hours": 0, "cards": cards | {"key_file": str(self.folder / "key")}}],
             "profiles": [{"id": "carded", "billing": {"payment": {"by": "card", **terms}}}],
@@ -119,6 +119,10 @@ class Paying(unittest.TestCase):
         file = self.folder / "documents.json"
         file.write_text(json.dumps(documents))
         subprocess.run([GENERATOR, self.ledger, self.folder / "journals", "--clients", "1", "--documents", file], check=True, capture_output=True, timeout=60)
+
+    def owe(self, cards, card, **terms):
+        """A ledger in which client-1 owes one statement, and pays by that card."""
+        self.generate(cards, card, **terms)
         copy = self.folder / "unclosed.sqlite"
         self.run_it("ledger", "backup", self.ledger, "--to", copy)
         self.unclosed = copy.read_bytes()
@@ -158,6 +162,14 @@ class Intents(Paying):
 
     def owe_by(self, method="pm_fine", **terms):
         self.owe({"url": self.processor.url}, {"customer": "cus_1", "method": method}, **terms)
+
+    def use(self, **terms):
+        """A ledger whose client-1 has used something that is on no statement yet."""
+        self.generate({"url": self.processor.url}, {"customer": "cus_1", "method": "pm_fine"}, **terms)
+        self.journals = sorted((self.folder / "journals").iterdir())
+        [statement] = self.bill_json("balance", "--client", "client-1", *self.journals)
+        self.used = int(decimal.Decimal(statement["used"]) * 100)
+        self.assertGreater(self.used, 1)
 
     @unittest.skipUnless(npm_ready(), "npm is not there")
     def test_the_official_client_is_content_with_the_double(self):
@@ -218,6 +230,41 @@ class Intents(Paying):
                         self.start("bill", "dun", "--ledger", self.ledger)
                         self.start("bill", "pay", "--ledger", self.ledger, self.statement["number"])
                         self.assert_paid_once(self.processor.charged())
+
+    def test_what_is_used_is_charged_on_account_once_whatever_happens(self):
+        for how in (None, "500_before", "500_after", "429", "drop_before", "drop_after", "garbage_after", "kill_before", "kill_after"):
+            for first in (1, 2):
+                with self.subTest(how=how, first=first):
+                    self.begin_anew()
+                    self.use(charge="threshold", threshold="0.02")
+                    self.processor.arm(how, first, 1)
+                    for _ in range(2):
+                        self.start("bill", "dun", "--ledger", self.ledger, *self.journals)
+                    self.processor.arm(None, 1, 0)
+                    self.start("bill", "dun", "--ledger", self.ledger, *self.journals)
+                    self.assertEqual(self.processor.charged(), self.used)
+                    # The statement is paid by what is there already.
+                    self.bill_json("close", *self.journals)
+                    self.assertEqual(self.bill_json("dun", *self.journals)["moved"], [])
+                    [balance] = self.bill_json("balance", "--client", "client-1")
+                    self.assertEqual((balance["credit"], balance["used"]), ("0.00", "0.00"))
+                    self.assertIn("nothing is wrong", self.run_it("ledger", "verify", self.ledger)[0])
+
+    def test_what_is_paid_ahead_is_charged_below_the_floor_and_by_hand(self):
+        self.use(charge="ahead", top_up="0.50", floor="0.10")
+        [payment] = self.bill_json("dun", *self.journals)["moved"]
+        self.assertEqual((payment["key"], payment["statement"], payment["state"]), ("client-1-account-1", "", "succeeded"))
+        charged = self.processor.charged()
+        self.assertEqual(charged % 50, 0)
+        self.assertGreaterEqual(charged - self.used, 10)
+        self.assertLess(charged - self.used, 60)
+        self.assertEqual(self.bill_json("dun", *self.journals)["moved"], [])
+        by_hand = self.bill_json("pay", "--ahead", "5", "--currency", "EUR", "--client", "client-1")
+        self.assertEqual((by_hand["key"], by_hand["amount"]), ("client-1-account-2", "5.00"))
+        [balance] = self.bill_json("balance", "--client", "client-1", *self.journals)
+        self.assertEqual(int(decimal.Decimal(balance["left"]) * 100), charged + 500 - self.used)
+        self.assertRegex(self.bill("balance", "--client", "client-1", *self.journals)[0], r"^credit +\S+ EUR; used")
+        self.assertIn("expected --client and --currency", self.bill("pay", "--ahead", "5", status=2)[1])
 
     def begin_anew(self):
         for file in self.folder.iterdir():

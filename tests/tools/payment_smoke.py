@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""From packets to a charged card, and from an unpaid statement to a suspended service, on real gateways. Needs root.
+"""From packets to a charged card, from an unpaid statement to a suspended service, and from credit that is used up to
+one that stands still, on real gateways. Needs root.
 
     payment_smoke.py BUILD
 """
@@ -59,6 +60,15 @@ class World(unittest.TestCase):
 
     def reaches_the_server(self):
         return subprocess.run(self.sites.command("client", "ping", "-c", "1", "-W", "1", "10.20.0.2"), capture_output=True, timeout=10).returncode == 0
+
+
+class Service(World):
+    def service(self, identity):
+        [service] = [s for s in self.sites.cli_json("services") if s["id"] == identity]
+        return service
+
+    def assert_nothing_is_wrong(self):
+        self.assertIn("nothing is wrong", self.sites.run(None, BUILD / "tools/anabranch", "ledger", "verify", self.ledger))
 
 
 class Carded(World):
@@ -283,7 +293,106 @@ class Told(World):
         self.assertIn("nothing is wrong", self.sites.run(None, BUILD / "tools/anabranch", "ledger", "verify", self.ledger))
 
 
-class InArrears(World):
+class Ahead(Service):
+    """A client that pays ahead, at 20 EUR a gigabyte, and sends at most 5 MB/s: 0.10 EUR a second."""
+
+    FILE = 60_000_000
+
+    def setUp(self):
+        super().setUp()
+        self.journal = self.sites.state / "state/site-a/journal"
+
+    def ask(self, payment, issuer={}, client={}):
+        self.sites.documents = {
+            "site-a/issuers/co.json": json.dumps({"id": "co", "name": "Anabranch Co", "grace_hours": 0, **issuer}),
+            "site-a/profiles/bonded.json": self.example("profiles", "bonded", rate_up_max="40 Mbit/s", billing={"payment": {"charge": "ahead", **payment}}),
+            "site-a/tariffs/metered.json": json.dumps({"id": "metered", "currency": "EUR", "items": [{"id": "traffic", "per_gb": "20"}]}),
+            "site-a/clients/acme.json": self.example("clients", "acme", tariff="metered", **client)}
+        self.start()
+        self.identity = self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24")["id"]
+
+    def wait_until(self, used_up):
+        self.sites.wait_for(lambda: self.service(self.identity).get("used_up") == used_up, 60, f"it is not as it should be: {used_up}", "site-a")
+
+    def pay(self, amount, reference):
+        self.bill("pay", "--received", amount, "--currency", "EUR", "--client", "acme", "--reference", reference)
+
+    def balance(self):
+        [balance] = self.bill("balance", "--client", "acme", self.journal)
+        return {name: decimal.Decimal(value) for name, value in balance.items() if name != "currency"}
+
+    def send(self, octets, meanwhile=None):
+        source, target = self.sites.state / "file", self.sites.state / "received"
+        source.write_bytes(os.urandom(octets))
+        main_job.transfer(self.sites, source, target, "client", "server", "10.20.0.2", 5001, meanwhile)
+        self.assertEqual(target.read_bytes(), source.read_bytes())
+
+    def settle(self, paid):
+        """Closes the period: what was used is drawn from what was paid."""
+        self.sites.cli("end", self.identity)
+        client, _, _ = main_job.settled(self.sites)
+        used = sum(line["octets"] for statement in client for line in statement["usage"])
+        self.assertEqual(self.sites.stop("site-a"), 0, self.sites.log("site-a"))
+        closed = self.bill("close", self.journal, later="+40 days")
+        numbers = [s["number"] for c in closed["closed"] for s in c["statements"] if c["account"] == "client:acme"]
+        statements = [self.bill("statement", number, "--issuer", "co", later="+40 days") for number in numbers]
+        statements = [s[0] if isinstance(s, list) else s for s in statements]
+        self.assertEqual(sum(line["octets"] for s in statements for line in s["usage"]), used, "each octet is on a statement")
+        total = sum(decimal.Decimal(s["gross"]) for s in statements)
+        self.assertGreater(total, decimal.Decimal(self.FILE * 20) / 10**9)
+        balance = self.bill("balance", "--client", "acme", later="+40 days")[0]
+        self.assertEqual(decimal.Decimal(balance["credit"]), paid - total, "it is drawn from what was paid")
+        self.assert_nothing_is_wrong()
+
+    def test_its_service_stops_when_it_is_used_up_and_goes_on_when_it_pays(self):
+        self.ask({"by": "invoice"})
+        self.wait_until({"then": "suspend"})
+        self.sites.wait_for(lambda: not self.reaches_the_server(), 10, "it carries what nobody has paid")
+        self.pay("0.40", "T1")
+        self.wait_until(None)
+        self.sites.wait_for(self.reaches_the_server, 10, "it does not carry what is paid")
+
+        def used_up(target):
+            self.wait_until({"then": "suspend"})
+            self.sites.wait_for(lambda: not self.reaches_the_server(), 10, "it goes on with nothing left")
+            size = target.stat().st_size
+            self.assertFalse(any(self.reaches_the_server() for _ in range(4)))
+            self.assertEqual(target.stat().st_size, size, "it stands still")
+            self.assertLess(size, self.FILE)
+            left = self.balance()["left"]
+            print(f"\n{size / 1e6:.1f} MB arrived of 20 MB that were paid; left: {left} EUR")
+            self.assertLessEqual(left, decimal.Decimal("0.02"), "all of it was used")
+            self.assertGreater(left, decimal.Decimal("-0.60"), "at most what it carries in five seconds is not paid")
+            self.pay("2.00", "T2")
+        self.send(self.FILE, used_up)
+        self.wait_until(None)
+        self.settle(decimal.Decimal("2.40"))
+
+    def test_its_card_is_charged_before_it_is_used_up(self):
+        processor = card_processor.Processor()
+        self.addCleanup(processor.close)
+        key = self.sites.state / "key"
+        key.write_text("sk_test_anabranch\n")
+        self.ask({"by": "card", "top_up": "1", "floor": "0.80"}, {"cards": {"key_file": str(key), "url": processor.url}}, {"card": {"customer": "cus_acme", "method": "pm_fine"}})
+        self.sites.wait_for(lambda: processor.charged() == 100, 60, "the card is not charged", "site-a")
+        self.wait_until(None)
+        self.sites.wait_for(self.reaches_the_server, 10, "it does not carry what is paid")
+        self.send(self.FILE)
+        self.sites.wait_for(lambda: processor.charged() >= 200, 60, "the card is not charged again", "site-a")
+        self.sites.wait_for(lambda: self.balance()["left"] >= decimal.Decimal("0.80"), 60, "too little is left", "site-a")
+        self.settle(decimal.Decimal(processor.charged()) / 100)
+        said = self.sites.run(None, BUILD / "tools/anabranch", "ledger", "balance", self.ledger)
+        self.assertRegex(said, rf"cash:cards +{processor.charged() // 100}.00")
+
+    def test_its_service_is_slow_when_it_is_used_up(self):
+        self.ask({"by": "invoice", "used_up": "slow", "slow_kbps": 256})
+        self.wait_until({"then": "restrict"})
+        clock = os.times().elapsed
+        self.send(200_000)
+        self.assertGreater(os.times().elapsed - clock, 200_000 * 8 / 256_000 * 0.8, "no faster than the rate")
+
+
+class InArrears(Service):
     """A client whose statement of last month is overdue."""
 
     def owe(self, **then):
@@ -300,10 +409,6 @@ class InArrears(World):
         closed = self.bill("close", journals / "site-a")
         [self.statement] = [s for c in closed["closed"] for s in c["statements"] if c["account"] == "client:client-1"]
         self.start()
-
-    def service(self, identity):
-        [service] = [s for s in self.sites.cli_json("services") if s["id"] == identity]
-        return service
 
     def pay(self):
         self.bill("pay", "--received", self.statement["gross"], "--currency", "EUR", "--client", "client-1", "--reference", "T1", self.statement["number"], "--issuer", "co")
