@@ -11,9 +11,9 @@
 namespace anabranch::billing {
 namespace {
 
-constexpr int64_t kFollowEachNs = 3600LL * 1'000'000'000;
+constexpr int64_t kFollowEachNs = 1800LL * 1'000'000'000;  // rounds come once an hour, or oftener
 // Clocks differ, and lists may lag behind: what is found again is posted once all the same.
-constexpr int64_t kOverlapNs = 24 * kFollowEachNs;
+constexpr int64_t kOverlapNs = 48 * kFollowEachNs;
 
 void add_entry(Transaction& t, const char* account, const std::string& currency, Amount amount) {
   if (amount == Amount()) return;
@@ -142,7 +142,7 @@ Payer::Result<std::set<std::string>> Payer::to_follow(int64_t since_ns) const {
   return keys;
 }
 
-// Each hour; what events told of meanwhile is found again, and is no news.
+// Twice an hour at most; what events told of meanwhile is found again, and is no news.
 void Payer::follow_all(int64_t now_ns, bool at_once, PayingReport& report) {
   if (processor_ == nullptr) return;
   const auto problem = [&](const std::string& what) { report.problems["cards"] = what; };

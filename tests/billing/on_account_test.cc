@@ -70,6 +70,17 @@ class SharedCards : public CardProcessor {
                     const std::string&) override {
     return {.state = PaymentState::succeeded, .id = "re_" + key};
   }
+  // Nobody else does anything there.
+  Told<std::vector<EarlierCharge>> earlier(const CardCharge&) override {
+    return std::vector<EarlierCharge>();
+  }
+  Told<std::vector<CardRefund>> refunds(const std::string&, const std::string&) override {
+    return std::vector<CardRefund>();
+  }
+  Told<std::vector<CardDispute>> disputes(const std::string&) override {
+    return std::vector<CardDispute>();
+  }
+  Told<std::set<std::string>> followed_since(int64_t) override { return std::set<std::string>(); }
 
  private:
   struct One {
