@@ -86,15 +86,6 @@ Combinations::Combinations(const std::vector<PathState>& paths, const Profile& p
   const size_t lows = std::min(members_.size(), kLowBits);
   low_ = half(0, lows);
   high_ = half(lows, members_.size());
-  const auto extremes_of = [](const std::vector<PathSums>& half) {
-    std::vector<Extremes> all(half.size());
-    for (size_t i = 0; i < half.size(); ++i) all[i].add(half[i]);
-    return all;
-  };
-  highs_ = extremes_of(high_);
-  high_groups_ = groups_of(highs_);
-  low_groups_ = groups_of(extremes_of(low_));
-  for (const Extremes& group : low_groups_) whole_.add(group);
 }
 
 void Combinations::add_member(const PathState& p, const Ratings& ratings) {
@@ -196,6 +187,29 @@ std::vector<Combinations::Extremes> Combinations::groups_of(const std::vector<Ex
   std::vector<Extremes> groups((sets.size() + kGroup - 1) / kGroup);
   for (size_t i = 0; i < sets.size(); ++i) groups[i / kGroup].add(sets[i]);
   return groups;
+}
+
+const Combinations::Groups& Combinations::groups(PathSet allowed) const {
+  for (const Groups& known : groups_) {
+    if (known.allowed_ == allowed) return known;
+  }
+  const auto take = [](PathSet of, const std::vector<PathSums>& half, std::vector<PathSet>& sets) {
+    std::vector<Extremes> extremes;
+    PathSet set = 0;
+    do {
+      sets.push_back(set);
+      extremes.emplace_back().add(half[set]);
+      set = (set - of) & of;
+    } while (set != 0);
+    return extremes;
+  };
+  Groups& g = groups_.emplace_back();
+  g.allowed_ = allowed;
+  g.of_highs_ = take(allowed >> kLowBits, high_, g.highs_);
+  g.of_high_groups_ = groups_of(g.of_highs_);
+  g.of_low_groups_ = groups_of(take(allowed & kLowMask, low_, g.lows_));
+  for (const Extremes& group : g.of_low_groups_) g.whole_.add(group);
+  return g;
 }
 
 PathSums Combinations::sums(PathSet set) const {
