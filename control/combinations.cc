@@ -137,6 +137,8 @@ void Combinations::Extremes::add(const PathSums& s) {
   e.down = s.down;
   e.flow_up = s.flow_up;
   e.flow_down = s.flow_down;
+  e.most_up = s.most_up;
+  e.most_down = s.most_down;
   e.latency_most = s.latency_most;
   e.latency_least = s.latency_least;
   e.price_least = s.price_least;
@@ -163,6 +165,8 @@ void Combinations::Extremes::add(const Extremes& o) {
   down = std::max(down, o.down);
   flow_up = std::max(flow_up, o.flow_up);
   flow_down = std::max(flow_down, o.flow_down);
+  most_up = std::max(most_up, o.most_up);
+  most_down = std::max(most_down, o.most_down);
   latency_most = std::min(latency_most, o.latency_most);
   latency_least = std::min(latency_least, o.latency_least);
   price_least = std::min(price_least, o.price_least);
@@ -314,8 +318,8 @@ Reach Combinations::reach(const Extremes& high, const Extremes& low, Dispersion 
   r.bonus =
       kRounding + (most_bonus(high.of_up, low.of_up) + most_bonus(high.of_down, low.of_down)) / 2;
   if (segmentation_of(dispersion) == Segmentation::flow) {
-    r.up = std::max(high.flow_up, low.flow_up);
-    r.down = std::max(high.flow_down, low.flow_down);
+    r.up = std::min(r.up, std::max(high.flow_up, low.flow_up));
+    r.down = std::min(r.down, std::max(high.flow_down, low.flow_down));
     r.latency = std::max(
         (1 - kRounding) * mean_at_least(high.delay, high.capacity_least, high.capacity_most,
                                         low.delay, low.capacity_least, low.capacity_most),
@@ -329,6 +333,8 @@ Reach Combinations::reach(const Extremes& high, const Extremes& low, Dispersion 
   } else if (is_ordered(dispersion)) {
     r.price = price_least;
     if (dispersion == Dispersion::standby) {
+      r.up = std::max(high.most_up, low.most_up);
+      r.down = std::max(high.most_down, low.most_down);
       r.latency = std::min(high.latency_least, low.latency_least);
       r.loss = 0;
     }

@@ -102,6 +102,13 @@ class Combinations {
   class Groups;
   // Made when it is asked for first, and kept.
   const Groups& groups(PathSet allowed) const;
+  // Of the set, those that an ordered dispersion takes no sooner than the one of that rank.
+  PathSet from_rank(PathSet set, uint8_t rank) const {
+    for (size_t i = 0; i < members_.size(); ++i) {
+      if (members_[i].rank < rank) set &= ~(PathSet{1} << i);
+    }
+    return set;
+  }
   // Calls `visit` with each set but the empty one, or with none of a group of sets for which `skip`
   // is true of what they could reach.
   template <typename Skip, typename Visit>
@@ -116,7 +123,7 @@ class Combinations {
     double weight_least = 1e300, weight_most = 0, price = 1e300, loss = 1e300, bonus = -1e300;
   };
   struct Extremes {
-    double up = 0, down = 0, flow_up = 0, flow_down = 0;
+    double up = 0, down = 0, flow_up = 0, flow_down = 0, most_up = 0, most_down = 0;
     double latency_most = 1e300, latency_least = 1e300, price_least = 1e300;
     Mean of_up, of_down;
     double capacity_least = 1e300, capacity_most = 0, delay = 1e300;

@@ -86,14 +86,18 @@ PathSet Search::may_be_used(const Rules& rules, size_t place) const {
   const bool waits_for_all = segmentation_of(way) == Segmentation::packet &&
                              way != Dispersion::redundant && way != Dispersion::standby;
   const Limits& limits = rules.cautious ? with_margin_ : exact_;
+  // By standby none takes the place of the first that would do by itself.
   PathSet result = 0;
+  uint8_t first = way == Dispersion::standby ? UINT8_MAX : 0;
   for (size_t i = 0; i < combinations_.members().size(); ++i) {
     const Member& m = combinations_.members()[i];
     if (m.avoided && !rules.with_avoided) continue;
     if (waits_for_all && m.latency > limits.latency) continue;
     result |= PathSet{1} << i;
+    if (m.rank < first && keeps(combinations_.outlook(PathSet{1} << i, way), limits))
+      first = m.rank;
   }
-  return result;
+  return combinations_.from_rank(result, first);
 }
 
 bool Search::is_better(const Candidate& a, const Candidate& b) const {
@@ -145,14 +149,14 @@ bool Search::lacks_paths(const Possible& possible, size_t place, uint8_t count) 
   return is_ordered(d) && count < possible.paths_most[static_cast<size_t>(d)];
 }
 
-// Each path alone, all of them, and what is in force.
+// Each path alone, all that are allowed, and what is in force.
 template <typename Try>
-void Search::try_likely_ones(size_t place, Try attempt) const {
+void Search::try_likely_ones(size_t place, PathSet allowed, Try attempt) const {
   const auto attempt_if = [&](PathSet set) {
     if (Combinations::exists(set, dispersion(place))) attempt(set);
   };
   for (size_t i = 0; i < combinations_.members().size(); ++i) attempt_if(PathSet{1} << i);
-  attempt_if(combinations_.all());
+  attempt_if(allowed);
   if (place == dispersion_in_force_) attempt_if(set_in_force_);
 }
 
@@ -209,7 +213,8 @@ std::optional<Possible> Search::possible(const Rules& rules) const {
       most = std::max(most, sums.count);
       return true;
     };
-    try_likely_ones(d, attempt);
+    const PathSet allowed = may_be_used(rules, d);
+    try_likely_ones(d, allowed, attempt);
     for (const PathSet found : {most_up, most_down, cheapest}) climb(found, d, attempt);
     const auto skip = [&](const Reach& r, Combinations::Highs highs) {
       if (any && !(wants_up && r.up > p.bounds.up) && !(wants_down && r.down > p.bounds.down) &&
@@ -217,7 +222,7 @@ std::optional<Possible> Search::possible(const Rules& rules) const {
         return true;
       return !may_be_possible(rules, r, highs, d);
     };
-    combinations_.walk(combinations_.groups(may_be_used(rules, d)), way, skip, attempt);
+    combinations_.walk(combinations_.groups(allowed), way, skip, attempt);
   }
   if (!any) return std::nullopt;
   if (!wants_up) p.bounds.up = exact_.up;
@@ -246,7 +251,8 @@ Candidate Search::best(const Possible& possible, const Bounds& bounds, bool held
       return true;
     };
   };
-  for (size_t d = 0; d < ways; ++d) try_likely_ones(d, attempt_by(d));
+  for (size_t d = 0; d < ways; ++d)
+    try_likely_ones(d, may_be_used(possible.rules, d), attempt_by(d));
   climb(best.set, best.dispersion, attempt_by(best.dispersion));
   for (size_t d = 0; d < ways; ++d) {
     const auto skip = [&](const Reach& r, Combinations::Highs highs) {
@@ -273,7 +279,7 @@ Candidate Search::extreme(OfOutlook of_outlook, OfReach of_reach) const {
       const Candidate c{set, static_cast<uint8_t>(d), sums.count, value};
       if (best.set == 0 || is_better(c, best)) best = c;
     };
-    try_likely_ones(d, attempt);
+    try_likely_ones(d, combinations_.all(), attempt);
     const auto skip = [&](const Reach& r, Combinations::Highs) {
       const double above = of_reach(r);
       return best.set != 0 &&

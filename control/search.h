@@ -79,7 +79,7 @@ class Search {
   // Whether `a` is preferred to `b`.
   bool is_better(const Candidate& a, const Candidate& b) const;
   template <typename Try>
-  void try_likely_ones(size_t dispersion, Try attempt) const;
+  void try_likely_ones(size_t dispersion, PathSet allowed, Try attempt) const;
   template <typename OfOutlook, typename OfReach>
   Candidate extreme(OfOutlook of_outlook, OfReach of_reach) const;
   template <typename Try>
