@@ -133,9 +133,10 @@ Decided decide_kind(const Asking& a, const View& view, const Ratings& ratings) {
   return decided;
 }
 
-// Every kind by its turn: first all at once, as if everybody stayed as they are; then those that
-// see something else because of what has been decided, until nobody does. What a kind sees hangs on
-// those before it alone, so that is what one after the other would come to.
+// Every kind by its turn: first all at once, as if everybody stayed as they are; at once again,
+// those that see something else because of what has been decided; and then whoever still does, one
+// after the other. What a kind sees hangs on those before it alone, so that is what one after the
+// other would come to, and nobody is decided more than three times.
 class InTurns {
  public:
   InTurns(const std::vector<Asking>& services, const Kinds& kinds, const Ratings& ratings,
@@ -152,8 +153,9 @@ class InTurns {
     for (const uint32_t service : kinds_.first())
       inputs_.push_back(last_.inputs_of(services_[service], ratings_));
     for (const Sharer& sharer : kinds_.sharers()) set_aside_.push_back(sharer.own);
-    std::vector<uint32_t> next = look(true);
-    for (; !next.empty(); next = look(false)) decide(next);
+    decide(look(true));
+    decide(look(false));
+    decide_in_turn();
     last_.keep(std::move(inputs_), decided_);
     return std::move(decided_);
   }
@@ -172,24 +174,35 @@ class InTurns {
     return result;
   }
   void decide(const std::vector<uint32_t>& kinds) {
-    const auto one = [&](size_t i) {
-      const uint32_t kind = kinds[i];
-      Decided& d = decided_[kind];
-      const Asking& a = services_[kinds_.first()[kind]];
-      if (const Decided* same = last_.find(inputs_[kind], d.view)) {
-        d = *same;
-        if (a.in_force != nullptr) d.in_force = *a.in_force;
-      } else {
-        d = decide_kind(a, View(d.view), ratings_);
-      }
-      set_aside_[kind] = {};
-      if (d.scenario) add_reserved(set_aside_[kind], *d.scenario, kinds_.sharers()[kind].services);
-    };
     if (kinds.size() < kWorthThreads) {
-      for (size_t i = 0; i < kinds.size(); ++i) one(i);
+      for (const uint32_t kind : kinds) decide_one(kind);
     } else {
-      oneapi::tbb::parallel_for(size_t{0}, kinds.size(), one);
+      oneapi::tbb::parallel_for(size_t{0}, kinds.size(), [&](size_t i) { decide_one(kinds[i]); });
     }
+  }
+  void decide_in_turn() {
+    Turns turns(kinds_.sharers(), order_, capacity_);
+    for (const uint32_t kind : order_) {
+      const View view = turns.view(kind);
+      if (view != decided_[kind].view) {
+        decided_[kind].view = view;
+        decide_one(kind);
+      }
+      turns.settle(kind, set_aside_[kind]);
+    }
+  }
+  // Beside what it sees.
+  void decide_one(uint32_t kind) {
+    Decided& d = decided_[kind];
+    const Asking& a = services_[kinds_.first()[kind]];
+    if (const Decided* same = last_.find(inputs_[kind], d.view)) {
+      d = *same;
+      if (a.in_force != nullptr) d.in_force = *a.in_force;
+    } else {
+      d = decide_kind(a, View(d.view), ratings_);
+    }
+    set_aside_[kind] = {};
+    if (d.scenario) add_reserved(set_aside_[kind], *d.scenario, kinds_.sharers()[kind].services);
   }
 
   const std::vector<Asking>& services_;
