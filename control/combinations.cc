@@ -86,15 +86,6 @@ Combinations::Combinations(const std::vector<PathState>& paths, const Profile& p
   const size_t lows = std::min(members_.size(), kLowBits);
   low_ = half(0, lows);
   high_ = half(lows, members_.size());
-  const auto extremes_of = [](const std::vector<PathSums>& half) {
-    std::vector<Extremes> all(half.size());
-    for (size_t i = 0; i < half.size(); ++i) all[i].add(half[i]);
-    return all;
-  };
-  highs_ = extremes_of(high_);
-  high_groups_ = groups_of(highs_);
-  low_groups_ = groups_of(extremes_of(low_));
-  for (const Extremes& group : low_groups_) whole_.add(group);
 }
 
 void Combinations::add_member(const PathState& p, const Ratings& ratings) {
@@ -146,6 +137,8 @@ void Combinations::Extremes::add(const PathSums& s) {
   e.down = s.down;
   e.flow_up = s.flow_up;
   e.flow_down = s.flow_down;
+  e.most_up = s.most_up;
+  e.most_down = s.most_down;
   e.latency_most = s.latency_most;
   e.latency_least = s.latency_least;
   e.price_least = s.price_least;
@@ -172,6 +165,8 @@ void Combinations::Extremes::add(const Extremes& o) {
   down = std::max(down, o.down);
   flow_up = std::max(flow_up, o.flow_up);
   flow_down = std::max(flow_down, o.flow_down);
+  most_up = std::max(most_up, o.most_up);
+  most_down = std::max(most_down, o.most_down);
   latency_most = std::min(latency_most, o.latency_most);
   latency_least = std::min(latency_least, o.latency_least);
   price_least = std::min(price_least, o.price_least);
@@ -196,6 +191,29 @@ std::vector<Combinations::Extremes> Combinations::groups_of(const std::vector<Ex
   std::vector<Extremes> groups((sets.size() + kGroup - 1) / kGroup);
   for (size_t i = 0; i < sets.size(); ++i) groups[i / kGroup].add(sets[i]);
   return groups;
+}
+
+const Combinations::Groups& Combinations::groups(PathSet allowed) const {
+  for (const Groups& known : groups_) {
+    if (known.allowed_ == allowed) return known;
+  }
+  const auto take = [](PathSet of, const std::vector<PathSums>& half, std::vector<PathSet>& sets) {
+    std::vector<Extremes> extremes;
+    PathSet set = 0;
+    do {
+      sets.push_back(set);
+      extremes.emplace_back().add(half[set]);
+      set = (set - of) & of;
+    } while (set != 0);
+    return extremes;
+  };
+  Groups& g = groups_.emplace_back();
+  g.allowed_ = allowed;
+  g.of_highs_ = take(allowed >> kLowBits, high_, g.highs_);
+  g.of_high_groups_ = groups_of(g.of_highs_);
+  g.of_low_groups_ = groups_of(take(allowed & kLowMask, low_, g.lows_));
+  for (const Extremes& group : g.of_low_groups_) g.whole_.add(group);
+  return g;
 }
 
 PathSums Combinations::sums(PathSet set) const {
@@ -300,8 +318,8 @@ Reach Combinations::reach(const Extremes& high, const Extremes& low, Dispersion 
   r.bonus =
       kRounding + (most_bonus(high.of_up, low.of_up) + most_bonus(high.of_down, low.of_down)) / 2;
   if (segmentation_of(dispersion) == Segmentation::flow) {
-    r.up = std::max(high.flow_up, low.flow_up);
-    r.down = std::max(high.flow_down, low.flow_down);
+    r.up = std::min(r.up, std::max(high.flow_up, low.flow_up));
+    r.down = std::min(r.down, std::max(high.flow_down, low.flow_down));
     r.latency = std::max(
         (1 - kRounding) * mean_at_least(high.delay, high.capacity_least, high.capacity_most,
                                         low.delay, low.capacity_least, low.capacity_most),
@@ -315,6 +333,8 @@ Reach Combinations::reach(const Extremes& high, const Extremes& low, Dispersion 
   } else if (is_ordered(dispersion)) {
     r.price = price_least;
     if (dispersion == Dispersion::standby) {
+      r.up = std::max(high.most_up, low.most_up);
+      r.down = std::max(high.most_down, low.most_down);
       r.latency = std::min(high.latency_least, low.latency_least);
       r.loss = 0;
     }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -94,19 +95,24 @@ class Combinations {
 
   // Sets whose numbers begin with one of these: all that bounds say at once.
   struct Highs {
-    size_t from, count;
-    bool has(PathSet set) const { return (set >> kLowBits) - from < count; }
+    PathSet from, to;
+    bool has(PathSet set) const { return from <= set >> kLowBits && set >> kLowBits <= to; }
   };
+  // The sets made of some members, in groups that are bounded at once.
+  class Groups;
+  // Made when it is asked for first, and kept.
+  const Groups& groups(PathSet allowed) const;
+  // Of the set, those that an ordered dispersion takes no sooner than the one of that rank.
+  PathSet from_rank(PathSet set, uint8_t rank) const {
+    for (size_t i = 0; i < members_.size(); ++i) {
+      if (members_[i].rank < rank) set &= ~(PathSet{1} << i);
+    }
+    return set;
+  }
   // Calls `visit` with each set but the empty one, or with none of a group of sets for which `skip`
   // is true of what they could reach.
   template <typename Skip, typename Visit>
-  void walk(Dispersion dispersion, Skip skip, Visit visit) const {
-    for (size_t at = 0; at < high_.size(); at += kGroup) {
-      const size_t end = std::min(at + kGroup, high_.size());
-      if (skip(reach(high_groups_[at / kGroup], whole_, dispersion), Highs{at, end - at})) continue;
-      for (size_t high = at; high < end; ++high) walk_high(high, dispersion, skip, visit);
-    }
-  }
+  void walk(const Groups& groups, Dispersion dispersion, Skip skip, Visit visit) const;
 
  private:
   static constexpr size_t kLowBits = 8, kGroup = 16;
@@ -117,7 +123,7 @@ class Combinations {
     double weight_least = 1e300, weight_most = 0, price = 1e300, loss = 1e300, bonus = -1e300;
   };
   struct Extremes {
-    double up = 0, down = 0, flow_up = 0, flow_down = 0;
+    double up = 0, down = 0, flow_up = 0, flow_down = 0, most_up = 0, most_down = 0;
     double latency_most = 1e300, latency_least = 1e300, price_least = 1e300;
     Mean of_up, of_down;
     double capacity_least = 1e300, capacity_most = 0, delay = 1e300;
@@ -133,17 +139,8 @@ class Combinations {
   static std::vector<Extremes> groups_of(const std::vector<Extremes>& sets);
   Reach reach(const Extremes& high, const Extremes& low, Dispersion dispersion) const;
   template <typename Skip, typename Visit>
-  void walk_high(size_t high, Dispersion dispersion, Skip skip, Visit visit) const {
-    if (skip(reach(highs_[high], whole_, dispersion), Highs{high, 1})) return;
-    for (size_t group = 0; group < low_groups_.size(); ++group) {
-      if (skip(reach(highs_[high], low_groups_[group], dispersion), Highs{high, 1})) continue;
-      const size_t from = group * kGroup, to = std::min(from + kGroup, low_.size());
-      for (size_t low = from; low < to; ++low) {
-        const auto set = static_cast<PathSet>(high << kLowBits | low);
-        if (exists(set, dispersion)) visit(set);
-      }
-    }
-  }
+  void walk_high(const Groups& groups, size_t high, Dispersion dispersion, Skip skip,
+                 Visit visit) const;
 
   const Profile& profile_;
   const std::vector<Dispersion>& dispersions_;
@@ -151,8 +148,42 @@ class Combinations {
   std::array<const Member*, kPathsCombinedMax> by_rank_{};
   std::array<PathSet, kPathsCombinedMax> near_{};  // those not too slow beside member i
   std::vector<PathSums> low_, high_;
-  std::vector<Extremes> highs_, high_groups_, low_groups_;
+  mutable std::deque<Groups> groups_;
+};
+
+class Combinations::Groups {
+ private:
+  friend class Combinations;
+  PathSet allowed_ = 0;
+  std::vector<PathSet> lows_, highs_;  // the subsets of the two halves, ascending
+  std::vector<Extremes> of_highs_, of_high_groups_, of_low_groups_;
   Extremes whole_;  // of the lower half
 };
+
+template <typename Skip, typename Visit>
+void Combinations::walk(const Groups& g, Dispersion dispersion, Skip skip, Visit visit) const {
+  for (size_t at = 0; at < g.highs_.size(); at += kGroup) {
+    const size_t end = std::min(at + kGroup, g.highs_.size());
+    const Highs all{g.highs_[at], g.highs_[end - 1]};
+    if (skip(reach(g.of_high_groups_[at / kGroup], g.whole_, dispersion), all)) continue;
+    for (size_t high = at; high < end; ++high) walk_high(g, high, dispersion, skip, visit);
+  }
+}
+
+template <typename Skip, typename Visit>
+void Combinations::walk_high(const Groups& g, size_t at, Dispersion dispersion, Skip skip,
+                             Visit visit) const {
+  const Extremes& high = g.of_highs_[at];
+  const Highs one{g.highs_[at], g.highs_[at]};
+  if (skip(reach(high, g.whole_, dispersion), one)) return;
+  for (size_t group = 0; group < g.of_low_groups_.size(); ++group) {
+    if (skip(reach(high, g.of_low_groups_[group], dispersion), one)) continue;
+    const size_t from = group * kGroup, to = std::min(from + kGroup, g.lows_.size());
+    for (size_t low = from; low < to; ++low) {
+      const PathSet set = g.highs_[at] << kLowBits | g.lows_[low];
+      if (exists(set, dispersion)) visit(set);
+    }
+  }
+}
 
 }  // namespace anabranch::control

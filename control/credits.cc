@@ -108,8 +108,7 @@ void Credits::begin(const Spent& spent, Clock::time_point now) {
     look_at_ = now + kLookLeast;
     return;
   }
-  looking_ = std::async(std::launch::async,
-                        [look = look_, asked = std::move(asked)] { return look(asked); });
+  looking_ = std::async(how_, [look = look_, asked = std::move(asked)] { return look(asked); });
 }
 
 Amount Credits::began_with(const std::string& client) const {

@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "control/candidates.h"
+#include "control/remembered.h"
 #include "control/turns.h"
 
 namespace anabranch::control {
@@ -132,23 +133,30 @@ Decided decide_kind(const Asking& a, const View& view, const Ratings& ratings) {
   return decided;
 }
 
-// Every kind by its turn: first all at once, as if everybody stayed as they are; then those that
-// see something else because of what has been decided, until nobody does. What a kind sees hangs on
-// those before it alone, so that is what one after the other would come to.
+// Every kind by its turn: first all at once, as if everybody stayed as they are; at once again,
+// those that see something else because of what has been decided; and then whoever still does, one
+// after the other. What a kind sees hangs on those before it alone, so that is what one after the
+// other would come to, and nobody is decided more than three times.
 class InTurns {
  public:
-  InTurns(const std::vector<Asking>& services, const Kinds& kinds, const Ratings& ratings)
+  InTurns(const std::vector<Asking>& services, const Kinds& kinds, const Ratings& ratings,
+          Remembered& last)
       : services_(services),
         kinds_(kinds),
         ratings_(ratings),
+        last_(last),
         capacity_(capacity_of(services, kinds.first())),
         order_(turns_of(kinds.sharers())) {}
 
   std::vector<Decided> decide() {
     decided_.resize(order_.size());
+    for (const uint32_t service : kinds_.first())
+      inputs_.push_back(last_.inputs_of(services_[service], ratings_));
     for (const Sharer& sharer : kinds_.sharers()) set_aside_.push_back(sharer.own);
-    std::vector<uint32_t> next = look(true);
-    for (; !next.empty(); next = look(false)) decide(next);
+    decide(look(true));
+    decide(look(false));
+    decide_in_turn();
+    last_.keep(std::move(inputs_), decided_);
     return std::move(decided_);
   }
 
@@ -166,38 +174,64 @@ class InTurns {
     return result;
   }
   void decide(const std::vector<uint32_t>& kinds) {
-    const auto one = [&](size_t i) {
-      const uint32_t kind = kinds[i];
-      Decided& d = decided_[kind];
-      d = decide_kind(services_[kinds_.first()[kind]], View(d.view), ratings_);
-      set_aside_[kind] = {};
-      if (d.scenario) add_reserved(set_aside_[kind], *d.scenario, kinds_.sharers()[kind].services);
-    };
     if (kinds.size() < kWorthThreads) {
-      for (size_t i = 0; i < kinds.size(); ++i) one(i);
+      for (const uint32_t kind : kinds) decide_one(kind);
     } else {
-      oneapi::tbb::parallel_for(size_t{0}, kinds.size(), one);
+      oneapi::tbb::parallel_for(size_t{0}, kinds.size(), [&](size_t i) { decide_one(kinds[i]); });
     }
+  }
+  void decide_in_turn() {
+    Turns turns(kinds_.sharers(), order_, capacity_);
+    for (const uint32_t kind : order_) {
+      const View view = turns.view(kind);
+      if (view != decided_[kind].view) {
+        decided_[kind].view = view;
+        decide_one(kind);
+      }
+      turns.settle(kind, set_aside_[kind]);
+    }
+  }
+  // Beside what it sees.
+  void decide_one(uint32_t kind) {
+    Decided& d = decided_[kind];
+    const Asking& a = services_[kinds_.first()[kind]];
+    if (const Decided* same = last_.find(inputs_[kind], d.view)) {
+      d = *same;
+      if (a.in_force != nullptr) d.in_force = *a.in_force;
+    } else {
+      d = decide_kind(a, View(d.view), ratings_);
+    }
+    set_aside_[kind] = {};
+    if (d.scenario) add_reserved(set_aside_[kind], *d.scenario, kinds_.sharers()[kind].services);
   }
 
   const std::vector<Asking>& services_;
   const Kinds& kinds_;
   const Ratings& ratings_;
+  Remembered& last_;
   const Holds capacity_;
   const std::vector<uint32_t> order_;
-  std::vector<Holds> set_aside_;  // by kind
+  std::vector<std::string> inputs_;  // by kind
+  std::vector<Holds> set_aside_;     // by kind
   std::vector<Decided> decided_;
 };
 
 }  // namespace
 
 Round recompute(const std::vector<Asking>& services, const Ratings& ratings) {
+  return Rounds().next(services, ratings);
+}
+
+Rounds::Rounds() : last_(std::make_unique<Remembered>()) {}
+Rounds::~Rounds() = default;
+
+Round Rounds::next(const std::vector<Asking>& services, const Ratings& ratings) {
   Round round;
   Kinds kinds;
   round.kind_of.reserve(services.size());
   for (uint32_t i = 0; i < services.size(); ++i)
     round.kind_of.push_back(kinds.kind_of(services[i], i));
-  round.kinds = InTurns(services, kinds, ratings).decide();
+  round.kinds = InTurns(services, kinds, ratings, *last_).decide();
   return round;
 }
 

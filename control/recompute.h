@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@
 #include "control/scenario.h"
 
 namespace anabranch::control {
+
+class Remembered;
 
 // The paths as one tariff prices them.
 struct PricedPaths {
@@ -64,5 +67,17 @@ struct Round {
 // Cost: some 100 ns a service, and what a kind costs (bench/prefer_bench), on all CPUs the calling
 // thread may run on; more, where one moves and others see the paths otherwise for it.
 Round recompute(const std::vector<Asking>& services, const Ratings& ratings);
+
+// The same, round by round: a kind is given what it was given in the last one, and costs two
+// microseconds, where all that it is decided by is the same. Its addresses may be others.
+class Rounds {
+ public:
+  Rounds();
+  ~Rounds();
+  Round next(const std::vector<Asking>& services, const Ratings& ratings);
+
+ private:
+  std::unique_ptr<Remembered> last_;
+};
 
 }  // namespace anabranch::control

@@ -81,6 +81,25 @@ bool Search::may_be_possible(const Rules& rules, const Reach& r, Combinations::H
   return keeps(r, rules.cautious && !is_in_force ? with_margin_ : exact_);
 }
 
+PathSet Search::may_be_used(const Rules& rules, size_t place) const {
+  const Dispersion way = dispersion(place);
+  const bool waits_for_all = segmentation_of(way) == Segmentation::packet &&
+                             way != Dispersion::redundant && way != Dispersion::standby;
+  const Limits& limits = rules.cautious ? with_margin_ : exact_;
+  // By standby none takes the place of the first that would do by itself.
+  PathSet result = 0;
+  uint8_t first = way == Dispersion::standby ? UINT8_MAX : 0;
+  for (size_t i = 0; i < combinations_.members().size(); ++i) {
+    const Member& m = combinations_.members()[i];
+    if (m.avoided && !rules.with_avoided) continue;
+    if (waits_for_all && m.latency > limits.latency) continue;
+    result |= PathSet{1} << i;
+    if (m.rank < first && keeps(combinations_.outlook(PathSet{1} << i, way), limits))
+      first = m.rank;
+  }
+  return combinations_.from_rank(result, first);
+}
+
 bool Search::is_better(const Candidate& a, const Candidate& b) const {
   if (a.value != b.value) return a.value > b.value;
   if (a.count != b.count) return a.count < b.count;
@@ -111,7 +130,8 @@ Worth Search::worth(PathSet set, size_t place, const Bounds& bounds) const {
   return w;
 }
 
-double Search::ceiling_of(const Reach& r, const Bounds& bounds, bool held) const {
+template <typename Expected>
+double Search::ceiling_of(const Expected& r, const Bounds& bounds, bool held) const {
   double worth =
       quality_share_ * goodput_of(r.up, r.down, bounds) * latency_factor(r.latency) + r.bonus;
   if (quality_share_ < 1) {
@@ -129,21 +149,21 @@ bool Search::lacks_paths(const Possible& possible, size_t place, uint8_t count) 
   return is_ordered(d) && count < possible.paths_most[static_cast<size_t>(d)];
 }
 
-// Each path alone, all of them, and what is in force.
+// Each path alone, all that are allowed, and what is in force.
 template <typename Try>
-void Search::try_likely_ones(size_t place, Try attempt) const {
+void Search::try_likely_ones(size_t place, PathSet allowed, Try attempt) const {
   const auto attempt_if = [&](PathSet set) {
     if (Combinations::exists(set, dispersion(place))) attempt(set);
   };
   for (size_t i = 0; i < combinations_.members().size(); ++i) attempt_if(PathSet{1} << i);
-  attempt_if(combinations_.all());
+  attempt_if(allowed);
   if (place == dispersion_in_force_) attempt_if(set_in_force_);
 }
 
 // One path more or less, as long as that makes it better. `attempt` tells whether it does.
 template <typename Try>
-void Search::climb(const Candidate& from, Try attempt) const {
-  PathSet at = from.set;
+void Search::climb(PathSet from, size_t place, Try attempt) const {
+  PathSet at = from;
   const size_t steps_max = 2 * combinations_.members().size();
   bool climbs = at != 0;
   for (size_t step = 0; climbs && step < steps_max; ++step) {
@@ -151,7 +171,7 @@ void Search::climb(const Candidate& from, Try attempt) const {
     const PathSet before = at;
     for (size_t i = 0; i < combinations_.members().size(); ++i) {
       const PathSet other = before ^ PathSet { 1 } << i;
-      if (!Combinations::exists(other, dispersion(from.dispersion)) || !attempt(other)) continue;
+      if (!Combinations::exists(other, dispersion(place)) || !attempt(other)) continue;
       at = other;
       climbs = true;
     }
@@ -176,23 +196,33 @@ std::optional<Possible> Search::possible(const Rules& rules) const {
   for (size_t d = 0; d < combinations_.dispersions().size(); ++d) {
     const Dispersion way = dispersion(d);
     uint8_t& most = p.paths_most[static_cast<size_t>(way)];
+    // Where one was found that gives more up, or down, or costs less.
+    PathSet most_up = 0, most_down = 0, cheapest = 0;
     const auto attempt = [&](PathSet set) {
       const PathSums sums = combinations_.sums(set);
       const Outlook o = combinations_.outlook(sums, way);
-      if (!is_possible(rules, sums, o, set, d)) return;
+      const bool more_up = wants_up && o.up > p.bounds.up;
+      const bool more_down = wants_down && o.down > p.bounds.down;
+      const bool cheaper = o.price < price, more_paths = is_ordered(way) && sums.count > most;
+      if (any && !more_up && !more_down && !cheaper && !more_paths) return false;
+      if (!is_possible(rules, sums, o, set, d)) return false;
       any = true;
-      if (wants_up) p.bounds.up = std::max(p.bounds.up, o.up);
-      if (wants_down) p.bounds.down = std::max(p.bounds.down, o.down);
-      price = std::min(price, o.price);
+      if (more_up) p.bounds.up = o.up, most_up = set;
+      if (more_down) p.bounds.down = o.down, most_down = set;
+      if (cheaper) price = o.price, cheapest = set;
       most = std::max(most, sums.count);
+      return true;
     };
-    try_likely_ones(d, attempt);
+    const PathSet allowed = may_be_used(rules, d);
+    try_likely_ones(d, allowed, attempt);
+    for (const PathSet found : {most_up, most_down, cheapest}) climb(found, d, attempt);
     const auto skip = [&](const Reach& r, Combinations::Highs highs) {
-      if (!may_be_possible(rules, r, highs, d)) return true;
-      return any && !(wants_up && r.up > p.bounds.up) && !(wants_down && r.down > p.bounds.down) &&
-             !(r.price < price) && !(is_ordered(way) && r.count_max > most);
+      if (any && !(wants_up && r.up > p.bounds.up) && !(wants_down && r.down > p.bounds.down) &&
+          !(r.price < price) && !(is_ordered(way) && r.count_max > most))
+        return true;
+      return !may_be_possible(rules, r, highs, d);
     };
-    combinations_.walk(way, skip, attempt);
+    combinations_.walk(combinations_.groups(allowed), way, skip, attempt);
   }
   if (!any) return std::nullopt;
   if (!wants_up) p.bounds.up = exact_.up;
@@ -205,10 +235,14 @@ Candidate Search::best(const Possible& possible, const Bounds& bounds, bool held
   Candidate best;
   const auto ways = combinations_.dispersions().size();
   const auto attempt_by = [&](size_t d) {
-    return [this, &best, &possible, &bounds, d](PathSet set) {
+    return [this, &best, &possible, &bounds, held, d](PathSet set) {
       const PathSums sums = combinations_.sums(set);
       if (lacks_paths(possible, d, sums.count)) return false;
       const Outlook o = combinations_.outlook(sums, dispersion(d));
+      // Prices in whole units take time.
+      if (quality_share_ < 1 &&
+          nine_decimals(ceiling_of(o, bounds, held) + kInForceBonus) < best.value)
+        return false;
       const double worth = nine_decimals(total(o, bounds, set, d));
       if (worth < best.value || !is_possible(possible.rules, sums, o, set, d)) return false;
       const Candidate c{set, static_cast<uint8_t>(d), sums.count, worth};
@@ -217,8 +251,9 @@ Candidate Search::best(const Possible& possible, const Bounds& bounds, bool held
       return true;
     };
   };
-  for (size_t d = 0; d < ways; ++d) try_likely_ones(d, attempt_by(d));
-  climb(best, attempt_by(best.dispersion));
+  for (size_t d = 0; d < ways; ++d)
+    try_likely_ones(d, may_be_used(possible.rules, d), attempt_by(d));
+  climb(best.set, best.dispersion, attempt_by(best.dispersion));
   for (size_t d = 0; d < ways; ++d) {
     const auto skip = [&](const Reach& r, Combinations::Highs highs) {
       if (!may_be_possible(possible.rules, r, highs, d) || lacks_paths(possible, d, r.count_max))
@@ -228,7 +263,8 @@ Candidate Search::best(const Possible& possible, const Bounds& bounds, bool held
       above = nine_decimals(above);
       return above < best.value || (above == best.value && r.count_min > best.count);
     };
-    combinations_.walk(dispersion(d), skip, attempt_by(d));
+    combinations_.walk(combinations_.groups(may_be_used(possible.rules, d)), dispersion(d), skip,
+                       attempt_by(d));
   }
   return best;
 }
@@ -243,13 +279,13 @@ Candidate Search::extreme(OfOutlook of_outlook, OfReach of_reach) const {
       const Candidate c{set, static_cast<uint8_t>(d), sums.count, value};
       if (best.set == 0 || is_better(c, best)) best = c;
     };
-    try_likely_ones(d, attempt);
+    try_likely_ones(d, combinations_.all(), attempt);
     const auto skip = [&](const Reach& r, Combinations::Highs) {
       const double above = of_reach(r);
       return best.set != 0 &&
              (above < best.value || (above == best.value && r.count_min > best.count));
     };
-    combinations_.walk(dispersion(d), skip, attempt);
+    combinations_.walk(combinations_.groups(combinations_.all()), dispersion(d), skip, attempt);
   }
   return best;
 }
@@ -259,7 +295,20 @@ Candidate Search::most() const {
                  [](const Reach& r) { return r.up + r.down; });
 }
 
+// A mix costs as much as the cheapest of its paths at least, and copies twice: one path alone will
+// do, where one alone may be.
 Candidate Search::cheapest() const {
+  Candidate best;
+  for (size_t d = 0; d < combinations_.dispersions().size(); ++d) {
+    for (size_t i = 0; i < combinations_.members().size(); ++i) {
+      const PathSet set = PathSet{1} << i;
+      if (!Combinations::exists(set, dispersion(d))) break;
+      const Candidate c{set, static_cast<uint8_t>(d), 1,
+                        -combinations_.outlook(set, dispersion(d)).price};
+      if (best.set == 0 || is_better(c, best)) best = c;
+    }
+  }
+  if (best.set != 0) return best;
   return extreme([](const Outlook& o) { return -o.price; },
                  [](const Reach& r) { return -r.price; });
 }

@@ -60,8 +60,9 @@ class Search {
   Dispersion dispersion(size_t place) const { return combinations_.dispersions()[place]; }
 
  private:
-  // No combination within `reach` is worth more.
-  double ceiling_of(const Reach& reach, const Bounds& bounds, bool held) const;
+  // Nothing within a Reach, or no such Outlook, is worth more, but for what is in force.
+  template <typename Expected>
+  double ceiling_of(const Expected& expected, const Bounds& bounds, bool held) const;
   // What is asked for.
   struct Limits {
     double up = 0, down = 0, latency, loss;
@@ -73,14 +74,16 @@ class Search {
   bool may_be_possible(const Rules& rules, const Reach& reach, Combinations::Highs highs,
                        size_t dispersion) const;
   std::optional<Possible> possible(const Rules& rules) const;
+  // Of these alone is what is possible, but for what is in force.
+  PathSet may_be_used(const Rules& rules, size_t dispersion) const;
   // Whether `a` is preferred to `b`.
   bool is_better(const Candidate& a, const Candidate& b) const;
   template <typename Try>
-  void try_likely_ones(size_t dispersion, Try attempt) const;
+  void try_likely_ones(size_t dispersion, PathSet allowed, Try attempt) const;
   template <typename OfOutlook, typename OfReach>
   Candidate extreme(OfOutlook of_outlook, OfReach of_reach) const;
   template <typename Try>
-  void climb(const Candidate& from, Try attempt) const;
+  void climb(PathSet from, size_t dispersion, Try attempt) const;
 
   const Combinations& combinations_;
   const ServiceRequest& request_;

@@ -215,6 +215,7 @@ class Services {
   RatingHistory history_;
   Forecasts forecasts_;
   Ratings ratings_;
+  Rounds rounds_;
   Clock::time_point rated_at_;
   Overdue overdue_;  // by client
   Spending spending_;

@@ -155,7 +155,7 @@ void Services::decide() {
         {&priced_now(*terms->second, priced), &terms->second->profile, request, &service.scenario});
     ids.push_back(id);
   }
-  const Round round = control::recompute(asking, ratings_);
+  const Round round = rounds_.next(asking, ratings_);
   Rulings rulings;
   for (size_t i = 0; i < ids.size(); ++i)
     adopt(ids[i], asking[i], round.of(i), rulings[round.kind_of[i]]);

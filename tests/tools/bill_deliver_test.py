@@ -3,7 +3,7 @@
 """anabranch bill deliver, and statements as PDF and UBL, as a user sees them: to a folder, and by mail to a server of others
 (aiosmtpd) over TLS that is verified. Needs neither root nor a gateway.
 
-    bill_deliver_test.py ANABRANCH MONTH_GENERATOR
+    bill_deliver_test.py ANABRANCH ANABRANCHD MONTH_GENERATOR
 """
 import asyncio
 import contextlib
@@ -25,7 +25,8 @@ import xml.etree.ElementTree as ElementTree
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
-ANABRANCH, GENERATOR = sys.argv[1:3]
+ANABRANCH, ANABRANCHD, GENERATOR = sys.argv[1:4]
+DEADLINE_S = 60
 ADDRESS = {"street": "1 High Street", "city": "Dublin", "country": "IE"}
 TAX = {"category": "S", "percent": "19"}
 
@@ -35,7 +36,7 @@ class Server:
 
     def __init__(self, hold=None, **options):
         self.mails, self.logins, self.hold = [], [], hold
-        self.holding = threading.Event()
+        self.holding, self.arrived = threading.Event(), threading.Condition()
         self.loop = asyncio.new_event_loop()
         if options.get("auth_required"):
             options["authenticator"] = self.authenticate
@@ -50,7 +51,9 @@ class Server:
         return AuthResult(success=self.logins[-1] == ("billing", "s3cret"))
 
     async def handle_DATA(self, server, session, envelope):
-        self.mails.append(envelope)
+        with self.arrived:
+            self.mails.append(envelope)
+            self.arrived.notify_all()
         if self.hold:
             self.holding.set()
             await self.loop.run_in_executor(None, self.hold.wait)
@@ -152,6 +155,47 @@ class Deliver(unittest.TestCase):
         payable = ElementTree.fromstring(ubl.get_content()).find(".//{*}PayableAmount")
         self.assertEqual((payable.text, payable.get("currencyID")), (statement["gross"], statement["currency"]))
         return number
+
+    def service(self, server, *arguments):
+        """A service that closes periods and mails what it issues, of a ledger in which nothing is closed."""
+        shutil.copy(self.shared / "ledger.sqlite", self.ledger)
+        shutil.copy(self.shared / "good.pem", self.folder)
+        (self.folder / "mail.password").write_text("s3cret\n")
+        config = self.folder / "billing.toml"
+        config.write_text(f"""[billing]
+ledger = "{self.ledger}"
+journals = {json.dumps([str(j) for j in self.journals])}
+statements_dir = "{self.folder / 'statements'}"
+[billing.mail]
+server = "smtp://localhost:{server.port}"
+from = "billing@co.example"
+user = "billing"
+password_file = "mail.password"  # both are beside this file
+ca = "good.pem"
+""")
+        return [ANABRANCHD, "--billing-only", *arguments, config]
+
+    def test_a_service_mails_what_it_issues(self):
+        server = self.serve(tls_context=self.context(), require_starttls=True, auth_required=True)
+        process = subprocess.Popen(self.service(server), stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(lambda: process.poll() is None and (process.kill(), process.wait()))
+        with server.arrived:
+            self.assertTrue(server.arrived.wait_for(lambda: len(server.mails) == 2, DEADLINE_S), "no mail")
+        process.terminate()
+        _, err = process.communicate(timeout=DEADLINE_S)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertEqual(server.logins, [("billing", "s3cret")])
+        listed = [json.loads(line) for line in self.run_it("bill", "export", "--ledger", self.ledger)[0].splitlines()]
+        self.statements = {s["number"]: s for s in listed if s["account"].startswith("client:")}
+        self.assertEqual({self.check_mail(m) for m in server.mails}, set(self.statements))
+
+    def test_a_service_tells_what_of_mail_is_wrong(self):
+        command = self.service(self.serve(), "--check")
+        (self.folder / "mail.password").unlink()
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertRegex(done.stderr, r"billing.toml:\d+:\d+: billing\.mail\.password_file: .*mail\.password")
 
     def test_mails_arrive_once_over_verified_tls(self):
         server = self.serve(tls_context=self.context(), require_starttls=True)
