@@ -214,7 +214,14 @@ Stored<void> Ledger::step_dispute(const Dispute& dispute, std::span<const Transa
     const auto known = store_->query(kSelectDisputes + " AND id = $1", dispute.id);
     if (!known) return tl::unexpected(known.error());
     std::vector<const Transaction*> all;
-    for (const Transaction& t : posted) all.push_back(&t);
+    for (const Transaction& t : posted) {
+      const auto there = find_here(t.id);
+      if (!there) return tl::unexpected(there.error());
+      if (!*there)
+        all.push_back(&t);
+      else if ((*there)->second.entries != t.entries)
+        return refused("transaction \"" + t.id + "\" is posted already, of other amounts");
+    }
     if (!all.empty()) {
       if (auto done = post_here(all); !done) return tl::unexpected(done.error());
     }

@@ -615,8 +615,10 @@ TEST_P(Payments, WhatIsLostInADisputeIsOwedAgainAndNotChargedToTheCard) {
                         .key = "",
                         .ids = {"dp_1", paid.now.processor_id},
                         .is_of_aftermath = true};
-  for (int i = 0; i < 2; ++i)
-    ASSERT_TRUE(Payer(*ledger_, &processor_).heard(event, issued_ + 3 * kDay));
+  for (int i = 0; i < 2; ++i) {
+    const auto heard = Payer(*ledger_, &processor_).heard(event, issued_ + 3 * kDay);
+    ASSERT_TRUE(heard) << heard.error();
+  }
   EXPECT_EQ(balance("client:acme"), money("3"));
   EXPECT_EQ(balance("dispute:cards"), Amount());
   EXPECT_EQ(balance("fee:cards"), money("15"));
