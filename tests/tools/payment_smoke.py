@@ -188,7 +188,7 @@ class Ahead(Service):
         key = self.sites.state / "key"
         key.write_text("sk_test_anabranch\n")
         self.ask({"by": "card", "top_up": "1", "floor": "0.80"}, {"cards": {"key_file": str(key), "url": processor.url}}, {"card": {"customer": "cus_acme", "method": "pm_fine"}})
-        self.sites.wait_for(lambda: processor.charged() == 100, 60, "the card is not charged", "site-a")
+        self.sites.wait_for(lambda: processor.charged() == 100, 120, "the card is not charged", "site-a")
         self.wait_until(None)
         self.sites.wait_for(self.reaches_the_server, 10, "it does not carry what is paid")
         self.send(self.FILE)
