@@ -14,10 +14,6 @@ using nlohmann::json;
 
 constexpr uint64_t kGigabyte = 1'000'000'000;
 
-Amount gigabytes(uint64_t count) {
-  return Amount::from_attos(Int128{count} * kAttosPerUnit);
-}
-
 class PaidAhead : public ClosingTest {
  protected:
   void SetUp() override {
