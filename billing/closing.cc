@@ -378,6 +378,7 @@ void Closer::close_due(Gathered& gathered, int64_t now_ns, ClosingReport& report
           tbb::make_filter<Batch*, void>(tbb::filter_mode::serial_in_order, store_batch));
   if (!report.problems.empty()) return;
   for (const UsagePass::Journal& j : gathered.read.journals) {
+    if (j.gateway.empty()) continue;  // it has counted nothing yet
     if (auto set = ledger_.set_charged_sequence(j.gateway, j.charged); !set)
       report.problems[""] = set.error().text;
   }

@@ -128,8 +128,10 @@ int64_t ClosingService::collect(Ledger& ledger, int64_t now_ns, std::string& pro
                     return Closer(ledger, options_.closing).unbilled(accounts, now_ns);
                   },
                   now_ns));
-  const int64_t now_again_ns = wall_now_ns();
-  return std::max(next_ns, now_again_ns + kCollectEach * (now_again_ns - begun_ns));
+  // Who has come, and by what terms, nobody says.
+  const int64_t ended_ns = wall_now_ns();
+  return std::max(std::min(next_ns, ended_ns + kEachNs),
+                  ended_ns + kCollectEach * (ended_ns - begun_ns));
 }
 
 int64_t ClosingService::send_out(Ledger& ledger, int64_t now_ns, std::string& problems) {

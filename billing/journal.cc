@@ -75,7 +75,7 @@ tl::expected<std::unique_ptr<Journal>, std::string> Journal::open(const JournalO
 tl::expected<void, std::string> Journal::lock() {
   if (const int64_t made = disk_.make_folder(options_.folder); made < 0)
     return failed("cannot be made", options_.folder, made);
-  const std::string name = options_.folder + "/lock";
+  const std::string name = options_.folder + "/" + kJournalLock;
   const int64_t locked = disk_.lock(name);
   if (locked == -EWOULDBLOCK)
     return tl::unexpected("journal " + options_.folder + ": in use by another process");

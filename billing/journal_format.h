@@ -23,7 +23,9 @@ namespace anabranch::billing {
 
 static_assert(std::endian::native == std::endian::little);
 
-inline constexpr size_t kBlock = 4096;         // O_DIRECT's granule on every disk we know
+inline constexpr size_t kBlock = 4096;  // O_DIRECT's granule on every disk we know
+inline constexpr const char* kJournalLock =
+    "lock";                                    // a file beside the segments, from the beginning
 inline constexpr size_t kFrameMax = 1u << 20;  // one write
 inline constexpr uint64_t kFrameMagic = 0x324a48434e414241;      // "ABANCHJ2"
 inline constexpr uint64_t kFormatOneMagic = 0x3152466e72754f41;  // "AOurnFR1", before catalogues

@@ -131,8 +131,20 @@ class Feed {
   }
 
  private:
+  // A gateway that has counted nothing yet has a journal without segments.
+  bool is_new_journal() const {
+    std::vector<std::string> names;
+    disk_.list(folders_[at_], names);
+    return std::find(names.begin(), names.end(), kJournalLock) != names.end();
+  }
+
+  // The next that has anything.
   bool open() {
-    const auto spans = segment_spans(disk_, folders_[at_]);
+    auto spans = segment_spans(disk_, folders_[at_]);
+    while (spans && spans->empty() && is_new_journal()) {
+      if (++at_ == folders_.size()) return false;
+      spans = segment_spans(disk_, folders_[at_]);
+    }
     if (!spans) {
       error_ = spans.error().text();
       return false;

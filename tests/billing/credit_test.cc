@@ -66,7 +66,7 @@ class PaidAhead : public ClosingTest {
 };
 
 TEST_P(PaidAhead, IsReservedUsedAndSettled) {
-  used(day(10, 2), 0);
+  gateway("site-a").used(day(10, 1), kHouse, 2, 1000);  // there is a journal
   EXPECT_EQ(look(day(10, 2)).reservation.reserved, Amount());
   top_up("20", day(10, 3));
   EXPECT_EQ(look(day(10, 3)).reservation.reserved, money("20"));

@@ -5,6 +5,7 @@ one that stands still, on real gateways. Needs root.
 
     payment_smoke.py BUILD
 """
+import concurrent.futures
 import ctypes
 import decimal
 import json
@@ -13,7 +14,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import unittest
 
@@ -71,6 +71,17 @@ class Service(World):
         self.assertIn("nothing is wrong", self.sites.run(None, BUILD / "tools/anabranch", "ledger", "verify", self.ledger))
 
 
+def processor_at(namespace):
+    """One that listens where a gateway is: sockets are of the namespace of the thread that makes them."""
+    def enter_and_make():
+        with open(f"/run/netns/{namespace}") as there:
+            if ctypes.CDLL(None, use_errno=True).setns(there.fileno(), 0) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
+        return card_processor.Processor()
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(enter_and_make).result()
+
+
 class Carded(World):
     def test_claim_c11_card_is_billed(self):
         processor = card_processor.Processor()
@@ -110,27 +121,12 @@ class Carded(World):
         self.assertIn("nothing is wrong", self.sites.run(None, BUILD / "tools/anabranch", "ledger", "verify", self.ledger))
 
 
-def in_namespace(name, work):
-    """What work() returns, done on a thread in that network namespace: sockets it makes are there."""
-    result = []
-
-    def enter():
-        with open(f"/run/netns/{name}") as namespace:
-            if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), 0x40000000) != 0:
-                raise OSError(ctypes.get_errno(), "setns")
-        result.append(work())
-    thread = threading.Thread(target=enter)
-    thread.start()
-    thread.join()
-    return result[0]
-
-
 class Told(World):
     """A processor, beside the gateway, that tells what became of payments."""
 
     def setUp(self):
         super().setUp()
-        self.processor = in_namespace(self.sites.ns("a"), card_processor.Processor)
+        self.processor = processor_at(self.sites.ns("a"))
         self.addCleanup(self.processor.close)
         for name, text in (("key", "sk_test_anabranch"), ("events", f"whsec_of_before\n{card_processor.EVENTS_SECRET}")):
             (self.sites.state / name).write_text(text + "\n")
@@ -369,12 +365,12 @@ class Ahead(Service):
         self.settle(decimal.Decimal("2.40"))
 
     def test_its_card_is_charged_before_it_is_used_up(self):
-        processor = card_processor.Processor()
+        processor = processor_at(self.sites.ns("a"))
         self.addCleanup(processor.close)
         key = self.sites.state / "key"
         key.write_text("sk_test_anabranch\n")
         self.ask({"by": "card", "top_up": "1", "floor": "0.80"}, {"cards": {"key_file": str(key), "url": processor.url}}, {"card": {"customer": "cus_acme", "method": "pm_fine"}})
-        self.sites.wait_for(lambda: processor.charged() == 100, 60, "the card is not charged", "site-a")
+        self.sites.wait_for(lambda: processor.charged() == 100, 120, "the card is not charged", "site-a")
         self.wait_until(None)
         self.sites.wait_for(self.reaches_the_server, 10, "it does not carry what is paid")
         self.send(self.FILE)
