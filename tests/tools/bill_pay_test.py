@@ -353,12 +353,12 @@ class Intents(Paying):
         self.assertEqual(self.processor.charged(), self.gross)
         self.restore_and_close_anew()
         self.assertEqual((self.statement["number"], self.statement["gross"]), (kept["number"], kept["gross"]))
-        [moved] = self.bill_json("dun")["moved"]
+        [moved] = self.a_day_later("dun")["moved"]
         self.assertEqual((moved["key"], moved["state"]), (paid["key"], "succeeded"))
         other = [p for p in self.bill_json("payments") if p["key"] != paid["key"]]
         self.assertEqual([p["state"] for p in other], ["failed"], "the statement has another key now")
         self.assertIn(paid["key"], other[0]["detail"])
-        self.bill("dun")
+        self.assertEqual(self.a_day_later("dun")["moved"], [])
         self.assert_paid_once(self.processor.charged())
 
     def restore_and_close_anew(self):
@@ -366,9 +366,13 @@ class Intents(Paying):
         for name in ("ledger.sqlite-wal", "ledger.sqlite-shm"):
             (self.folder / name).unlink(missing_ok=True)
         journals = sorted((self.folder / "journals").iterdir())
-        closed = subprocess.run(["faketime", "+1 day", ANABRANCH, "--json", "bill", "close", "--ledger", self.ledger, *journals], capture_output=True, text=True, timeout=60)
-        self.assertEqual(closed.returncode, 0, closed.stderr)
-        [self.statement] = [s for c in json.loads(closed.stdout)["closed"] for s in c["statements"] if c["account"] == "client:client-1"]
+        closed = self.a_day_later("close", *journals)
+        [self.statement] = [s for c in closed["closed"] for s in c["statements"] if c["account"] == "client:client-1"]
+
+    def a_day_later(self, command, *options):
+        done = subprocess.run(["faketime", "+1 day", ANABRANCH, "--json", "bill", command, "--ledger", self.ledger, *options], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return json.loads(done.stdout)
 
     def test_a_transfer_counts_once_and_the_card_pays_the_rest(self):
         self.owe_by()
