@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Whether an event of a processor would be believed, for comparison with the processor's own client:
+// Whether an event of a processor would be believed, for comparison with the processor's own
+// client:
 //
 //   check_event SECONDS HEADER SECRET…   with the body from standard input; 0: believed
 #include <cstdio>
