@@ -674,12 +674,12 @@ TEST_P(Payments, WhateverFailsWhatFollowsIsPostedOnce) {
           << static_cast<int>(how) << " " << n;
     }
   }
-  for (const Fault fault : {Fault::error, Fault::busy, Fault::lost_before, Fault::lost_after}) {
+  for (const Fault fault : {Fault::error, Fault::lost_before, Fault::lost_after}) {
     auto store = std::make_unique<FaultyStore>(Store::open(where_).value(), fault, UINT64_MAX);
     FaultyStore* raw = store.get();
     Ledger faulty = Ledger::open(std::move(store), "site-a").value();
     bool failed = true;
-    for (int n = 1; failed; n += 1 + n / 6) {
+    for (int n = 1; failed; n += 1 + n / 3) {
       const Payment paid = paid_month(++month, 2);
       ASSERT_NO_FATAL_FAILURE(follow(paid, n,
                                      [&](int64_t now) {
@@ -799,7 +799,7 @@ TEST_P(Forgotten, WhateverFailsItIsPaidOnce) {
     FaultyStore* raw = store.get();
     Ledger faulty = Ledger::open(std::move(store), "site-a").value();
     bool failed = true;
-    for (uint64_t n = 1; failed; n += 1 + n / 6) {
+    for (uint64_t n = 1; failed; n += 1 + n / 3) {
       const int64_t now = forget();
       raw->arm(n);
       (void)Payer(faulty, &processor_).run(now);
