@@ -9,7 +9,7 @@ namespace {
 constexpr size_t kRetriesMax = 10;
 constexpr uint32_t kDaysMax = 365;
 constexpr uint32_t kKbpsMin = 64, kKbpsMax = 1'000'000;
-constexpr int kDecimals = 4;  // of the currency with the most
+constexpr int kSumDecimals = 4;  // of the currency with the most
 
 std::vector<uint32_t> read_days(DocumentReader& r) {
   std::vector<uint32_t> days;
@@ -27,7 +27,7 @@ std::vector<uint32_t> read_days(DocumentReader& r) {
 }
 
 Amount read_sum(DocumentReader& r, const char* name, bool required) {
-  const auto sum = r.decimal(name, kDecimals, "an amount such as \"20\"", required);
+  const auto sum = r.decimal(name, kSumDecimals, "an amount such as \"20\"", required);
   if (sum && required && *sum == Amount()) r.wrong(name, "0; expected more than nothing");
   return sum.value_or(Amount());
 }

@@ -17,7 +17,7 @@ constexpr auto kSoonest = std::chrono::seconds(1);    // where somebody waits fo
 constexpr auto kUntil = std::chrono::minutes(10);     // as billing/credit.cc reserves
 constexpr std::string_view kAccountPrefix = "client:";
 
-std::string client_of(const std::string& account) {
+std::string client_named_by(const std::string& account) {
   return account.substr(kAccountPrefix.size());
 }
 
@@ -124,7 +124,7 @@ void Credits::take(const billing::CreditReport& report) {
            (!has_problem && !report.accounts.contains(account));
   });
   for (const auto& [account, credit] : report.accounts) {
-    const std::string client = client_of(account);
+    const std::string client = client_named_by(account);
     if (!spent_at_begin_.contains(client)) continue;
     Client& known = clients_[client];
     known.credit = credit;
