@@ -150,6 +150,7 @@ json path_json(const PathState& p) {
   json result{{"condition", static_cast<int>(p.condition)},
               {"price_attos_per_octet", digits_of(p.price_attos_per_octet)}};
   each_field(p, [&](const char* key, const auto& value) { result[key] = value; });
+  if (p.held_back_s != 0) result["held_back_s"] = p.held_back_s;
   return result;
 }
 // What is computed of a path expects it within these.
@@ -175,6 +176,7 @@ PathState path_from(const json& stored) {
   each_field(p, [&](const char* key, auto& value) {
     value = checked_at<std::remove_reference_t<decltype(value)>>(stored, key);
   });
+  if (stored.contains("held_back_s")) p.held_back_s = checked_at<uint32_t>(stored, "held_back_s");
   p.condition = checked_enum(member(stored, "condition"), Condition::up, "condition");
   p.price_attos_per_octet =
       wide_integer(member(stored, "price_attos_per_octet"), kPathPriceDigitsMax);

@@ -44,9 +44,10 @@ class Wording {
     if (s.treatment.weight != 1)
       why.push_back(fmt::format("has the weight {} beside other services while all paths are busy",
                                 s.treatment.weight));
-    if (with_avoided)
+    if (with_avoided && uses_avoided(s))
       why.push_back(
           "paths the profile avoids are used, because the request cannot be met without them");
+    if (const std::string back = held_back(s); !back.empty()) why.push_back(back);
     for (const auto& share : s.shares) {
       if (standing_of(m_, path_of(m_, share)) == Standing::prefer)
         why.push_back(preferred(path_of(m_, share)));
@@ -59,6 +60,23 @@ class Wording {
       if (!used) why.push_back(p.name + " is left out: " + left_out(p, &s));
     }
     return why;
+  }
+
+  bool uses_avoided(const Scenario& s) const {
+    return std::any_of(s.shares.begin(), s.shares.end(), [&](const auto& share) {
+      return standing_of(m_, path_of(m_, share)) == Standing::avoid;
+    });
+  }
+
+  std::string held_back(const Scenario& s) const {
+    std::string names;
+    for (const auto& share : s.shares) {
+      if (path_of(m_, share).held_back_s != 0) names += (names.empty() ? "" : ", ") + share.name;
+    }
+    return names.empty() ? names
+                         : names +
+                               " was away lately, and is used all the same, because the request "
+                               "cannot be met without it";
   }
 
   // "others hold 40.0 Mbit/s up and 2.5 Mbit/s down of fibre; ..."
@@ -190,6 +208,10 @@ class Wording {
       default:
         break;
     }
+    if (p.held_back_s != 0)
+      return fmt::format(
+          "held back, for it was away: it is relied on again when it has been there for {} s",
+          p.held_back_s);
     for (const auto& share : chosen == nullptr ? std::vector<Scenario::Share>{} : chosen->shares) {
       const PathState& used = path_of(m_, share);
       if (too_slow_beside(p, used))

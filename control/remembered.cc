@@ -63,6 +63,7 @@ void add_path(InputText& text, const PathState& p, const Profile& profile, const
   text.add(p.alive);
   text.add(p.used_up);
   text.add(std::string_view(p.quota));
+  text.add(p.held_back_s);
   text.add(p.held_up_bps);
   text.add(p.held_down_bps);
   if (!p.alive || profile.standing(p.provider, p.network) == Standing::never) return;

@@ -57,6 +57,9 @@ struct PathState {
   // Its quota is used up: it counts as not alive. What is to be said of its quotas; or empty.
   bool used_up = false;
   std::string quota;
+  // It was away, and has to be there for so long before it is relied on; 0: it is. Used as what the
+  // profile avoids is.
+  uint32_t held_back_s = 0;
   bool operator==(const PathState&) const = default;
 };
 

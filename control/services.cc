@@ -386,8 +386,10 @@ void Services::recompute() {
   decide_and_tell();
 }
 
+// Those that are held back no more are seen by the next round, within a second.
 void Services::react() {
   const uint16_t before = alive_;
+  paths_.look();
   look_at_paths();
   if (alive_ != before) decide_and_tell();
 }

@@ -96,6 +96,7 @@ Answer Services::paths() const {
                       {"network", s.network},
                       {"alive", s.alive},
                       {"state", to_string(s.condition)},
+                      {"held_back_s", s.held_back_s},
                       {"rtt_ms", s.rtt_ms},
                       {"rtt_min_ms", s.rtt_min_ms},
                       {"rtt_variation_ms", s.rtt_variation_ms},

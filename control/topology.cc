@@ -52,11 +52,12 @@ std::optional<dataplane::Mac> Topology::next_hop_mac(const PortFacts& port, Ip n
   return neighbours_.lookup(port.ifindex, next_hop);
 }
 
-void Topology::tick(uint16_t in_use, const Remotes& proved) {
+void Topology::tick(uint16_t in_use, uint16_t doubted, const Remotes& proved) {
   if (neighbours_.poll()) changed_ = true;
   if (std::chrono::steady_clock::now() - refreshed_ > kRefresh) refresh();
-  if (!changed_ && in_use == in_use_ && proved == proved_) return;
+  if (!changed_ && in_use == in_use_ && doubted == doubted_ && proved == proved_) return;
   in_use_ = in_use;
+  doubted_ = doubted;
   tell_who_moved(proved);
   proved_ = proved;
   publish_paths();
@@ -113,6 +114,7 @@ void Topology::publish_paths() {
     path.configured = true;
     path.uplink = static_cast<uint8_t>(index);
     path.in_use = (in_use_ >> configured.id & 1) != 0;
+    path.doubted = (doubted_ >> configured.id & 1) != 0;
     path.local = (config_.is_ipv6(configured) ? port.address6 : port.address).value;
     path.remote = remote_of(configured);
     path.vlan = uplink.port.vlan;
