@@ -210,15 +210,17 @@ Dispersion dispersion_from(const json& stored) {
 json profile_json(const Profile& p) {
   json dispersions = json::array();
   for (const Dispersion d : p.dispersions) dispersions.push_back(to_string(d));
-  return {{"id", p.id},
-          {"providers", p.providers},
-          {"networks", p.networks},
-          {"prefer_highest_rated", static_cast<int>(p.prefer_highest_rated)},
-          {"pre_approved", p.pre_approved},
-          {"quality_percent", p.quality_percent},
-          {"dispersions", dispersions},
-          {"treatment", treatment_json(p.treatment)},
-          {"priority", p.priority}};
+  json result{{"id", p.id},
+              {"providers", p.providers},
+              {"networks", p.networks},
+              {"prefer_highest_rated", static_cast<int>(p.prefer_highest_rated)},
+              {"pre_approved", p.pre_approved},
+              {"quality_percent", p.quality_percent},
+              {"dispersions", dispersions},
+              {"treatment", treatment_json(p.treatment)},
+              {"priority", p.priority}};
+  if (!p.traffic_class.empty()) result["traffic_class"] = p.traffic_class;
+  return result;
 }
 std::vector<std::pair<std::string, Standing>> standings_from(const json& list) {
   std::vector<std::pair<std::string, Standing>> result;
@@ -244,6 +246,8 @@ Profile profile_from(const json& stored) {
     throw NotUnderstood("there are more dispersions than there are");
   p.treatment = treatment_from(member(stored, "treatment"));
   p.priority = checked_at<uint8_t>(stored, "priority");
+  if (stored.contains("traffic_class"))
+    p.traffic_class = checked_at<std::string>(stored, "traffic_class");
   return p;
 }
 

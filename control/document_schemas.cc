@@ -99,6 +99,39 @@ constexpr const char* kOfClients = R"json({
         "description": "by DSCP",
         "additionalProperties": {"enum": ["urgent", "normal", "background"]}
       },
+      "segmentation_rules": {
+        "type": "array",
+        "description": "the first that fits all traffic of a request says how it is segmented and dispersed",
+        "minItems": 1,
+        "maxItems": 16,
+        "items": {
+          "type": "object",
+          "required": ["class"],
+          "anyOf": [
+            {"required": ["dscp"]}, {"required": ["protocol"]},
+            {"required": ["source_ports"]}, {"required": ["destination_ports"]}
+          ],
+          "additionalProperties": false,
+          "properties": {
+            "class": {"$ref": "#/$defs/id"},
+            "dscp": {"type": "array", "items": {"type": "string"}},
+            "protocol": {"enum": ["tcp", "udp", "icmp"]},
+            "source_ports": {"type": "string"},
+            "destination_ports": {"type": "string"},
+            "segmentation": {"type": "array", "items": {"enum": ["flow", "packet"]}},
+            "dispersion": {
+              "type": "array",
+              "items": {
+                "enum": ["weighted", "earliest-delivery", "flow", "flowlet", "redundant", "priority",
+                         "standby"]
+              }
+            },
+            "quality_percent": {"type": "integer", "minimum": 0, "maximum": 100},
+            "latency_ms_max": {"type": "number", "minimum": 0, "maximum": 60000},
+            "loss_percent_max": {"type": "number", "minimum": 0, "maximum": 100}
+          }
+        }
+      },
       "billing": {"$ref": "#/$defs/billing"}
     },
     "examples": [{
@@ -113,6 +146,11 @@ constexpr const char* kOfClients = R"json({
       "priority": 3,
       "rate_up_max": "50 Mbit/s",
       "classes": {"EF": "urgent", "CS1": "background"},
+      "segmentation_rules": [
+        {"class": "voice", "dscp": ["EF"], "protocol": "udp", "dispersion": ["redundant"],
+         "latency_ms_max": 80},
+        {"class": "bulk", "dscp": ["CS1"], "segmentation": ["packet"], "quality_percent": 10}
+      ],
       "billing": {"statements": "by-provider", "provider_charges": "summarised"}
     }]
   },

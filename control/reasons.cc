@@ -39,6 +39,7 @@ class Wording {
 
   std::vector<std::string> reasons(const Scenario& s, bool with_avoided) const {
     std::vector<std::string> why{carries(s), disperses(s), costs(s)};
+    if (!m_.stored.traffic_class.empty()) why.push_back(of_class());
     if (const std::string held = held_by_others(); !held.empty()) why.push_back(held);
     if (const std::string limits = limited(s.treatment); !limits.empty()) why.push_back(limits);
     if (s.treatment.weight != 1)
@@ -60,6 +61,14 @@ class Wording {
       if (!used) why.push_back(p.name + " is left out: " + left_out(p, &s));
     }
     return why;
+  }
+
+  std::string of_class() const {
+    std::string ways;
+    for (const Dispersion way : m_.combinations.dispersions())
+      ways += (ways.empty() ? "" : " or ") + std::string(to_string(way));
+    return "all its traffic is of the class \"" + m_.stored.traffic_class +
+           "\", which the profile disperses by " + ways;
   }
 
   bool uses_avoided(const Scenario& s) const {

@@ -47,6 +47,7 @@ void add_profile(InputText& text, const Profile& p) {
   text.add(p.quality_percent);
   text.add(p.dispersions.size());
   for (const Dispersion dispersion : p.dispersions) text.add(dispersion);
+  text.add(std::string_view(p.traffic_class));
   text.add(p.treatment.weight);
   text.add(p.treatment.rate_up_max);
   text.add(p.treatment.rate_down_max);

@@ -108,11 +108,13 @@ class Services {
     uint64_t octets = 0;            // at the last look, while ending
   };
 
-  // Of a client, what its services are decided by.
+  // Of a client, what its services are decided by; of a request, the profile as it is for its
+  // traffic.
   struct Terms {
     const Profile& profile;
     const billing::Tariff& tariff;
   };
+  tl::expected<Terms, Answer> terms_of(const std::string& client) const;
   tl::expected<Terms, Answer> terms_of(const ServiceRequest& request) const;
   // What may be used at a time (UTC), with what the client is charged for it.
   std::vector<PathState> charged_paths(const Terms& terms, int64_t at_ns) const;

@@ -83,7 +83,7 @@ tl::expected<Decision, Answer> Services::decision(uint64_t id, const Caller& cal
   if (!terms || !service->view) return inputs(service->request, &service->scenario, id);
   const int64_t at_ns = billing::wall_now_ns();
   return inputs({priced_paths(*terms, at_ns), terms->tariff.currency}, *service->view,
-                terms->profile, with_budget(service->request), &service->scenario);
+                terms->profile, for_choice(service->request, terms->profile), &service->scenario);
 }
 
 Answer Services::paths() const {
