@@ -225,6 +225,14 @@ TEST_F(AClient, WhatWasAwayIsUsedOnlyWhereTheRequestCannotBeMetWithoutIt) {
                                          "the request cannot be met without it"));
 }
 
+TEST_F(AClient, IsToldByWhichClassOfItsTrafficAScenarioIsChosen) {
+  profile_.traffic_class = "voice";
+  profile_.dispersions = {Dispersion::redundant};
+  EXPECT_EQ(chosen().dispersion, Dispersion::redundant);
+  EXPECT_THAT(chosen().reasons, Contains("all its traffic is of the class \"voice\", which the "
+                                         "profile disperses by redundant"));
+}
+
 TEST_F(AClient, IsServedOverWhatTheProfileAvoidsOnlyInNeed) {
   profile_.providers = {{"airmobile", Standing::avoid}};
   EXPECT_THAT(names_of(chosen()), ElementsAre("fibre", "dsl"));

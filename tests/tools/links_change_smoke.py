@@ -99,7 +99,7 @@ class Flapping(Links):
         # It is held for longer than it was ever there: left once, and back when it stays.
         changes = [event for event in self.events("service-changed")[told:] if uses(event, "fibre")]
         self.assertLessEqual(len(changes), 1, changes)
-        self.assertIn("held back", self.sites.cli("explain", service["id"]))
+        self.wait_for(lambda: "held back" in self.sites.cli("explain", service["id"]), "it is not said why")
         self.wait_for(lambda: "fibre" in self.shares(service), "it does not come back", 70)
 
 
