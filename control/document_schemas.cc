@@ -154,6 +154,40 @@ constexpr const char* kOfClients = R"json({
       "billing": {"statements": "by-provider", "provider_charges": "summarised"}
     }]
   },
+  "networks": {
+    "type": "object",
+    "required": ["id", "provider"],
+    "additionalProperties": false,
+    "properties": {
+      "id": {"$ref": "#/$defs/id", "description": "as in the gateway's configuration"},
+      "provider": {"$ref": "#/$defs/id"},
+      "name": {"$ref": "#/$defs/text"},
+      "kind": {"enum": ["fibre", "cable", "dsl", "mobile", "satellite", "radio", "other"]},
+      "region": {"$ref": "#/$defs/text"},
+      "maintenance": {"$ref": "#/$defs/maintenance"}
+    },
+    "examples": [{
+      "id": "airmobile-5g", "provider": "airmobile", "name": "Air Mobile 5G", "kind": "mobile", "region": "IE",
+      "maintenance": [
+        {"from": "2026-12-01T01:00:00Z", "until": "2026-12-01T03:00:00Z", "why": "new antennas"}
+      ]
+    }]
+  },
+  "uplinks": {
+    "type": "object",
+    "required": ["id"],
+    "additionalProperties": false,
+    "properties": {
+      "id": {"$ref": "#/$defs/id", "description": "as in the gateway's configuration"},
+      "committed_rate_up": {"$ref": "#/$defs/rate"},
+      "committed_rate_down": {"$ref": "#/$defs/rate"},
+      "maintenance": {"$ref": "#/$defs/maintenance"}
+    },
+    "examples": [{
+      "id": "mobile", "committed_rate_up": "20 Mbit/s", "committed_rate_down": "80 Mbit/s",
+      "maintenance": [{"from": "2026-12-24T22:00:00Z", "until": "2026-12-25T04:00:00Z"}]
+    }]
+  },
   "quotas": {
     "type": "object",
     "required": ["id", "octets", "at_limit"],
@@ -430,6 +464,27 @@ constexpr const char* kDefs = R"json({
     "pattern": "^([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)? ?[kMG]?bit/s$",
     "description": "such as 50 Mbit/s; at least 64 kbit/s"
   },
+  "instant": {
+    "type": "string",
+    "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+    "description": "UTC"
+  },
+  "maintenance": {
+    "type": "array",
+    "description": "when it is not to be used",
+    "minItems": 1,
+    "maxItems": 64,
+    "items": {
+      "type": "object",
+      "required": ["from", "until"],
+      "additionalProperties": false,
+      "properties": {
+        "from": {"$ref": "#/$defs/instant"},
+        "until": {"$ref": "#/$defs/instant"},
+        "why": {"$ref": "#/$defs/text"}
+      }
+    }
+  },
   "octets": {
     "type": "string",
     "pattern": "^[0-9]+([.][0-9]+)? ?(B|kB|MB|GB|TB|PB)$",
@@ -666,7 +721,7 @@ constexpr const char* kDefs = R"json({
   }
 })json";
 
-constexpr std::array<std::pair<std::string_view, const char*>, 9> kSchemaNames{
+constexpr std::array<std::pair<std::string_view, const char*>, 11> kSchemaNames{
     {{"clients", "Client"},
      {"profiles", "Profile"},
      {"slas", "Agreement"},
@@ -675,7 +730,9 @@ constexpr std::array<std::pair<std::string_view, const char*>, 9> kSchemaNames{
      {"rates", "ExchangeRates"},
      {"issuers", "Issuer"},
      {"tokens", "Token"},
-     {"quotas", "Quota"}}};
+     {"quotas", "Quota"},
+     {"networks", "Network"},
+     {"uplinks", "Uplink"}}};
 
 // The definitions that `schema` refers to, and theirs.
 void add_definitions(const json& schema, const json& all, json& used) {

@@ -20,8 +20,9 @@
 namespace anabranch::control {
 
 // Documents are stored by kind and id: PUT and GET /v1/<kind>/<id>.
-inline constexpr std::array<const char*, 9> kDocumentKinds{
-    "clients", "profiles", "slas", "tariffs", "providers", "rates", "issuers", "tokens", "quotas"};
+inline constexpr std::array<const char*, 11> kDocumentKinds{
+    "clients", "profiles", "slas",   "tariffs",  "providers", "rates",
+    "issuers", "tokens",   "quotas", "networks", "uplinks"};
 
 // A mistake in a document: which field (JSON pointer, e.g. "/traffic/0/protocol") and what is
 // wrong, as one sentence that names value and expectation.

@@ -71,6 +71,8 @@ PathState bought(PathState path, uint64_t bandwidth_mbps) {
 }  // namespace
 
 bool Services::make_usable(PathState& path, const Profile& profile, int64_t at_ns) const {
+  apply_documents(path, documents_.network(path.network), documents_.uplink(path.name),
+                  at_ns / kSecondNs);
   if (!config_.find_uplink(path.name)->on_order) return true;
   const Order* order = market_.order_at(path.provider, at_ns);
   if (order == nullptr || !is_approved(profile, path.provider)) return false;
