@@ -68,6 +68,9 @@ class Services {
   // What the service's scenario is decided by now: to be explained elsewhere, for that takes long.
   tl::expected<Decision, Answer> decision(uint64_t id, const Caller& caller) const;
 
+  // Of paths that are ours by an order, what was ordered in bits a second; 0 of others.
+  std::array<uint64_t, dataplane::kPathsMax> ordered_bps() const;
+
   // Clients of which a statement is overdue: their services are restricted or suspended, as the
   // profile says; those of all others are not any more.
   using Overdue = std::map<std::string, billing::Standing>;

@@ -80,6 +80,18 @@ bool Services::make_usable(PathState& path, const Profile& profile, int64_t at_n
   return true;
 }
 
+std::array<uint64_t, dataplane::kPathsMax> Services::ordered_bps() const {
+  std::array<uint64_t, dataplane::kPathsMax> result{};
+  const int64_t now_ns = billing::wall_now_ns();
+  for (const PathConfig& path : config_.peer.paths) {
+    const UplinkConfig& uplink = *config_.find_uplink(path.uplink);
+    if (!uplink.on_order) continue;
+    if (const Order* order = market_.order_at(uplink.provider, now_ns))
+      result[path.id] = order->wish.bandwidth_mbps * 1'000'000;
+  }
+  return result;
+}
+
 // For sale by whom the profile approves. Those of which the path is alive: another one would be
 // paid for in vain.
 std::vector<PathState> Services::for_sale(const Profile& profile) const {
