@@ -266,7 +266,7 @@ const Profile& Profile::for_traffic(const std::vector<TrafficRule>& traffic) con
   return *this;
 }
 
-DscpSet read_dscps(JsonReader& r) {
+DscpSet read_dscp_list(JsonReader& r) {
   DscpSet result = 0;
   for (const std::string& name : r.texts("dscp", kDscps, false)) {
     if (const auto dscp = find_dscp(name))
@@ -281,7 +281,7 @@ DscpSet read_dscps(JsonReader& r) {
 // Which traffic it is for, and what takes the place of what `profile` says.
 SegmentationRule read_segmentation_rule(JsonReader& r, const Profile& profile) {
   SegmentationRule rule;
-  rule.dscp = read_dscps(r);
+  rule.dscp = read_dscp_list(r);
   rule.protocol = read_protocol(r);
   const auto ports = [&](const char* key, std::pair<uint16_t, uint16_t>& ports) {
     ports = r.parsed(key, kPorts, parse_ports, false).value_or(ports);

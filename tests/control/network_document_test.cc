@@ -18,7 +18,7 @@ json a_network() {
                      "why": "new antennas"},
                     {"from": "2026-12-01T02:00:00Z", "until": "2026-12-01T04:00:00Z"}]})");
 }
-int64_t at(const char* hour) {
+int64_t moment_of(const char* hour) {
   return *parse_instant("2026-12-01T" + std::string(hour) + ":00Z");
 }
 
@@ -53,7 +53,7 @@ TEST(NetworkDocuments, APathInMaintenanceIsNotUsedAndSaysUntilWhen) {
   ASSERT_TRUE(network);
   const auto alive = [&](const char* hour) {
     PathState path = three_links()[1];
-    apply_documents(path, &*network, nullptr, at(hour));
+    apply_documents(path, &*network, nullptr, moment_of(hour));
     return path.alive;
   };
   EXPECT_TRUE(alive("00:59"));
@@ -61,7 +61,7 @@ TEST(NetworkDocuments, APathInMaintenanceIsNotUsedAndSaysUntilWhen) {
   EXPECT_FALSE(alive("03:59"));
   EXPECT_TRUE(alive("04:00"));
   std::vector<PathState> paths = three_links();
-  apply_documents(paths[1], &*network, nullptr, at("01:30"));
+  apply_documents(paths[1], &*network, nullptr, moment_of("01:30"));
   const Choice choice = prefer(paths, {.id = "any"}, {}, "EUR");
   ASSERT_TRUE(choice.preferred) << choice.refusal;
   EXPECT_THAT(choice.preferred->reasons,
@@ -73,11 +73,11 @@ TEST(NetworkDocuments, NoMoreIsCountedOnThanIsCommitted) {
   const auto uplink = parse_uplink({{"id", "fibre"}, {"committed_rate_up", "40 Mbit/s"}});
   ASSERT_TRUE(uplink);
   PathState path = three_links()[0];
-  apply_documents(path, nullptr, &*uplink, at("00:00"));
+  apply_documents(path, nullptr, &*uplink, moment_of("00:00"));
   EXPECT_EQ(path.rate_up_bps, 40'000'000u);
   EXPECT_EQ(path.rate_down_bps, 100'000'000u);
   path.rate_up_bps = 30'000'000;
-  apply_documents(path, nullptr, &*uplink, at("00:00"));
+  apply_documents(path, nullptr, &*uplink, moment_of("00:00"));
   EXPECT_EQ(path.rate_up_bps, 30'000'000u) << "as measured";
 }
 

@@ -9,7 +9,7 @@ namespace anabranch::control {
 namespace {
 
 // A link that is there and away by turns, looked at every 5 ms as a gateway does.
-struct Link {
+struct FlappingLink {
   static constexpr int64_t kLookMs = 5;
   Probation probation;
   int64_t now_ms = 1'000'000;
@@ -27,7 +27,7 @@ struct Link {
 };
 
 TEST(Probation, WhatWasNeverAwayIsReliedOnAtOnce) {
-  Link link;
+  FlappingLink link;
   link.pass(false, 60'000);
   EXPECT_EQ(link.probation.held_back_s(link.now_ms), 0u);
   link.pass(true, 5);
@@ -35,7 +35,7 @@ TEST(Probation, WhatWasNeverAwayIsReliedOnAtOnce) {
 }
 
 TEST(Probation, IsTwiceAsLongWithEachOutageButBounded) {
-  Link link;
+  FlappingLink link;
   link.pass(true, 1'000);
   for (const uint32_t seconds : {2u, 4u, 8u, 16u, 32u, 60u, 60u}) {
     link.pass(false, 500);
@@ -49,7 +49,7 @@ TEST(Probation, IsTwiceAsLongWithEachOutageButBounded) {
 }
 
 TEST(Probation, OutagesAreForgottenWhileThereAreNone) {
-  Link link;
+  FlappingLink link;
   link.pass(true, 1'000);
   for (int i = 0; i < 3; ++i) {
     link.pass(false, 500);
@@ -67,7 +67,7 @@ TEST(Probation, ALinkThatComesAndGoesIsTakenBackOnceAMinuteAtMost) {
   for (const int64_t there_ms : {200, 900, 3'000, 10'000, 30'000, 59'000, 90'000}) {
     for (const int64_t away_ms : {150, 1'000, 20'000}) {
       SCOPED_TRACE(testing::Message() << "there for " << there_ms << " ms, away for " << away_ms);
-      Link link;
+      FlappingLink link;
       link.pass(true, there_ms);
       const auto an_hour = [&] {
         link.taken_back = 0;
