@@ -131,6 +131,15 @@ ServiceRequest with_budget(ServiceRequest request) {
   return request;
 }
 
+ServiceRequest for_choice(ServiceRequest request, const Profile& profile) {
+  const auto limit = [](std::optional<double>& asked, const std::optional<double>& by_class) {
+    if (by_class) asked = std::min(asked.value_or(*by_class), *by_class);
+  };
+  limit(request.latency_ms_max, profile.latency_ms_max);
+  limit(request.loss_percent_max, profile.loss_percent_max);
+  return with_budget(std::move(request));
+}
+
 std::string budget_text(const ServiceRequest& request, const std::string& currency) {
   const auto price = price_by_budget(request);
   if (!price || !budget_limits(request, *price)) return {};

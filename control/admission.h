@@ -21,9 +21,11 @@ tl::expected<ServiceRequest, Answer> admit(const nlohmann::json& document, const
 // Unix time when a service that was asked for at `asked_s` ends by itself; nullopt: it does not.
 std::optional<int64_t> end_of(const ServiceRequest& request, int64_t asked_s);
 
-// The request as a scenario is chosen by it: a budget for a volume is a price that must not be
-// passed.
+// A budget for a volume as a price that must not be passed.
 ServiceRequest with_budget(ServiceRequest request);
+// The request as a scenario is chosen by it: with its budget, and with what the profile asks for
+// its class of traffic.
+ServiceRequest for_choice(ServiceRequest request, const Profile& profile);
 // ", for the budget of 50 EUR is for 500 GB", where the budget is what limits the price.
 std::string budget_text(const ServiceRequest& request, const std::string& currency);
 

@@ -439,6 +439,7 @@ constexpr const char* kSchemas = R"json({
       "network": {"type": "string"},
       "alive": {"type": "boolean"},
       "state": {"enum": ["dead", "suspected", "probing", "lossy", "slow", "up"]},
+      "held_back_s": {"type": "integer", "minimum": 0},
       "rtt_ms": {"$ref": "#/components/schemas/Measure"},
       "rtt_min_ms": {"$ref": "#/components/schemas/Measure"},
       "rtt_variation_ms": {"$ref": "#/components/schemas/Measure"},

@@ -93,7 +93,7 @@ void Combinations::add_member(const PathState& p, const Ratings& ratings) {
   Member m;
   m.path = &p;
   m.place = static_cast<uint8_t>(members_.size());
-  m.avoided = standing == Standing::avoid;
+  m.avoided = standing == Standing::avoid || p.held_back_s != 0;
   m.preferred = standing == Standing::prefer;
   m.rating = rating_of_path(p, ratings);
   const Room up = room_up(p), down = room_down(p);

@@ -22,9 +22,10 @@ using PathSet = uint32_t;
 // One usable path, with what of it is summed up.
 struct Member {
   const PathState* path = nullptr;
-  uint8_t place = 0;  // among the usable by index
-  uint8_t rank = 0;   // in the order of ordered dispersions
-  bool avoided = false, preferred = false;
+  uint8_t place = 0;     // among the usable by index
+  uint8_t rank = 0;      // in the order of ordered dispersions
+  bool avoided = false;  // by the profile, or held back
+  bool preferred = false;
   double rating = 0;  // 0..1: the mean of link, network and provider
   double payload_up = 0, payload_down = 0, flow_up = 0, flow_down = 0;
   double part_up = 0, part_down = 0;  // of the split

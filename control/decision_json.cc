@@ -150,6 +150,7 @@ json path_json(const PathState& p) {
   json result{{"condition", static_cast<int>(p.condition)},
               {"price_attos_per_octet", digits_of(p.price_attos_per_octet)}};
   each_field(p, [&](const char* key, const auto& value) { result[key] = value; });
+  if (p.held_back_s != 0) result["held_back_s"] = p.held_back_s;
   return result;
 }
 // What is computed of a path expects it within these.
@@ -175,6 +176,7 @@ PathState path_from(const json& stored) {
   each_field(p, [&](const char* key, auto& value) {
     value = checked_at<std::remove_reference_t<decltype(value)>>(stored, key);
   });
+  if (stored.contains("held_back_s")) p.held_back_s = checked_at<uint32_t>(stored, "held_back_s");
   p.condition = checked_enum(member(stored, "condition"), Condition::up, "condition");
   p.price_attos_per_octet =
       wide_integer(member(stored, "price_attos_per_octet"), kPathPriceDigitsMax);
@@ -208,15 +210,17 @@ Dispersion dispersion_from(const json& stored) {
 json profile_json(const Profile& p) {
   json dispersions = json::array();
   for (const Dispersion d : p.dispersions) dispersions.push_back(to_string(d));
-  return {{"id", p.id},
-          {"providers", p.providers},
-          {"networks", p.networks},
-          {"prefer_highest_rated", static_cast<int>(p.prefer_highest_rated)},
-          {"pre_approved", p.pre_approved},
-          {"quality_percent", p.quality_percent},
-          {"dispersions", dispersions},
-          {"treatment", treatment_json(p.treatment)},
-          {"priority", p.priority}};
+  json result{{"id", p.id},
+              {"providers", p.providers},
+              {"networks", p.networks},
+              {"prefer_highest_rated", static_cast<int>(p.prefer_highest_rated)},
+              {"pre_approved", p.pre_approved},
+              {"quality_percent", p.quality_percent},
+              {"dispersions", dispersions},
+              {"treatment", treatment_json(p.treatment)},
+              {"priority", p.priority}};
+  if (!p.traffic_class.empty()) result["traffic_class"] = p.traffic_class;
+  return result;
 }
 std::vector<std::pair<std::string, Standing>> standings_from(const json& list) {
   std::vector<std::pair<std::string, Standing>> result;
@@ -242,6 +246,8 @@ Profile profile_from(const json& stored) {
     throw NotUnderstood("there are more dispersions than there are");
   p.treatment = treatment_from(member(stored, "treatment"));
   p.priority = checked_at<uint8_t>(stored, "priority");
+  if (stored.contains("traffic_class"))
+    p.traffic_class = checked_at<std::string>(stored, "traffic_class");
   return p;
 }
 

@@ -110,6 +110,39 @@ constexpr const char* kOfClients = R"json({
         "description": "by DSCP",
         "additionalProperties": {"enum": ["urgent", "normal", "background"]}
       },
+      "segmentation_rules": {
+        "type": "array",
+        "description": "the first that fits all traffic of a request says how it is segmented and dispersed",
+        "minItems": 1,
+        "maxItems": 16,
+        "items": {
+          "type": "object",
+          "required": ["class"],
+          "anyOf": [
+            {"required": ["dscp"]}, {"required": ["protocol"]},
+            {"required": ["source_ports"]}, {"required": ["destination_ports"]}
+          ],
+          "additionalProperties": false,
+          "properties": {
+            "class": {"$ref": "#/$defs/id"},
+            "dscp": {"type": "array", "items": {"type": "string"}},
+            "protocol": {"enum": ["tcp", "udp", "icmp"]},
+            "source_ports": {"type": "string"},
+            "destination_ports": {"type": "string"},
+            "segmentation": {"type": "array", "items": {"enum": ["flow", "packet"]}},
+            "dispersion": {
+              "type": "array",
+              "items": {
+                "enum": ["weighted", "earliest-delivery", "flow", "flowlet", "redundant", "priority",
+                         "standby"]
+              }
+            },
+            "quality_percent": {"type": "integer", "minimum": 0, "maximum": 100},
+            "latency_ms_max": {"type": "number", "minimum": 0, "maximum": 60000},
+            "loss_percent_max": {"type": "number", "minimum": 0, "maximum": 100}
+          }
+        }
+      },
       "billing": {"$ref": "#/$defs/billing"}
     },
     "examples": [{
@@ -124,6 +157,11 @@ constexpr const char* kOfClients = R"json({
       "priority": 3,
       "rate_up_max": "50 Mbit/s",
       "classes": {"EF": "urgent", "CS1": "background"},
+      "segmentation_rules": [
+        {"class": "voice", "dscp": ["EF"], "protocol": "udp", "dispersion": ["redundant"],
+         "latency_ms_max": 80},
+        {"class": "bulk", "dscp": ["CS1"], "segmentation": ["packet"], "quality_percent": 10}
+      ],
       "billing": {"statements": "by-provider", "provider_charges": "summarised"}
     }, {
       "id": "prepaid",
@@ -140,6 +178,40 @@ constexpr const char* kOfClients = R"json({
     }, {
       "id": "often",
       "billing": {"payment": {"by": "card", "charge": "threshold", "threshold": "100"}}
+    }]
+  },
+  "networks": {
+    "type": "object",
+    "required": ["id", "provider"],
+    "additionalProperties": false,
+    "properties": {
+      "id": {"$ref": "#/$defs/id", "description": "as in the gateway's configuration"},
+      "provider": {"$ref": "#/$defs/id"},
+      "name": {"$ref": "#/$defs/text"},
+      "kind": {"enum": ["fibre", "cable", "dsl", "mobile", "satellite", "radio", "other"]},
+      "region": {"$ref": "#/$defs/text"},
+      "maintenance": {"$ref": "#/$defs/maintenance"}
+    },
+    "examples": [{
+      "id": "airmobile-5g", "provider": "airmobile", "name": "Air Mobile 5G", "kind": "mobile", "region": "IE",
+      "maintenance": [
+        {"from": "2026-12-01T01:00:00Z", "until": "2026-12-01T03:00:00Z", "why": "new antennas"}
+      ]
+    }]
+  },
+  "uplinks": {
+    "type": "object",
+    "required": ["id"],
+    "additionalProperties": false,
+    "properties": {
+      "id": {"$ref": "#/$defs/id", "description": "as in the gateway's configuration"},
+      "committed_rate_up": {"$ref": "#/$defs/rate"},
+      "committed_rate_down": {"$ref": "#/$defs/rate"},
+      "maintenance": {"$ref": "#/$defs/maintenance"}
+    },
+    "examples": [{
+      "id": "mobile", "committed_rate_up": "20 Mbit/s", "committed_rate_down": "80 Mbit/s",
+      "maintenance": [{"from": "2026-12-24T22:00:00Z", "until": "2026-12-25T04:00:00Z"}]
     }]
   },
   "quotas": {
@@ -422,6 +494,27 @@ constexpr const char* kDefs = R"json({
     "pattern": "^([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)? ?[kMG]?bit/s$",
     "description": "such as 50 Mbit/s; at least 64 kbit/s"
   },
+  "instant": {
+    "type": "string",
+    "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+    "description": "UTC"
+  },
+  "maintenance": {
+    "type": "array",
+    "description": "when it is not to be used",
+    "minItems": 1,
+    "maxItems": 64,
+    "items": {
+      "type": "object",
+      "required": ["from", "until"],
+      "additionalProperties": false,
+      "properties": {
+        "from": {"$ref": "#/$defs/instant"},
+        "until": {"$ref": "#/$defs/instant"},
+        "why": {"$ref": "#/$defs/text"}
+      }
+    }
+  },
   "octets": {
     "type": "string",
     "pattern": "^[0-9]+([.][0-9]+)? ?(B|kB|MB|GB|TB|PB)$",
@@ -702,7 +795,7 @@ constexpr const char* kDefs = R"json({
   }
 })json";
 
-constexpr std::array<std::pair<std::string_view, const char*>, 9> kSchemaNames{
+constexpr std::array<std::pair<std::string_view, const char*>, 11> kSchemaNames{
     {{"clients", "Client"},
      {"profiles", "Profile"},
      {"slas", "Agreement"},
@@ -711,7 +804,9 @@ constexpr std::array<std::pair<std::string_view, const char*>, 9> kSchemaNames{
      {"rates", "ExchangeRates"},
      {"issuers", "Issuer"},
      {"tokens", "Token"},
-     {"quotas", "Quota"}}};
+     {"quotas", "Quota"},
+     {"networks", "Network"},
+     {"uplinks", "Uplink"}}};
 
 // The definitions that `schema` refers to, and theirs.
 void add_definitions(const json& schema, const json& all, json& used) {

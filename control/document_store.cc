@@ -58,6 +58,8 @@ FieldErrors DocumentStore::take(const std::string& kind, const json& document, s
     return store(billing::parse_provider(document), providers_);
   }
   if (kind == "quotas") return store(parse_quota(document), quotas_);
+  if (kind == "networks") return store(parse_network(document), networks_);
+  if (kind == "uplinks") return store(parse_uplink(document), uplinks_);
   if (kind == "tokens") return store(parse_token(document), tokens_);
   if (kind == "rates") return check(billing::parse_rates(document));
   if (kind == "issuers") return check(billing::parse_issuer(document));

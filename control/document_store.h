@@ -17,6 +17,7 @@
 #include "control/access.h"
 #include "control/books.h"
 #include "control/documents.h"
+#include "control/network_document.h"
 #include "control/quota.h"
 #include "control/seller_document.h"
 
@@ -53,6 +54,8 @@ class DocumentStore {
   const Token* token(const std::string& sha256) const;
   bool has_tokens() const { return !tokens_.empty(); }
   const billing::Agreement* agreement(const std::string& id) const { return find(slas_, id); }
+  const NetworkDocument* network(const std::string& id) const { return find(networks_, id); }
+  const UplinkDocument* uplink(const std::string& id) const { return find(uplinks_, id); }
   const std::map<std::string, Quota>& quotas() const { return quotas_; }
   // Another number after each change of one.
   uint64_t quotas_version() const { return quotas_version_; }
@@ -89,6 +92,8 @@ class DocumentStore {
   std::map<std::string, billing::ProviderTerms> providers_;
   std::map<std::string, Sells> sells_;
   std::map<std::string, Token> tokens_;
+  std::map<std::string, NetworkDocument> networks_;
+  std::map<std::string, UplinkDocument> uplinks_;
   std::map<std::string, Quota> quotas_;
   uint64_t quotas_version_ = 0;
   std::map<std::string, std::map<std::string, nlohmann::json>> raw_;  // by kind and id

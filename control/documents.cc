@@ -29,6 +29,7 @@ constexpr const char* kPorts = "a port or a range such as \"80\" or \"1000-2000\
 constexpr const char* kStandings = "\"prefer\", \"allow\", \"avoid\" or \"never\" by name";
 constexpr const char* kLeastRate = "a rate of 64 kbit/s or more, such as \"50 Mbit/s\"";
 constexpr const char* kDscp = "a DSCP such as \"EF\", \"AF41\", \"CS1\" or \"10\", once";
+constexpr const char* kDscps = "a list of DSCPs such as \"EF\", \"AF41\", \"CS1\" or \"10\"";
 constexpr const char* kHighestRated = "\"provider\" or \"network\"";
 constexpr const char* kClasses = "\"urgent\", \"normal\" or \"background\" by DSCP";
 constexpr const char* kInstant = "a time such as \"2026-12-31T18:00:00Z\"";
@@ -168,6 +169,14 @@ Parsed<Client> parse_client(const json& document) {
   return result_of(std::move(c), std::move(errors));
 }
 
+uint8_t read_protocol(JsonReader& r) {
+  return r
+      .parsed(
+          "protocol", "\"tcp\", \"udp\" or \"icmp\"",
+          [](const std::string& text) { return by_name(kProtocols, text); }, false)
+      .value_or(0);
+}
+
 // "segmentation" allows what is usual for it; "dispersion" allows nothing but what it names.
 std::vector<Dispersion> read_dispersions(JsonReader& r) {
   std::vector<Dispersion> result;
@@ -243,6 +252,76 @@ std::vector<std::string> read_pre_approved(JsonReader& r) {
   return result;
 }
 
+bool SegmentationRule::fits(const TrafficRule& t) const {
+  const auto within = [](uint16_t from, uint16_t to, const std::pair<uint16_t, uint16_t>& all) {
+    return all.first <= from && to <= all.second;
+  };
+  return (dscp == 0 || (t.dscp && (dscp & dscp_set(*t.dscp)) != 0)) &&
+         (protocol == 0 || protocol == t.protocol) &&
+         within(t.source_port_from, t.source_port_to, source_ports) &&
+         within(t.destination_port_from, t.destination_port_to, destination_ports);
+}
+
+const Profile& Profile::for_traffic(const std::vector<TrafficRule>& traffic) const {
+  for (const SegmentationRule& rule : segmentation_rules) {
+    const bool fits = std::all_of(traffic.begin(), traffic.end(),
+                                  [&](const TrafficRule& t) { return rule.fits(t); });
+    if (fits && !traffic.empty()) return rule.profile;
+  }
+  return *this;
+}
+
+DscpSet read_dscp_list(JsonReader& r) {
+  DscpSet result = 0;
+  for (const std::string& name : r.texts("dscp", kDscps, false)) {
+    if (const auto dscp = find_dscp(name))
+      result |= dscp_set(*dscp);
+    else
+      r.wrong("dscp", "\"" + name + "\"", kDscps);
+  }
+  if (r.has("dscp") && result == 0) r.wrong("dscp", "none", kDscps);
+  return result;
+}
+
+// Which traffic it is for, and what takes the place of what `profile` says.
+SegmentationRule read_segmentation_rule(JsonReader& r, const Profile& profile) {
+  SegmentationRule rule;
+  rule.dscp = read_dscp_list(r);
+  rule.protocol = read_protocol(r);
+  const auto ports = [&](const char* key, std::pair<uint16_t, uint16_t>& ports) {
+    ports = r.parsed(key, kPorts, parse_ports, false).value_or(ports);
+  };
+  ports("source_ports", rule.source_ports);
+  ports("destination_ports", rule.destination_ports);
+  if (!r.has("dscp") && !r.has("protocol") && !r.has("source_ports") && !r.has("destination_ports"))
+    r.wrong("dscp", "nothing", "what tells the class: dscp, protocol or ports");
+  Profile& p = rule.profile;
+  p = profile;
+  p.traffic_class = read_id(r, "class");
+  const auto dispersions = read_dispersions(r);
+  if (!dispersions.empty()) p.dispersions = dispersions;
+  p.quality_percent =
+      static_cast<uint8_t>(r.integer("quality_percent", 0, 100, false, p.quality_percent));
+  p.latency_ms_max = read_limit(r, "latency_ms_max", 60'000);
+  p.loss_percent_max = read_limit(r, "loss_percent_max", 100);
+  r.finish();
+  return rule;
+}
+
+// Last, for what a rule leaves open is the profile's.
+void read_segmentation_rules(JsonReader& r, Profile& profile) {
+  if (!r.has("segmentation_rules")) return;
+  std::vector<SegmentationRule> rules;
+  for (JsonReader& rule : r.objects("segmentation_rules", kRulesMax)) {
+    rules.push_back(read_segmentation_rule(rule, profile));
+    for (size_t i = 0; i + 1 < rules.size(); ++i) {
+      if (rules[i].profile.traffic_class == rules.back().profile.traffic_class)
+        rule.wrong("class", "\"" + rules[i].profile.traffic_class + "\" again", "each class once");
+    }
+  }
+  profile.segmentation_rules = std::move(rules);
+}
+
 Parsed<Profile> parse_profile(const json& document) {
   FieldErrors errors;
   JsonReader r(document, "", errors);
@@ -260,6 +339,7 @@ Parsed<Profile> parse_profile(const json& document) {
   p.dispersions = read_dispersions(r);
   p.treatment = read_treatment(r);
   p.priority = static_cast<uint8_t>(r.integer("priority", 0, Profile::kPriorityMax, false, 0));
+  read_segmentation_rules(r, p);
   p.billing = read_billing(r, billing::read_preferences, errors);
   r.finish();
   return result_of(std::move(p), std::move(errors));
@@ -276,10 +356,7 @@ TrafficRule read_rule(JsonReader& r) {
   };
   rule.destination = r.parsed("destination", ipv4 ? kPrefix : kPrefix6, of_its_family, false)
                          .value_or(Prefix{ipv4 ? Ip::v4(0) : Ip{}, 0});
-  rule.protocol = r.parsed(
-                       "protocol", "\"tcp\", \"udp\" or \"icmp\"",
-                       [](const std::string& text) { return by_name(kProtocols, text); }, false)
-                      .value_or(0);
+  rule.protocol = read_protocol(r);
   const auto source = r.parsed("source_ports", kPorts, parse_ports, false);
   const auto destination = r.parsed("destination_ports", kPorts, parse_ports, false);
   std::tie(rule.source_port_from, rule.source_port_to) =

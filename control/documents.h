@@ -20,8 +20,9 @@
 namespace anabranch::control {
 
 // Documents are stored by kind and id: PUT and GET /v1/<kind>/<id>.
-inline constexpr std::array<const char*, 9> kDocumentKinds{
-    "clients", "profiles", "slas", "tariffs", "providers", "rates", "issuers", "tokens", "quotas"};
+inline constexpr std::array<const char*, 11> kDocumentKinds{
+    "clients", "profiles", "slas",   "tariffs",  "providers", "rates",
+    "issuers", "tokens",   "quotas", "networks", "uplinks"};
 
 // A mistake in a document: which field (JSON pointer, e.g. "/traffic/0/protocol") and what is
 // wrong, as one sentence that names value and expectation.
@@ -58,6 +59,19 @@ struct Treatment {
   bool operator==(const Treatment&) const = default;
 };
 
+// Which packets: all given fields must match. Source is the client's side.
+struct TrafficRule {
+  Prefix source;         // must lie within the client's prefixes
+  Prefix destination;    // of the same family; default: everything
+  uint8_t protocol = 0;  // 0 any, 6 "tcp", 17 "udp", 1 "icmp", of its family
+  uint16_t source_port_from = 0, source_port_to = 65535;
+  uint16_t destination_port_from = 0, destination_port_to = 65535;
+  std::optional<uint8_t> dscp;  // 0..63
+  bool operator==(const TrafficRule&) const = default;
+};
+
+struct SegmentationRule;
+
 // Preferences among providers and networks, and how much quality is worth against price.
 struct Profile {
   std::string id;
@@ -72,18 +86,23 @@ struct Profile {
   static constexpr uint8_t kPriorityMax = 7;
   uint8_t priority = 0;  // services of higher ones have the rates they ask for first
   billing::Preferences billing;
+  // By classes of traffic, the first that fits: what is chosen otherwise for it.
+  std::vector<SegmentationRule> segmentation_rules;
+  // Of a profile as one of its rules has it: the class, and what is asked for at least.
+  std::string traffic_class;
+  std::optional<double> latency_ms_max, loss_percent_max;
   Standing standing(const std::string& provider, const std::string& network) const;
+  // As it is for all of a request's traffic: itself, or as a rule has it.
+  const Profile& for_traffic(const std::vector<TrafficRule>& traffic) const;
 };
 
-// Which packets: all given fields must match. Source is the client's side.
-struct TrafficRule {
-  Prefix source;         // must lie within the client's prefixes
-  Prefix destination;    // of the same family; default: everything
-  uint8_t protocol = 0;  // 0 any, 6 "tcp", 17 "udp", 1 "icmp", of its family
-  uint16_t source_port_from = 0, source_port_to = 65535;
-  uint16_t destination_port_from = 0, destination_port_to = 65535;
-  std::optional<uint8_t> dscp;  // 0..63
-  bool operator==(const TrafficRule&) const = default;
+struct SegmentationRule {
+  // All given must hold of each part of the traffic.
+  DscpSet dscp = 0;      // one of these; 0: any
+  uint8_t protocol = 0;  // as in TrafficRule
+  std::pair<uint16_t, uint16_t> source_ports{0, 65535}, destination_ports{0, 65535};
+  Profile profile;
+  bool fits(const TrafficRule& traffic) const;
 };
 
 struct ServiceRequest {

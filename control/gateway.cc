@@ -324,7 +324,7 @@ Gateway::Status Gateway::open_control() {
   carrier_ = std::make_unique<Carrier>(plans_, *meters_);
   topology_ = std::make_unique<Topology>(config_, lan_, uplinks_, *neighbours_, plans_);
   carrier_->set_path_sizes(topology_->path_sizes());
-  topology_->tick(0, {});
+  topology_->tick({}, {});
   monitor_ = std::make_unique<PathMonitor>(config_, *workers_);
   if (witness_)
     attendance_ = std::make_unique<Attendance>(*usage_, *witness_, *workers_, shared_uplinks_);
@@ -457,7 +457,10 @@ void Gateway::flush(std::function<void(Books::Status)> done, bool totals) {
 void Gateway::tick() {
   while (const dataplane::Address address = workers_->wanted_neighbour())
     topology_->want({address});
-  topology_->tick(carrier_->paths_in_use(), monitor_->remotes());
+  topology_->tick({.in_use = carrier_->paths_in_use(),
+                   .doubted = monitor_->doubted(),
+                   .ordered_bps = services_->ordered_bps()},
+                  monitor_->remotes());
   services_->tick();
   carrier_->tick();
   watch_->paths(monitor_->states(topology_->path_sizes()));

@@ -2,6 +2,7 @@
 #include "control/measure.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace anabranch::control {
@@ -30,16 +31,23 @@ void LossMeter::update(uint64_t received, uint64_t expected) {
   constexpr uint64_t kPacketsMin = 20;  // fewer say nothing; they are taken together with the next
   if (received < received_ || expected < expected_) return leave_out(received, expected);
   const uint64_t sent = expected - expected_;
+  ++seconds_;
   if (sent < kPacketsMin) return;
   const uint64_t came = received - received_;
   const double lost = came >= sent ? 0 : 1 - static_cast<double>(came) / static_cast<double>(sent);
-  loss_ += kShare * (lost - loss_);
+  loss_ += (1 - std::pow(1 - kShare, seconds_)) * (lost - loss_);
   leave_out(received, expected);
 }
 
 void LossMeter::leave_out(uint64_t received, uint64_t expected) {
   received_ = received;
   expected_ = expected;
+  seconds_ = 0;
+}
+
+bool PathMeter::is_doubted() const {
+  constexpr double kLossless = 0.001;
+  return was_alive_ && (up_.loss() > kLossless || down_.loss() > kLossless);
 }
 
 // A queue that stands longer than noise explains: somebody fills the path.

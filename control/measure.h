@@ -27,6 +27,7 @@ PathSample sample(const dataplane::PathTelemetry& telemetry);
 // end sets both counts back; that interval is left out.
 class LossMeter {
  public:
+  // Once a second.
   void update(uint64_t received, uint64_t expected);
   // What was lost until now says nothing about the link.
   void leave_out(uint64_t received, uint64_t expected);
@@ -34,6 +35,7 @@ class LossMeter {
 
  private:
   uint64_t received_ = 0, expected_ = 0;
+  uint32_t seconds_ = 0;  // since enough came
   double loss_ = 0;
 };
 
@@ -45,6 +47,8 @@ class PathMeter {
   // Once a second.
   void update(const PathSample& sample);
   void write(const PathSample& now, PathState& state) const;
+  // What it is said to lose is to be measured anew soon, also when nothing takes it.
+  bool is_doubted() const;
 
  private:
   bool is_full(const PathSample& sample);

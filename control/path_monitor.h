@@ -3,10 +3,13 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <map>
 #include <vector>
 
 #include "control/measure.h"
+#include "control/probation.h"
 #include "control/topology.h"
 #include "dataplane/workers.h"
 
@@ -25,12 +28,22 @@ class PathMonitor {
 
   // Bit p: path p is alive now.
   uint16_t alive() const {
-    uint16_t mask = 0;
-    for (const PathConfig& path : config_.peer.paths) {
-      if (workers_.telemetry(path.id).alive.get() != 0)
-        mask = static_cast<uint16_t>(mask | 1u << path.id);
-    }
-    return mask;
+    return mask_of([this](uint8_t p) { return workers_.telemetry(p).alive.get() != 0; });
+  }
+
+  // Every 5 ms: which are there, and since when.
+  void look() {
+    const uint16_t alive = this->alive();
+    for (const PathConfig& path : config_.peer.paths)
+      probations_[path.id].look((alive >> path.id & 1) != 0, now_ms());
+  }
+
+  // Bit p: path p is to be measured, though nothing may take it.
+  uint16_t doubted() const {
+    return mask_of([this](uint8_t p) {
+      const auto meter = meters_.find(p);
+      return meter != meters_.end() && meter->second.is_doubted();
+    });
   }
 
   // Where each path's segments come from, as far as that is proved.
@@ -69,6 +82,7 @@ class PathMonitor {
       state.rate_down_bps = rate_of(uplink.rate_down_bps, now.peer_capacity_bps);
       const auto meter = meters_.find(path.id);
       (meter == meters_.end() ? PathMeter() : meter->second).write(now, state);
+      state.held_back_s = probations_[path.id].held_back_s(now_ms());
       states.push_back(std::move(state));
     }
     return states;
@@ -78,6 +92,19 @@ class PathMonitor {
   static constexpr uint64_t kUnknownBps = 100'000'000;
 
  private:
+  template <typename Is>
+  uint16_t mask_of(Is is) const {
+    uint16_t mask = 0;
+    for (const PathConfig& path : config_.peer.paths) {
+      if (is(path.id)) mask = static_cast<uint16_t>(mask | 1u << path.id);
+    }
+    return mask;
+  }
+  static int64_t now_ms() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+               std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+  }
   static uint64_t rate_of(uint64_t configured, uint64_t found) {
     if (configured != 0) return configured;
     return found == 0 ? kUnknownBps : found;
@@ -86,6 +113,7 @@ class PathMonitor {
   const Config& config_;
   const dataplane::Workers& workers_;
   std::map<uint8_t, PathMeter> meters_;
+  std::array<Probation, dataplane::kPathsMax> probations_;
 };
 
 }  // namespace anabranch::control

@@ -178,7 +178,8 @@ Profile with_highest_rated(const Profile& profile, const std::vector<PathState>&
   std::vector<std::pair<const std::string*, double>> rated;
   double most = 0;
   for (const PathState& p : paths) {
-    if (!p.alive || profile.standing(p.provider, p.network) > Standing::allow) continue;
+    if (!p.alive || p.held_back_s != 0) continue;
+    if (profile.standing(p.provider, p.network) > Standing::allow) continue;
     const std::string& name = by_network ? p.network : p.provider;
     const double rating = rating_of(by_network ? ratings.networks : ratings.providers, name);
     const bool is_in_force =

@@ -39,14 +39,16 @@ class Wording {
 
   std::vector<std::string> reasons(const Scenario& s, bool with_avoided) const {
     std::vector<std::string> why{carries(s), disperses(s), costs(s)};
+    if (!m_.stored.traffic_class.empty()) why.push_back(of_class());
     if (const std::string held = held_by_others(); !held.empty()) why.push_back(held);
     if (const std::string limits = limited(s.treatment); !limits.empty()) why.push_back(limits);
     if (s.treatment.weight != 1)
       why.push_back(fmt::format("has the weight {} beside other services while all paths are busy",
                                 s.treatment.weight));
-    if (with_avoided)
+    if (with_avoided && uses_avoided(s))
       why.push_back(
           "paths the profile avoids are used, because the request cannot be met without them");
+    if (const std::string back = held_back(s); !back.empty()) why.push_back(back);
     for (const auto& share : s.shares) {
       if (standing_of(m_, path_of(m_, share)) == Standing::prefer)
         why.push_back(preferred(path_of(m_, share)));
@@ -59,6 +61,31 @@ class Wording {
       if (!used) why.push_back(p.name + " is left out: " + left_out(p, &s));
     }
     return why;
+  }
+
+  std::string of_class() const {
+    std::string ways;
+    for (const Dispersion way : m_.combinations.dispersions())
+      ways += (ways.empty() ? "" : " or ") + std::string(to_string(way));
+    return "all its traffic is of the class \"" + m_.stored.traffic_class +
+           "\", which the profile disperses by " + ways;
+  }
+
+  bool uses_avoided(const Scenario& s) const {
+    return std::any_of(s.shares.begin(), s.shares.end(), [&](const auto& share) {
+      return standing_of(m_, path_of(m_, share)) == Standing::avoid;
+    });
+  }
+
+  std::string held_back(const Scenario& s) const {
+    std::string names;
+    for (const auto& share : s.shares) {
+      if (path_of(m_, share).held_back_s != 0) names += (names.empty() ? "" : ", ") + share.name;
+    }
+    return names.empty() ? names
+                         : names +
+                               " was away lately, and is used all the same, because the request "
+                               "cannot be met without it";
   }
 
   // "others hold 40.0 Mbit/s up and 2.5 Mbit/s down of fibre; ..."
@@ -190,6 +217,10 @@ class Wording {
       default:
         break;
     }
+    if (p.held_back_s != 0)
+      return fmt::format(
+          "held back, for it was away: it is relied on again when it has been there for {} s",
+          p.held_back_s);
     for (const auto& share : chosen == nullptr ? std::vector<Scenario::Share>{} : chosen->shares) {
       const PathState& used = path_of(m_, share);
       if (too_slow_beside(p, used))

@@ -47,6 +47,7 @@ void add_profile(InputText& text, const Profile& p) {
   text.add(p.quality_percent);
   text.add(p.dispersions.size());
   for (const Dispersion dispersion : p.dispersions) text.add(dispersion);
+  text.add(std::string_view(p.traffic_class));
   text.add(p.treatment.weight);
   text.add(p.treatment.rate_up_max);
   text.add(p.treatment.rate_down_max);
@@ -63,6 +64,7 @@ void add_path(InputText& text, const PathState& p, const Profile& profile, const
   text.add(p.alive);
   text.add(p.used_up);
   text.add(std::string_view(p.quota));
+  text.add(p.held_back_s);
   text.add(p.held_up_bps);
   text.add(p.held_down_bps);
   if (!p.alive || profile.standing(p.provider, p.network) == Standing::never) return;

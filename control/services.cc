@@ -92,7 +92,13 @@ Services::Services(const Config& config, DocumentStore& documents, Books& books,
 }
 
 tl::expected<Services::Terms, Answer> Services::terms_of(const ServiceRequest& request) const {
-  const Client& client = *documents_.client(request.client);
+  const auto terms = terms_of(request.client);
+  if (!terms) return terms;
+  return Terms{terms->profile.for_traffic(request.traffic), terms->tariff};
+}
+
+tl::expected<Services::Terms, Answer> Services::terms_of(const std::string& id) const {
+  const Client& client = *documents_.client(id);
   const Profile* profile = documents_.profile(client.profile);
   const billing::Tariff* tariff = documents_.tariff(client.tariff);
   if (profile != nullptr && tariff != nullptr) return Terms{*profile, *tariff};
@@ -405,8 +411,10 @@ void Services::recompute() {
   decide_and_tell();
 }
 
+// Those that are held back no more are seen by the next round, within a second.
 void Services::react() {
   const uint16_t before = alive_;
+  paths_.look();
   look_at_paths();
   if (alive_ != before) decide_and_tell();
 }

@@ -69,6 +69,9 @@ class Services {
   // What the service's scenario is decided by now: to be explained elsewhere, for that takes long.
   tl::expected<Decision, Answer> decision(uint64_t id, const Caller& caller) const;
 
+  // Of paths that are ours by an order, what was ordered in bits a second; 0 of others.
+  std::array<uint64_t, dataplane::kPathsMax> ordered_bps() const;
+
   // Clients of which a statement is overdue, or what they paid ahead is used up: their services are
   // restricted or suspended, as the profile says; those of all others are not any more.
   using Overdue = std::map<std::string, billing::Standing>;
@@ -116,11 +119,13 @@ class Services {
     uint64_t octets = 0;            // at the last look, while ending
   };
 
-  // Of a client, what its services are decided by.
+  // Of a client, what its services are decided by; of a request, the profile as it is for its
+  // traffic.
   struct Terms {
     const Profile& profile;
     const billing::Tariff& tariff;
   };
+  tl::expected<Terms, Answer> terms_of(const std::string& client) const;
   tl::expected<Terms, Answer> terms_of(const ServiceRequest& request) const;
   // What may be used at a time (UTC), with what the client is charged for it.
   std::vector<PathState> charged_paths(const Terms& terms, int64_t at_ns) const;

@@ -116,8 +116,8 @@ tl::expected<Decision, Answer> Services::inputs(const ServiceRequest& request,
   if (!terms) return tl::unexpected(terms.error());
   const int64_t at_s = std::max(billing::wall_now_s(), request.start_s.value_or(0));
   return inputs({priced_paths(*terms, at_s * 1'000'000'000), terms->tariff.currency},
-                view_of(request, terms->profile, id), terms->profile, with_budget(request),
-                in_force);
+                view_of(request, terms->profile, id), terms->profile,
+                for_choice(request, terms->profile), in_force);
 }
 
 Ruling Services::choose(const ServiceRequest& request, const Scenario* in_force,
@@ -137,22 +137,23 @@ Ruling Services::choose(const ServiceRequest& request, const Scenario* in_force,
 void Services::decide() {
   Priced priced;
   std::map<std::string, tl::expected<Terms, Answer>> known_terms;  // by client
-  std::deque<ServiceRequest> budgeted;
+  std::deque<ServiceRequest> limited;
   std::vector<Asking> asking;
   std::vector<uint64_t> ids;
   for (auto& [id, service] : services_) {
     if (!is_carried(service)) continue;
     auto terms = known_terms.find(service.request.client);
     if (terms == known_terms.end())
-      terms = known_terms.emplace(service.request.client, terms_of(service.request)).first;
+      terms = known_terms.emplace(service.request.client, terms_of(service.request.client)).first;
     if (!terms->second) {
       service.note = terms->second.error().body.value("detail", "");
       continue;  // its plan stays
     }
     const ServiceRequest* request = &service.request;
-    if (request->budget) request = &budgeted.emplace_back(with_budget(*request));
-    asking.push_back(
-        {&priced_now(*terms->second, priced), &terms->second->profile, request, &service.scenario});
+    const Profile& profile = terms->second->profile.for_traffic(request->traffic);
+    if (request->budget || profile.latency_ms_max || profile.loss_percent_max)
+      request = &limited.emplace_back(for_choice(*request, profile));
+    asking.push_back({&priced_now(*terms->second, priced), &profile, request, &service.scenario});
     ids.push_back(id);
   }
   const Round round = rounds_.next(asking, ratings_);

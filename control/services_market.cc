@@ -71,11 +71,25 @@ PathState bought(PathState path, uint64_t bandwidth_mbps) {
 }  // namespace
 
 bool Services::make_usable(PathState& path, const Profile& profile, int64_t at_ns) const {
+  apply_documents(path, documents_.network(path.network), documents_.uplink(path.name),
+                  at_ns / kSecondNs);
   if (!config_.find_uplink(path.name)->on_order) return true;
   const Order* order = market_.order_at(path.provider, at_ns);
   if (order == nullptr || !is_approved(profile, path.provider)) return false;
   path = bought(path, order->wish.bandwidth_mbps);
   return true;
+}
+
+std::array<uint64_t, dataplane::kPathsMax> Services::ordered_bps() const {
+  std::array<uint64_t, dataplane::kPathsMax> result{};
+  const int64_t now_ns = billing::wall_now_ns();
+  for (const PathConfig& path : config_.peer.paths) {
+    const UplinkConfig& uplink = *config_.find_uplink(path.uplink);
+    if (!uplink.on_order) continue;
+    if (const Order* order = market_.order_at(uplink.provider, now_ns))
+      result[path.id] = order->wish.bandwidth_mbps * 1'000'000;
+  }
+  return result;
 }
 
 // For sale by whom the profile approves. Those of which the path is alive: another one would be
@@ -98,8 +112,8 @@ std::vector<std::string> Services::who_helps(const ServiceRequest& request, cons
   for (const PathState& path : for_sale(terms.profile)) {
     std::vector<PathState> paths = own;
     paths.push_back(bought(path, bandwidth_mbps));
-    const Choice choice = prefer(paths, terms.profile, with_budget(request), terms.tariff.currency,
-                                 nullptr, &ratings_);
+    const Choice choice = prefer(paths, terms.profile, for_choice(request, terms.profile),
+                                 terms.tariff.currency, nullptr, &ratings_);
     if (choice.preferred) result.push_back(path.provider);
   }
   return result;
@@ -125,7 +139,7 @@ std::optional<Market::Need> Services::need_of(const ServiceRequest& request, int
       std::min(end_of(request, asked_s).value_or(INT64_MAX), from_s + config_.order_window_s);
   const View view = view_of(request, terms->profile, id);
   const auto own = beside(priced_paths(*terms, from_s * kSecondNs), view.held);
-  ServiceRequest at_any_rate = with_budget(request);
+  ServiceRequest at_any_rate = for_choice(request, terms->profile);
   at_any_rate.rate_up_bps.reset();
   at_any_rate.rate_down_bps.reset();
   const Choice best =
@@ -134,8 +148,8 @@ std::optional<Market::Need> Services::need_of(const ServiceRequest& request, int
   negotiation::Wish& wish = need.wish;
   wish.offering = "path";
   wish.bandwidth_mbps = bandwidth_of(request, best.preferred ? &*best.preferred : nullptr);
-  wish.delay_ms_max = request.latency_ms_max;
-  wish.loss_percent_max = request.loss_percent_max;
+  wish.delay_ms_max = at_any_rate.latency_ms_max;
+  wish.loss_percent_max = at_any_rate.loss_percent_max;
   wish.from_ns = from_s * kSecondNs;
   wish.until_ns = until_s * kSecondNs;
   wish.currency = terms->tariff.currency;

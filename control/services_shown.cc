@@ -86,7 +86,7 @@ tl::expected<Decision, Answer> Services::decision(uint64_t id, const Caller& cal
   if (!terms || !service->view) return inputs(service->request, &service->scenario, id);
   const int64_t at_ns = billing::wall_now_ns();
   return inputs({priced_paths(*terms, at_ns), terms->tariff.currency}, *service->view,
-                terms->profile, with_budget(service->request), &service->scenario);
+                terms->profile, for_choice(service->request, terms->profile), &service->scenario);
 }
 
 Answer Services::paths() const {
@@ -99,6 +99,7 @@ Answer Services::paths() const {
                       {"network", s.network},
                       {"alive", s.alive},
                       {"state", to_string(s.condition)},
+                      {"held_back_s", s.held_back_s},
                       {"rtt_ms", s.rtt_ms},
                       {"rtt_min_ms", s.rtt_min_ms},
                       {"rtt_variation_ms", s.rtt_variation_ms},

@@ -3,6 +3,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "dataplane/pace.h"
 
 namespace anabranch::control {
@@ -10,6 +12,12 @@ namespace {
 
 constexpr size_t kWantedMax = 4096;  // more hosts than a LAN segment should have
 constexpr auto kRefresh = std::chrono::seconds(5);
+
+// Neither more than the link has nor than was ordered of it; 0: as much as is found.
+uint64_t paced_at(uint64_t rate_bps, uint64_t ordered_bps) {
+  if (rate_bps == 0 || ordered_bps == 0) return std::max(rate_bps, ordered_bps);
+  return std::min(rate_bps, ordered_bps);
+}
 
 template <typename Number>
 dataplane::PrefixOf<Number> plain(const Prefix& prefix) {
@@ -52,11 +60,11 @@ std::optional<dataplane::Mac> Topology::next_hop_mac(const PortFacts& port, Ip n
   return neighbours_.lookup(port.ifindex, next_hop);
 }
 
-void Topology::tick(uint16_t in_use, const Remotes& proved) {
+void Topology::tick(const Use& use, const Remotes& proved) {
   if (neighbours_.poll()) changed_ = true;
   if (std::chrono::steady_clock::now() - refreshed_ > kRefresh) refresh();
-  if (!changed_ && in_use == in_use_ && proved == proved_) return;
-  in_use_ = in_use;
+  if (!changed_ && use == use_ && proved == proved_) return;
+  use_ = use;
   tell_who_moved(proved);
   proved_ = proved;
   publish_paths();
@@ -112,13 +120,15 @@ void Topology::publish_paths() {
     dataplane::Path& path = table->paths[configured.id];
     path.configured = true;
     path.uplink = static_cast<uint8_t>(index);
-    path.in_use = (in_use_ >> configured.id & 1) != 0;
+    path.in_use = (use_.in_use >> configured.id & 1) != 0;
+    path.doubted = (use_.doubted >> configured.id & 1) != 0;
     path.local = (config_.is_ipv6(configured) ? port.address6 : port.address).value;
     path.remote = remote_of(configured);
     path.vlan = uplink.port.vlan;
     path.mtu = port.mtu;
-    path.pace = dataplane::pace_of(uplink.rate_up_bps);
-    path.estimated = uplink.rate_up_bps == 0;
+    const uint64_t rate_bps = paced_at(uplink.rate_up_bps, use_.ordered_bps[configured.id]);
+    path.pace = dataplane::pace_of(rate_bps);
+    path.estimated = rate_bps == 0;
     path.link_overhead = uplink.link_overhead;
     const auto mac = next_hop_mac(port, config_.next_hop(configured));
     path.reachable = mac.has_value() && path.remote.address != 0;

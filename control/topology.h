@@ -36,11 +36,19 @@ class Topology {
 
   // A LAN address the data plane could not resolve.
   void want(Ip address);
-  // Reads the kernel's events and publishes tables when they changed. `in_use`: bit p: path p.
+  // What is done with each path. Bit p of a mask: path p.
+  struct Use {
+    uint16_t in_use = 0;
+    uint16_t doubted = 0;  // to be measured though it is not in use
+    // What was ordered of it, bits a second: it is paced at no more. 0: it is all ours.
+    std::array<uint64_t, dataplane::kPathsMax> ordered_bps{};
+    bool operator==(const Use&) const = default;
+  };
+  // Reads the kernel's events and publishes tables when they changed.
   // Keeps the entries in use alive in the kernel, whose own traffic does not. `proved`: where each
   // path's segments come from, by path (PathTelemetry::remote).
   using Remotes = std::array<dataplane::Endpoint, dataplane::kPathsMax>;
-  void tick(uint16_t in_use, const Remotes& proved);
+  void tick(const Use& use, const Remotes& proved);
 
   // Tables are made anew at the next tick.
   void config_has_changed() { changed_ = true; }
@@ -65,7 +73,7 @@ class Topology {
   std::set<Ip> wanted_;
   std::chrono::steady_clock::time_point refreshed_{};
   bool changed_ = true;
-  uint16_t in_use_ = 0;
+  Use use_;
   Remotes proved_{};
 };
 

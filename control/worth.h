@@ -9,10 +9,11 @@
 // not take turns as measurements vary.
 //
 // Compared are those that are possible: that keep the request, and use no path that the profile
-// avoids as long as any does without. While one is in force others must keep the request with a
-// margin (5 % more rate, 10 % less latency, half the loss) where any does, or
-// the one in force keeps it: a link at a limit must not come and go. Where paths are taken in
-// order, only those with the most paths, as those behind the first are there for when it fails.
+// avoids, or that is held back for it was away, as long as any does without. While one is in force
+// others must keep the request with a margin (5 % more rate, 10 % less latency, half the loss)
+// where any does, or the one in force keeps it: a link at a limit must not come and go. Where paths
+// are taken in order, only those with the most paths, as those behind the first are there for when
+// it fails.
 //
 // Preferred is the one that is worth most, to nine decimals; of equals, the one with fewer paths,
 // then the one with the lower number where the numbers of their paths first differ, then the
@@ -82,8 +83,8 @@ Weighing weigh(const std::vector<PathState>& paths, const Profile& profile,
 bool is_same_combination(const Scenario& a, const Scenario& b);
 
 // The profile in which those that are rated highest are preferred, where it wants that. Of those
-// the profile allows and that have a path alive; of several rated equal, all; and those in force
-// that are rated less by kRatedAlike at most.
+// the profile allows and that have a path alive and not held back; of several rated equal, all; and
+// those in force that are rated less by kRatedAlike at most.
 Profile with_highest_rated(const Profile& profile, const std::vector<PathState>& paths,
                            const Ratings& ratings, const Scenario* in_force = nullptr);
 

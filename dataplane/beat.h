@@ -25,8 +25,9 @@
 namespace anabranch::dataplane {
 
 inline constexpr uint16_t kBeatLength = 56;
-inline constexpr uint64_t kBeatInUseNs = 40'000'000;  // on a path a plan uses
-inline constexpr uint64_t kBeatIdleNs = 500'000'000;  // on any other
+inline constexpr uint64_t kBeatInUseNs = 40'000'000;    // on a path a plan uses
+inline constexpr uint64_t kBeatDoubtedNs = 50'000'000;  // on one that is to be measured anew
+inline constexpr uint64_t kBeatIdleNs = 500'000'000;    // on any other
 inline constexpr uint64_t kBeatsUntilDead = 3;
 inline constexpr uint64_t kRttInitialNs = 333'000'000;  // RFC 9002 6.2.2
 inline constexpr uint64_t kTimerNs = 2'000'000;         // how late a worker may look at a timer

@@ -10,10 +10,14 @@ constexpr uint64_t kKeepNs = 1'000'000;  // paths are looked at once a milliseco
 constexpr uint64_t kHoleMarginNs =
     10'000'000;  // over the spread of delays: what they vary in a beat
 
+uint64_t beat_interval_ns(const Path& path) {
+  if (path.in_use) return kBeatInUseNs;
+  return path.doubted ? kBeatDoubtedNs : kBeatIdleNs;
+}
+
 void send_beat(Context& context, uint8_t p, const Path& path) {
   uint8_t clear[kBeatLength];
-  Beat beat =
-      context.measures[p].make_beat(context.now_ns, path.in_use ? kBeatInUseNs : kBeatIdleNs);
+  Beat beat = context.measures[p].make_beat(context.now_ns, beat_interval_ns(path));
   if (path.estimated) beat.capacity_bps = context.capacities[p].found();
   for (uint8_t other = 1; other < context.workers(); ++other) {
     const Crew::Heard& heard = context.options.crew->heard[other][p];
@@ -89,7 +93,7 @@ void keep_path(Context& context, uint8_t p, const Path& path) {
   context.telemetry[p].fits_octets.set(std::min(path.mtu, context.fits[p].limit(context.now_ns)));
   context.telemetry[p].capacity_bps.set(context.capacities[p].found());
   keep_flight(context, p, alive);
-  if (path.in_use) measure.hurry(context.now_ns, kBeatInUseNs);
+  measure.hurry(context.now_ns, beat_interval_ns(path));
   if (path.reachable && context.is_first() && measure.beat_due(context.now_ns))
     send_beat(context, p, path);
 }

@@ -28,6 +28,7 @@ struct alignas(64) Path {
   bool configured = false;
   bool reachable = false;  // the next hop's MAC is known and the port is up
   bool in_use = false;     // a plan uses it: beats come more often
+  bool doubted = false;    // it is to be measured though nothing takes it: likewise, less so
   bool estimated = false;  // the worker finds out its pace
   uint64_t pace = 0;       // pace_of() the link's rate; 0: not paced
   Endpoint remote;         // the peer's address, with the port its segments come from

@@ -127,5 +127,19 @@ TEST_F(AdmissionHere, RulesWithoutADestinationGetAllBehindThePeer) {
   for (const TrafficRule& rule : request->traffic) EXPECT_NE(rule.destination.length, 0);
 }
 
+TEST(Admission, WhatAProfileAsksForAClassHoldsBesideTheRequest) {
+  Profile profile;
+  profile.latency_ms_max = 80;
+  ServiceRequest request;
+  EXPECT_EQ(for_choice(request, profile).latency_ms_max, 80);
+  EXPECT_EQ(for_choice(request, profile).loss_percent_max, std::nullopt);
+  request.latency_ms_max = 50;
+  request.loss_percent_max = 1;
+  EXPECT_EQ(for_choice(request, profile).latency_ms_max, 50);
+  EXPECT_EQ(for_choice(request, profile).loss_percent_max, 1);
+  request.latency_ms_max = 100;
+  EXPECT_EQ(for_choice(request, profile).latency_ms_max, 80);
+}
+
 }  // namespace
 }  // namespace anabranch::control

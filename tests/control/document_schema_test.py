@@ -14,7 +14,7 @@ import unittest
 import jsonschema
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-KINDS = ["clients", "profiles", "slas", "tariffs", "providers", "rates", "issuers", "tokens", "quotas"]
+KINDS = ["clients", "profiles", "slas", "tariffs", "providers", "rates", "issuers", "tokens", "quotas", "networks", "uplinks"]
 VALUES = [None, True, False, 0, 1, 7, -1, 100, 101, 1000, 0.5, 80.0, 1e300, "", "x", "0", "0.5", "100", "100.0001", "-1", "1e3", "EUR", "eur", "mon",
           "08:00", "24:00", "08:03", "flow", "Europe/Berlin", "64 kbit/s", "1e6 bit/s", ".5 Mbit/s", "5. Gbit/s", "client", "operator", "S", "AE",
           "latency", "loss", "2026-11-30", "a/b~c", "ä", [], ["x"], ["x", "x"], [1], {}, {"x": "y"}, {"EF": "urgent"}]

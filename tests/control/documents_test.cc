@@ -125,6 +125,61 @@ TEST(Documents, MistakesInAProfileAreNamedByTheirField) {
             "/networks: []; expected \"prefer\", \"allow\", \"avoid\" or \"never\" by name");
 }
 
+// A profile with a rule for voice and one for backups.
+json with_rules() {
+  json document = profile();
+  document["segmentation_rules"] = json::parse(R"([
+    {"class": "voice", "dscp": ["EF", "CS5"], "protocol": "udp", "dispersion": ["redundant"],
+     "latency_ms_max": 80},
+    {"class": "backup", "destination_ports": "873-880", "segmentation": ["packet"],
+     "quality_percent": 10, "loss_percent_max": 2}])");
+  return document;
+}
+
+TEST(Documents, AProfileIsAnotherForAClassOfTraffic) {
+  const auto p = parse_profile(with_rules());
+  ASSERT_TRUE(p) << told(p);
+  const TrafficRule plain;
+  TrafficRule voice, backup;
+  voice.dscp = 46;
+  voice.protocol = 17;
+  backup.destination_port_from = backup.destination_port_to = 873;
+  const Profile& of_voice = p->for_traffic({voice, voice});
+  EXPECT_EQ(of_voice.traffic_class, "voice");
+  EXPECT_EQ(of_voice.dispersions, std::vector{Dispersion::redundant});
+  EXPECT_EQ(of_voice.latency_ms_max, 80);
+  EXPECT_EQ(of_voice.quality_percent, 80) << "the profile's";
+  EXPECT_EQ(of_voice.standing("northfibre", "any"), Standing::prefer);
+  const Profile& of_backup = p->for_traffic({backup});
+  EXPECT_EQ(of_backup.traffic_class, "backup");
+  EXPECT_EQ(of_backup.dispersions, std::vector{Dispersion::earliest_delivery});
+  EXPECT_EQ(of_backup.quality_percent, 10);
+  for (const auto& other : std::vector<std::vector<TrafficRule>>{{plain}, {voice, plain}, {}})
+    EXPECT_EQ(&p->for_traffic(other), &*p) << "all of it has to be of the class";
+  voice.protocol = 6;
+  EXPECT_EQ(&p->for_traffic({voice}), &*p);
+  backup.destination_port_to = 881;
+  EXPECT_EQ(&p->for_traffic({backup}), &*p);
+}
+
+TEST(Documents, MistakesInASegmentationRuleAreNamedByTheirField) {
+  const auto of = [](const char* pointer, const json& value) {
+    return told(parse_profile(with(with_rules(), pointer, value)));
+  };
+  EXPECT_EQ(
+      of("/segmentation_rules/0/dscp/0", "XY"),
+      "/segmentation_rules/0/dscp: \"XY\"; expected a list of DSCPs such as \"EF\", \"AF41\", "
+      "\"CS1\" or \"10\"");
+  EXPECT_EQ(of("/segmentation_rules/1/destination_ports", nullptr),
+            "/segmentation_rules/1/dscp: nothing; expected what tells the class: dscp, protocol or "
+            "ports");
+  EXPECT_EQ(of("/segmentation_rules/1/class", "voice"),
+            "/segmentation_rules/1/class: \"voice\" again; expected each class once");
+  EXPECT_EQ(of("/segmentation_rules/0/quality", 5), "/segmentation_rules/0/quality: unknown field");
+  EXPECT_EQ(of("/segmentation_rules", json::array()),
+            "/segmentation_rules: []; expected a list of 1 to 16 objects");
+}
+
 TEST(Documents, AProfileTellsWhatItsServicesAreGiven) {
   const auto plain = parse_profile(profile());
   ASSERT_TRUE(plain) << told(plain);

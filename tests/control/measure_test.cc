@@ -49,6 +49,25 @@ TEST_F(Measured, AFewPacketsSayNothingUntilThereAreEnough) {
   EXPECT_GT(state().loss_down, 0.1);
 }
 
+TEST_F(Measured, WhatTookLongToGatherCountsForAsLong) {
+  seconds(60, 1000, 0.15);
+  ASSERT_NEAR(state().loss_down, 0.15, 0.001);
+  EXPECT_TRUE(meter.is_doubted());
+  // Beats alone: twenty packets in ten seconds.
+  seconds(20, 2);
+  EXPECT_LT(state().loss_down, 0.15 * 0.02);
+  seconds(10, 2);
+  EXPECT_FALSE(meter.is_doubted());
+}
+
+TEST_F(Measured, ALinkThatLosesNoMoreIsTrustedWithinSecondsWhileItIsMeasured) {
+  seconds(60, 1000, 0.15, 0.15);
+  // As a gateway beats on a path that is doubted.
+  seconds(15, 20);
+  EXPECT_LT(state().loss_down, 0.01);
+  EXPECT_LT(state().loss_up, 0.01);
+}
+
 TEST_F(Measured, AnOutageIsAvailabilityAndNoLoss) {
   seconds(60, 100);
   now.alive = false;

@@ -62,6 +62,7 @@ inline std::vector<PathState> any_paths(std::mt19937& random) {
     p.network = p.provider + "-" + std::to_string(random() % 2);
     p.index = static_cast<uint8_t>(i + 1);
     p.alive = random() % 5 != 0;
+    p.held_back_s = random() % 8 == 0 ? 4 : 0;
     p.rtt_ms = random() % 10 == 0 ? 0 : 300 * part();
     p.rtt_variation_ms = 50 * part();
     p.loss_up = random() % 2 == 0 ? 0 : part() * part() * part();

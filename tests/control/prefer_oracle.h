@@ -134,7 +134,7 @@ class Oracle {
     };
     const auto counts = [&](const PathState& p) {
       const Standing s = stored_standing(p);
-      return p.alive && (s == Standing::allow || s == Standing::prefer);
+      return p.alive && p.held_back_s == 0 && (s == Standing::allow || s == Standing::prefer);
     };
     Real most = 0;
     for (const PathState& p : paths_) {
@@ -260,7 +260,7 @@ class Oracle {
       slowest = std::max<Real>(slowest, p->rtt_ms / 2);
       quickest = std::min<Real>(quickest, p->rtt_ms / 2);
       losses.push_back(std::max(p->loss_up, p->loss_down));
-      c.avoided |= standing(*p) == Standing::avoid;
+      c.avoided |= standing(*p) == Standing::avoid || p->held_back_s != 0;
     }
     for (size_t i = 0; i < c.paths.size(); ++i) {
       const PathState& p = *c.paths[i];

@@ -213,6 +213,26 @@ TEST_F(AClient, IsNeverServedOverWhatTheProfileForbids) {
             "dsl: the profile says never");
 }
 
+TEST_F(AClient, WhatWasAwayIsUsedOnlyWhereTheRequestCannotBeMetWithoutIt) {
+  paths_[0].held_back_s = 8;
+  EXPECT_THAT(names_of(chosen()), ElementsAre("mobile", "dsl"));
+  EXPECT_THAT(chosen().reasons,
+              Contains("fibre is left out: held back, for it was away: it is relied on again when "
+                       "it has been there for 8 s"));
+  request_.rate_up_bps = 90'000'000;
+  EXPECT_THAT(names_of(chosen()), Contains("fibre"));
+  EXPECT_THAT(chosen().reasons, Contains("fibre was away lately, and is used all the same, because "
+                                         "the request cannot be met without it"));
+}
+
+TEST_F(AClient, IsToldByWhichClassOfItsTrafficAScenarioIsChosen) {
+  profile_.traffic_class = "voice";
+  profile_.dispersions = {Dispersion::redundant};
+  EXPECT_EQ(chosen().dispersion, Dispersion::redundant);
+  EXPECT_THAT(chosen().reasons, Contains("all its traffic is of the class \"voice\", which the "
+                                         "profile disperses by redundant"));
+}
+
 TEST_F(AClient, IsServedOverWhatTheProfileAvoidsOnlyInNeed) {
   profile_.providers = {{"airmobile", Standing::avoid}};
   EXPECT_THAT(names_of(chosen()), ElementsAre("fibre", "dsl"));

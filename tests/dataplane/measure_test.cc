@@ -62,5 +62,19 @@ TEST_F(Measuring, BeatsSeldomOnAPathThatIsNotInUse) {
   EXPECT_EQ(a().worker->telemetry(3).alive.get(), 1u);
 }
 
+TEST_F(Measuring, BeatsOftenOnAPathThatIsDoubtedAndDoesNotLookUsed) {
+  for (Gateway* gateway : {&a(), &b()}) {
+    auto paths = gateway->paths();
+    paths.paths[3].in_use = false;
+    paths.paths[3].doubted = true;
+    gateway->plans.publish(std::make_unique<const PathTable>(paths));
+  }
+  run_for(kSecond);
+  const uint64_t before = there(3).entered().packets;
+  run_for(10 * kSecond);
+  EXPECT_NEAR(static_cast<double>(there(3).entered().packets - before), 200, 3) << "one in 50 ms";
+  EXPECT_GT(kBeatDoubtedNs, kBeatInUseNs) << "or the peer would hold packets back for it";
+}
+
 }  // namespace
 }  // namespace anabranch::dataplane

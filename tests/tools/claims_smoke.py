@@ -133,6 +133,22 @@ class Providers(Claims):
         self.assertGreater(sent, 20_000_000)
         self.assertGreater(float(statement["gross"]), 0)
 
+    def test_claim_c01_a_class_of_traffic_is_dispersed_by_its_rule(self):
+        self.profile(segmentation_rules=[{"class": "voice", "dscp": ["EF"], "dispersion": ["redundant"]}])
+        plain, voice = self.request(), self.request("--dscp", "46")
+        self.assertEqual((plain["scenario"]["dispersion"], voice["scenario"]["dispersion"]), ("earliest-delivery", "redundant"))
+        self.assertIn("class \"voice\"", self.sites.cli("explain", voice["id"]))
+        before = main_job.tunnel_octets(self.sites.link_stats())
+        packets, octets = 2000, 1000
+        subprocess.run(self.sites.command("client", sys.executable, "-c",
+                                          "import socket,time\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\n"
+                                          "s.setsockopt(socket.IPPROTO_IP,socket.IP_TOS,46<<2)\n"
+                                          f"for n in range({packets}): s.sendto(bytes({octets}),('10.20.0.2',9)); time.sleep(0.001)"),
+                       check=True, timeout=60)
+        after = main_job.tunnel_octets(self.sites.link_stats())
+        sent = sum(after[name, way] - before[name, way] for name, way in after if way == "sent")
+        self.assertGreater(sent, 1.95 * packets * octets, "each packet takes two links")
+
     def test_claim_c02_networks_of_another_provider(self):
         # Fibre, the best link, carries 100 Mbit/s.
         wanted = ("--rate-up", "120 Mbit/s")

@@ -84,6 +84,25 @@ class Dead(Links):
         self.assertLessEqual(max(took), LEFT_MS)
 
 
+class Flapping(Links):
+    def test_a_link_that_comes_and_goes_has_to_prove_itself(self):
+        service = self.request()
+        self.addCleanup(self.link, "fibre", "up")
+        self.wait_for(lambda: "fibre" in self.shares(service), "the link is not used")
+        told = len(self.events("service-changed"))
+        until = time.monotonic() + NOISE_S
+        while time.monotonic() < until:
+            self.link("fibre", "down")
+            time.sleep(1)
+            self.link("fibre", "up")
+            time.sleep(1.5)
+        # It is held for longer than it was ever there: left once, and back when it stays.
+        changes = [event for event in self.events("service-changed")[told:] if uses(event, "fibre")]
+        self.assertLessEqual(len(changes), 1, changes)
+        self.wait_for(lambda: "held back" in self.sites.cli("explain", service["id"]), "it is not said why")
+        self.wait_for(lambda: "fibre" in self.shares(service), "it does not come back", 70)
+
+
 class Worse(Links):
     """Each on gateways that have seen nothing else: what has just been bad is trusted late."""
 

@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -111,7 +112,12 @@ class Chosen(Negotiation):
         self.assertEqual(order["prices"], [{"per": "gb", "amount": dict(seller[1:] for seller in self.sellers)[won]}])
         self.sites.wait_for(lambda: self.book()[lost]["quotes_open"] == 0, 20, "a quote is left open", "site-a")
         self.assertEqual({name: one["orders_open"] for name, one in self.book().items()}, {won: 1, lost: 0})
-        self.send()
+        # However much there is to send, what was bought is paced at what was ordered.
+        link = {"airmobile": "mobile", "coppertel": "dsl"}[won]
+        before, since = self.sites.link_stats()[link]["ab"]["offered"]["tunnel"]["octets"], time.monotonic()
+        self.send(40_000_000)
+        sent = self.sites.link_stats()[link]["ab"]["offered"]["tunnel"]["octets"] - before
+        self.assertLess(8 * sent / (time.monotonic() - since), 1.1e6 * order["bandwidth_mbps"], order)
         self.sites.cli("flush")
         bill = self.sites.cli("--json", "statement", "acme")
         self.assertIn(won, bill)

@@ -208,7 +208,7 @@ class Sites:
 
     def paths_up(self):
         try:
-            return all(p["alive"] for p in self.cli_json("paths"))
+            return all(p["alive"] and p["held_back_s"] == 0 for p in self.cli_json("paths"))
         except Failure:
             return False
 
