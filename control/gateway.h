@@ -10,9 +10,9 @@
 
 #include "control/api.h"
 #include "control/arrears.h"
-#include "control/credits.h"
 #include "control/attendance.h"
 #include "control/chronicle.h"
+#include "control/credits.h"
 #include "control/flow_export.h"
 #include "control/flow_files.h"
 #include "control/flow_records.h"

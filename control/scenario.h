@@ -54,8 +54,8 @@ struct PathState {
   // equal services the rest is shared.
   uint64_t held_up_bps = 0, held_down_bps = 0;
   uint32_t shared_by = 1;
-  // Its quota is used up, or it is in maintenance: it counts as not alive. What is to be said of its
-  // quotas and of that; or empty.
+  // Its quota is used up, or it is in maintenance: it counts as not alive. What is to be said of
+  // its quotas and of that; or empty.
   bool used_up = false;
   std::string quota;
   // It was away, and has to be there for so long before it is relied on; 0: it is. Used as what the
