@@ -98,8 +98,8 @@ Answer not_understood(const FieldErrors& errors) {
   return refuse(400, "Not understood", "some fields are wrong", errors);
 }
 
-Answer no_ledger(const std::string& why) {
-  return refuse(503, "No ledger", why);
+Answer no_payments(const std::string& why) {
+  return refuse(503, "No payments now", why);
 }
 
 Answer unknown_payment(const std::string& key) {
@@ -181,10 +181,10 @@ void Api::serve_paying() {
     const auto once = once_of(call.request);
     if (!once) return write(call.response, once.error());
     auto ledger = target_.books.connect();
-    if (!ledger) return write(call.response, no_ledger(ledger.error()));
+    if (!ledger) return write(call.response, no_payments(ledger.error()));
     const std::string account = target_.books.client_account(call.word(1));
     const auto issued = ledger->statements(account);
-    if (!issued) return write(call.response, no_ledger(issued.error().text));
+    if (!issued) return write(call.response, no_payments(issued.error().text));
     const bool is_theirs =
         std::any_of(issued->begin(), issued->end(), [&](const billing::StoredStatement& s) {
           return s.issuer == call.word(2) && s.name() == call.word(3);
@@ -201,9 +201,9 @@ void Api::serve_paying() {
     const auto body = parse_body(call.request, call.response);
     if (!body) return;
     auto ledger = target_.books.connect();
-    if (!ledger) return write(call.response, no_ledger(ledger.error()));
+    if (!ledger) return write(call.response, no_payments(ledger.error()));
     const auto of = ledger->payments({.key = call.word(1)});
-    if (!of) return write(call.response, no_ledger(of.error().text));
+    if (!of) return write(call.response, no_payments(of.error().text));
     if (of->empty()) return write(call.response, unknown_payment(call.word(1)));
     const auto amount = parse_refund(*body, of->front().currency);
     if (!amount) return write(call.response, not_understood(amount.error()));
@@ -216,7 +216,7 @@ void Api::serve_paying() {
     const auto transfer = parse_transfer(*body);
     if (!transfer) return write(call.response, not_understood(transfer.error()));
     auto ledger = target_.books.connect();
-    if (!ledger) return write(call.response, no_ledger(ledger.error()));
+    if (!ledger) return write(call.response, no_payments(ledger.error()));
     write_paid(call, billing::Payer(*ledger, nullptr)
                          .received(transfer->payment, transfer->reference, wall_now_ns()));
   });
@@ -230,7 +230,7 @@ void Api::serve_paying() {
         [account = *account](const tl::expected<billing::Payer*, std::string>& payer) {
           const auto report =
               payer ? (*payer)->run(wall_now_ns(), account, true) : tl::unexpected(payer.error());
-          return report ? Answer{200, billing::to_json(*report)} : no_ledger(report.error());
+          return report ? Answer{200, billing::to_json(*report)} : no_payments(report.error());
         });
     write(call.response, answer ? *answer
                                 : refuse(504, "Not done in time",
@@ -246,21 +246,21 @@ void Api::serve_payments() {
                                    ? call.caller.client
                                    : call.request.get_param_value("client");
     const auto ledger = target_.books.connect();
-    if (!ledger) return write(call.response, no_ledger(ledger.error()));
+    if (!ledger) return write(call.response, no_payments(ledger.error()));
     const auto all =
         ledger->payments({.account = client.empty() ? "" : target_.books.client_account(client),
                           .issuer = {},
                           .statement = call.request.get_param_value("statement")});
-    if (!all) return write(call.response, no_ledger(all.error().text));
+    if (!all) return write(call.response, no_payments(all.error().text));
     json list = json::array();
     for (const billing::Payment& p : *all) list.push_back(billing::to_json(p));
     write(call.response, {200, list});
   });
   serve("showPayment", [this](const Call& call) {
     const auto ledger = target_.books.connect();
-    if (!ledger) return write(call.response, no_ledger(ledger.error()));
+    if (!ledger) return write(call.response, no_payments(ledger.error()));
     const auto found = ledger->payments({.key = call.word(1)});
-    if (!found) return write(call.response, no_ledger(found.error().text));
+    if (!found) return write(call.response, no_payments(found.error().text));
     const bool is_theirs =
         !found->empty() &&
         (call.caller.role != Role::client ||

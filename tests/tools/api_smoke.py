@@ -72,6 +72,7 @@ class Api(unittest.TestCase):
         service = self.ask("POST", "/v1/services", self.request())[2]
         # A document of each kind, to be shown.
         names = {kind: {**schemas[name]["examples"][0], "id": "an-example"} for kind, name in self.kinds(description).items()}
+        del names["issuers"]["cards"]  # whose key is a file that is not here
         for kind, document in names.items():
             if kind not in ("clients", "tokens"):
                 self.assertEqual(self.ask("PUT", f"/v1/{kind}/{document['id']}", document)[0], 200)
@@ -113,7 +114,7 @@ class Api(unittest.TestCase):
     def test_documents_are_taken_and_refused_as_their_schema_says(self):
         description = self.ask("GET", "/openapi.json")[2]
         kinds = self.kinds(description)
-        self.assertEqual(len(kinds), 9)
+        self.assertEqual(len(kinds), 11)
         resolver = jsonschema.RefResolver("", description)
         # Tokens last: from then on each request needs one.
         for kind, name in sorted(kinds.items(), key=lambda k: k[0] == "tokens"):
