@@ -88,7 +88,9 @@ Payer::Result<std::vector<Payer::Owing>> Payer::owing(const BillingDocuments& do
     const auto payments = ledger_.payments({.account = account});
     if (!payments) return tl::unexpected(payments.error().text);
     Owing one{.account = account, .terms = std::move(*terms), .debts = {}};
-    for (const auto& [currency, balance] : sums) {
+    for (const Payment& p : *payments) one.steps_seen += p.step;
+    // Read behind them: whoever pays in between makes a step more, and then nothing is begun.
+    for (const auto& [currency, balance] : ledger_.balance(account)) {
       for (Debt& debt : debts_of(account, *statements, *payments, currency, balance))
         one.debts.push_back(std::move(debt));
     }
@@ -117,9 +119,9 @@ Payer::Result<PayingReport> Payer::run(int64_t now_ns, const std::string& accoun
   if (account.empty()) follow_all(now_ns, at_once, report);
   const auto documents = BillingDocuments::read(ledger_);
   if (!documents) return tl::unexpected(documents.error());
-  const auto owing = this->owing(*documents, now_ns, account, report);
+  auto owing = this->owing(*documents, now_ns, account, report);
   if (!owing) return tl::unexpected(owing.error());
-  for (const Owing& one : *owing) pay_what_is_due(one, now_ns, report);
+  for (Owing& one : *owing) pay_what_is_due(one, now_ns, report);
   auto overdue = standings(*documents, now_ns, account, report);
   if (!overdue) return tl::unexpected(overdue.error());
   for (auto& [account, standing] : *overdue) report.overdue.push_back(std::move(standing));
@@ -169,7 +171,7 @@ std::map<std::string, Standing> Payer::standings_of(const Owing& owing, int64_t 
   return worst;
 }
 
-void Payer::pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& report) {
+void Payer::pay_what_is_due(Owing& owing, int64_t now_ns, PayingReport& report) {
   const PaymentTerms terms = owing.terms.payment();
   for (const Debt& debt : owing.debts) {
     if (terms.by == PayBy::card && !owing.terms.card)
@@ -208,9 +210,11 @@ Payment Payer::payment_of(const Owing& owing, const Debt& debt, const std::strin
           .now = {.at_ns = now_ns}};
 }
 
-Payer::Result<Payment> Payer::begin(const Owing& owing, const Debt& debt, int64_t now_ns) {
+Payer::Result<Payment> Payer::begin(Owing& owing, const Debt& debt, int64_t now_ns) {
   if (processor_ == nullptr) return tl::unexpected(kNoProcessor);
-  return store_and_go_on(payment_of(owing, debt, "", now_ns), now_ns);
+  auto begun = store_and_go_on(payment_of(owing, debt, "", now_ns), now_ns, owing.steps_seen);
+  if (begun) owing.steps_seen += begun->step;
+  return begun;
 }
 
 Payer::Result<Payment> Payer::store(const Payment& payment, std::optional<int64_t> steps_seen) {
@@ -320,7 +324,7 @@ Payer::Result<Payment> Payer::intend(const std::string& account, const std::stri
       if (debt.issuer != issuer || debt.statement != statement) continue;
       if (!one.terms.card)
         return tl::unexpected(one.account + " has no card: its document says nothing of \"card\"");
-      return store(payment_of(one, debt, once, now_ns));
+      return store(payment_of(one, debt, once, now_ns), one.steps_seen);
     }
   }
   return tl::unexpected("nothing is owed of statement " + statement + " of " + issuer);

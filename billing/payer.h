@@ -80,10 +80,11 @@ class Payer {
     std::string account;
     Terms terms;
     std::vector<Debt> debts;
+    int64_t steps_seen = 0;  // of its payments, when that is what it owed
   };
   Result<std::vector<Owing>> owing(const BillingDocuments& documents, int64_t now_ns,
                                    const std::string& account, PayingReport& report) const;
-  Result<Payment> begin(const Owing& owing, const Debt& debt, int64_t now_ns);
+  Result<Payment> begin(Owing& owing, const Debt& debt, int64_t now_ns);
   static Payment payment_of(const Owing& owing, const Debt& debt, const std::string& once,
                             int64_t now_ns);
   Result<Payment> store(const Payment& payment, std::optional<int64_t> steps_seen = {});
@@ -93,7 +94,7 @@ class Payer {
   Result<void> check_transfer(const Payment& transfer, int64_t now_ns) const;
   static std::map<std::string, Standing> standings_of(const Owing& owing, int64_t now_ns,
                                                       PayingReport& report);
-  void pay_what_is_due(const Owing& owing, int64_t now_ns, PayingReport& report);
+  void pay_what_is_due(Owing& owing, int64_t now_ns, PayingReport& report);
   Result<Payment> store_and_go_on(const Payment& payment, int64_t now_ns,
                                   std::optional<int64_t> steps_seen = {});
   Result<Payment> go_on(Payment payment, int64_t now_ns, bool is_new);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Statements are paid once, whatever fails on the way.
+#include <functional>
 #include <random>
 #include <stdexcept>
+#include <utility>
 
 #include "billing/card_number.h"
 #include "billing/payer.h"
@@ -32,6 +34,7 @@ class SimulatedProcessor : public CardProcessor {
   bool failed() const { return calls_ >= fail_at_; }
 
   CardAnswer charge(const CardCharge& c) override {
+    if (meanwhile) std::exchange(meanwhile, {})();
     return carried([&] {
       if (!done_.contains(c.key)) {
         const PaymentState state = declines.empty() ? PaymentState::succeeded : declines.front();
@@ -128,6 +131,7 @@ class SimulatedProcessor : public CardProcessor {
   }
 
   std::vector<PaymentState> declines;  // of the next charges
+  std::function<void()> meanwhile;     // happens once, when a card is charged
   Amount charged;                      // and not gone again: what is with the processor
   int charges = 0;
   bool is_slow = false;  // it answers before it knows
@@ -873,6 +877,24 @@ TEST_P(Payments, AnEventMayNameThePaymentByTheProcessorsId) {
 }
 
 // Two programs at once: one gateway's and one by hand.
+// While one statement is charged, a transfer arrives that pays the other.
+TEST_P(Payments, WhatIsPaidMeanwhileIsNotCharged) {
+  gateway("site-a").used(day(10, 5), service_, 1, 4 * kGb).used(day(11, 5), service_, 1, 3 * kGb);
+  close(day(12, 2));
+  Ledger other = open("site-a");
+  processor_.meanwhile = [&] {
+    const Payment paid{.account = "client:acme", .currency = "EUR", .amount = money("3")};
+    ASSERT_TRUE(Payer(other, nullptr).received(paid, "T1", day(12, 2)).has_value());
+  };
+  const auto report = run(day(12, 2));
+  EXPECT_EQ(report.moved.size(), 1u);
+  EXPECT_NE(report.problems.at("client:acme").find("has paid meanwhile"), std::string::npos);
+  EXPECT_TRUE(run(day(12, 3)).moved.empty());
+  EXPECT_EQ(processor_.charged, money("4"));
+  EXPECT_EQ(balance("client:acme"), Amount());
+  expect_sound(*ledger_);
+}
+
 TEST_P(Payments, TwoThatPayAtOnceChargeOnce) {
   owe(10, 4);
   Ledger other = open("site-a");
