@@ -355,9 +355,14 @@ class Ahead(Service):
         def used_up(target):
             self.wait_until({"then": "suspend"})
             self.sites.wait_for(lambda: not self.reaches_the_server(), 10, "it goes on with nothing left")
+
+            def stands_still():  # once what was under way has arrived
+                size = target.stat().st_size
+                self.assertFalse(any(self.reaches_the_server() for _ in range(4)))
+                return target.stat().st_size == size
+
+            self.sites.wait_for(stands_still, 10, "it goes on with nothing left")
             size = target.stat().st_size
-            self.assertFalse(any(self.reaches_the_server() for _ in range(4)))
-            self.assertEqual(target.stat().st_size, size, "it stands still")
             self.assertLess(size, self.FILE)
             left = self.balance()["left"]
             print(f"\n{size / 1e6:.1f} MB arrived of 20 MB that were paid; left: {left} EUR")

@@ -77,8 +77,10 @@ def tunnel_octets(stats):
 
 
 def settled(sites):
-    """Statements and link counters of one moment in which nothing was under way."""
-    for _ in range(100):
+    """Statements and link counters of one moment in which nothing was under way. A link that lost packets is measured by
+    many beats for some 15 s more."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
         before = sites.link_stats()
         pending = sites.cli_json("status")["meters_pending"]  # before: what is booked meanwhile is on no statement yet
         sites.cli("flush")
