@@ -125,6 +125,7 @@ BillingDocuments::Result<BillingDocuments> BillingDocuments::read(const Ledger& 
     }
   }
   std::sort(documents.changes_.begin(), documents.changes_.end());
+  documents.read_payers();
   auto services = ledger.client_services();
   if (!services) return tl::unexpected(services.error().text);
   documents.read_wishes(std::move(*services));
@@ -219,15 +220,20 @@ BillingDocuments::Result<Terms::PaidBy> BillingDocuments::payer_of(const std::st
   return Terms::PaidBy{paid_by, payer->name};
 }
 
-std::vector<std::string> BillingDocuments::paid_for_by(const std::string& client) const {
-  std::vector<std::string> all;
-  for (const auto& [id, versions] : kinds_.at("clients")) {
-    const bool paid = std::any_of(versions.begin(), versions.end(), [&](const DocumentVersion& v) {
-      return text_of(json::parse(v.text, nullptr, false), "paid_by") == client;
-    });
-    if (paid) all.push_back(id);
+// Few documents speak of it: the others are not parsed.
+void BillingDocuments::read_payers() {
+  for (const auto& [id, versions] : kinds_["clients"]) {
+    for (const DocumentVersion& v : versions) {
+      if (v.text.find("\"paid_by\"") == std::string::npos) continue;
+      const std::string payer = text_of(json::parse(v.text, nullptr, false), "paid_by");
+      if (!payer.empty()) paid_for_[payer].insert(id);
+    }
   }
-  return all;
+}
+
+std::set<std::string> BillingDocuments::paid_for_by(const std::string& client) const {
+  const auto found = paid_for_.find(client);
+  return found == paid_for_.end() ? std::set<std::string>() : found->second;
 }
 
 std::vector<std::string> BillingDocuments::clients() const {

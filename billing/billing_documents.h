@@ -17,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -84,7 +85,7 @@ class BillingDocuments {
   std::vector<std::string> clients() const;
   Terms house() const;
   // Clients for whom this one pays, or has paid at any time.
-  std::vector<std::string> paid_for_by(const std::string& client) const;
+  std::set<std::string> paid_for_by(const std::string& client) const;
   // Since when the house has a tariff.
   std::optional<int64_t> house_since() const;
   // Providers whom we owe by a tariff, and since when.
@@ -125,6 +126,7 @@ class BillingDocuments {
   Result<nlohmann::json> document(const std::string& kind, const std::string& id,
                                   int64_t at_ns) const;
   bool awaits_order(const Versions& provider) const;
+  void read_payers();
   void read_wishes(std::vector<ClientService> services);
   Preferences wishes(const std::string& client, const Period& period) const;
   Result<std::shared_ptr<const Tariff>> tariff(const std::string& id, int64_t at_ns);
@@ -136,7 +138,8 @@ class BillingDocuments {
                                                 const InForce& in_force);
 
   std::map<std::string, Kind> kinds_;
-  std::map<std::string, std::vector<Wish>> wishes_;  // by client, in the order of opening
+  std::map<std::string, std::set<std::string>> paid_for_;  // by who pays, ever
+  std::map<std::string, std::vector<Wish>> wishes_;        // by client, in the order of opening
   Issuer issuer_;
   ExchangeRates rates_;
   std::vector<int64_t> changes_;  // of tariffs and providers, in order

@@ -66,11 +66,15 @@ std::vector<Measurement> without_gaps(std::vector<Measurement> recorded, int64_t
 std::map<std::string, std::string> who_pays(const BillingDocuments& documents,
                                             const std::set<std::string>& payers, int64_t now_ns) {
   std::map<std::string, std::string> all;
-  for (const std::string& id : documents.clients()) {
-    const auto terms = documents.client(id, now_ns);
-    const std::string payer =
-        Ledger::client_account(terms && terms->paid_by ? terms->paid_by->id : id);
-    if (payers.contains(payer)) all[Ledger::client_account(id)] = payer;
+  for (const std::string& payer : payers) {
+    const std::string own = Ledger::client_of(payer);
+    std::set<std::string> ids = documents.paid_for_by(own);
+    ids.insert(own);
+    for (const std::string& id : ids) {
+      const auto terms = documents.client(id, now_ns);
+      const std::string& by = terms && terms->paid_by ? terms->paid_by->id : id;
+      if (by == own) all[Ledger::client_account(id)] = payer;
+    }
   }
   return all;
 }

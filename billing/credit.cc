@@ -6,7 +6,6 @@
 namespace anabranch::billing {
 namespace {
 
-constexpr std::string_view kOfClient = "client:";
 // So long a gateway that cannot reach the ledger goes on with what it has reserved.
 constexpr int64_t kReservedNs = 600LL * 1'000'000'000;
 
@@ -21,7 +20,7 @@ class CreditLook {
     if (!documents) return tl::unexpected(documents.error());
     std::set<std::string> unpriced;
     for (const auto& [name, asked] : asked_) {
-      const auto terms = documents->client(name.substr(kOfClient.size()), now_ns_);
+      const auto terms = documents->client(Ledger::client_of(name), now_ns_);
       if (!terms) {
         report_.problems[name] = terms.error();
         continue;

@@ -9,7 +9,6 @@
 namespace anabranch::billing {
 namespace {
 
-constexpr std::string_view kClient = "client:";
 constexpr int64_t kOneDayNs = 86'400'000'000'000;
 
 Amount amount_of(const nlohmann::json& document, const char* name) {
@@ -45,8 +44,7 @@ tl::expected<std::vector<StoredStatement>, std::string> statements_of(
     const Ledger& ledger, const BillingDocuments& documents, const std::string& account) {
   auto all = ledger.statements(account);
   if (!all) return tl::unexpected(all.error().text);
-  if (!account.starts_with(kClient)) return std::move(*all);
-  for (const std::string& other : documents.paid_for_by(account.substr(kClient.size()))) {
+  for (const std::string& other : documents.paid_for_by(Ledger::client_of(account))) {
     auto theirs = ledger.statements(Ledger::client_account(other));
     if (!theirs) return tl::unexpected(theirs.error().text);
     std::copy_if(theirs->begin(), theirs->end(), std::back_inserter(*all),

@@ -68,7 +68,6 @@ std::string plain_name(std::string name) {
 
 tl::expected<size_t, std::string> deliver(const Ledger& ledger, const std::string& folder,
                                           int64_t since_ns) {
-  constexpr std::string_view kClient = "client:";
   const auto documents = BillingDocuments::read(ledger);
   if (!documents) return tl::unexpected(documents.error());
   const auto statements = ledger.statements_since(since_ns);
@@ -76,8 +75,8 @@ tl::expected<size_t, std::string> deliver(const Ledger& ledger, const std::strin
   size_t made = 0;
   std::string first_error;
   for (const StoredStatement& s : *statements) {
-    if (!s.account.starts_with(kClient)) continue;
-    const std::string client = s.account.substr(kClient.size());
+    const std::string client = Ledger::client_of(s.account);
+    if (client.empty()) continue;
     const auto terms = documents->client(client, s.to_ns - 1);
     if (!terms) continue;  // closed by terms that were understood: there is nothing to go by now
     for (const Format format : terms->preferences.delivery) {

@@ -127,7 +127,12 @@ class Ledger {
 
   // An account is "client:<id>" or "house:<gateway>", or another of kAccountKinds.
   std::string house_account() const { return "house:" + gateway_; }
-  static std::string client_account(const std::string& client) { return "client:" + client; }
+  static std::string client_account(const std::string& client) { return kClientPrefix + client; }
+  // Empty: the account is none of a client's.
+  static std::string client_of(const std::string& account) {
+    const std::string prefix = kClientPrefix;
+    return account.starts_with(prefix) ? account.substr(prefix.size()) : "";
+  }
 
   // Refused unless each currency adds up to zero. The same again is not posted again; another one
   // of the same id is refused.
@@ -234,6 +239,8 @@ class Ledger {
   Store& store() { return *store_; }
 
  private:
+  static constexpr const char* kClientPrefix = "client:";
+
   Ledger(std::unique_ptr<Store> store, std::string gateway)
       : store_(std::move(store)), gateway_(std::move(gateway)) {}
 

@@ -161,6 +161,14 @@ std::string StoredStatement::name() const {
   return fmt::format("{}-{:06}", series, number);
 }
 
+const StoredStatement* find_statement(std::span<const StoredStatement> among,
+                                      const std::string& issuer, const std::string& name) {
+  const auto found = std::find_if(among.begin(), among.end(), [&](const StoredStatement& s) {
+    return s.issuer == issuer && s.name() == name;
+  });
+  return found == among.end() ? nullptr : &*found;
+}
+
 std::string statement_hash(const std::string& previous_hash, const std::string& document) {
   return sha256(previous_hash + "\n" + document);
 }

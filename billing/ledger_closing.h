@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,9 @@ struct StoredStatement {
   std::string document;      // as it was issued, JSON
   std::string name() const;  // "2026-000123"
 };
+// nullptr: there is none.
+const StoredStatement* find_statement(std::span<const StoredStatement> among,
+                                      const std::string& issuer, const std::string& name);
 std::string statement_hash(const std::string& previous_hash, const std::string& document);
 
 // What we owe a provider for a stretch of time, by its own tariff. Kept by day (or whatever a

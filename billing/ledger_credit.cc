@@ -28,10 +28,9 @@ Stored<Amount> credit_here(Store& store, const std::string& account, const std::
 
 // At how many gateways the client has services that it may use.
 Stored<int64_t> parts_here(Store& store, const std::string& account) {
-  const std::string client = account.substr(account.find(':') + 1);
   return store
       .query("SELECT count(DISTINCT gateway) FROM services WHERE client = $1 AND closed_ns IS NULL",
-             client)
+             Ledger::client_of(account))
       .map([](const Rows& rows) { return std::max<int64_t>(1, rows.front().integer(0)); });
 }
 

@@ -65,12 +65,11 @@ class Mailing {
   using Status = tl::expected<void, std::string>;
 
   Status queue_up(const std::vector<StoredStatement>& statements) {
-    constexpr std::string_view kClient = "client:";
     const auto documents = BillingDocuments::read(ledger_);
     if (!documents) return tl::unexpected(documents.error());
     for (const StoredStatement& s : statements) {
-      if (!s.account.starts_with(kClient) || mails_.contains(mail_id(s))) continue;
-      const std::string client = s.account.substr(kClient.size());
+      const std::string client = Ledger::client_of(s.account);
+      if (client.empty() || mails_.contains(mail_id(s))) continue;
       const auto terms = documents->client(client, s.to_ns - 1);
       if (!terms || terms->preferences.mail.empty()) continue;
       const std::string to = documents->client_party(client, now_()).email;

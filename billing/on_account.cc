@@ -6,15 +6,10 @@
 namespace anabranch::billing {
 namespace {
 
-constexpr std::string_view kClientsPrefix = "client:";
 constexpr int64_t kLookAgainNs = 10'000'000'000;  // as usage comes without anybody saying so
 
 bool is_on_account(const Payment& p) {
   return p.kind == PaymentKind::card && p.statement.empty();
-}
-
-void sooner(std::optional<int64_t>& next, int64_t at_ns) {
-  next = std::min(next.value_or(INT64_MAX), at_ns);
 }
 
 }  // namespace
@@ -50,7 +45,7 @@ OnAccount::Result<std::optional<OnAccount::Account>> OnAccount::account(
     if (p.kind != PaymentKind::card) continue;
     account.number += is_on_account(p);
     if (!is_final(p.now.state)) {  // it may pay what seems to be due
-      sooner(report.next_ns, p.now.next_ns);
+      report.look_at(p.now.next_ns);
       return std::nullopt;
     }
     if (p.now.state == PaymentState::succeeded) {
@@ -90,7 +85,7 @@ OnAccount::Result<PayingReport> OnAccount::run(const FindUnbilled& find_unbilled
   const auto accounts = this->accounts(now_ns, only, report);
   if (!accounts) return tl::unexpected(accounts.error());
   if (accounts->empty()) return report;
-  sooner(report.next_ns, now_ns + kLookAgainNs);
+  report.look_at(now_ns + kLookAgainNs);
   std::set<std::string> names;
   for (const Account& a : *accounts) names.insert(a.name);
   const auto balances = ledger_.balances();
@@ -119,19 +114,19 @@ void OnAccount::charge_if_due(const Account& account, const std::string& currenc
   if (coins <= Amount()) return;
   const auto at = next_try_ns(account.tries, account.terms, account.card);
   if (!at) return;
-  if (*at > now_ns) return sooner(report.next_ns, *at);
+  if (*at > now_ns) return report.look_at(*at);
   auto charged = charge(account, currency, coins, now_ns);
   if (!charged) {
     report.problems[account.name] = charged.error();
     return;
   }
-  if (!is_final(charged->now.state)) sooner(report.next_ns, charged->now.next_ns);
+  if (!is_final(charged->now.state)) report.look_at(charged->now.next_ns);
   report.moved.push_back(std::move(*charged));
 }
 
 OnAccount::Result<Payment> OnAccount::charge(const Account& account, const std::string& currency,
                                              Amount amount, int64_t now_ns) {
-  const std::string client = account.name.substr(kClientsPrefix.size());
+  const std::string client = Ledger::client_of(account.name);
   const Payment payment{.key = client + "-account-" + std::to_string(account.number),
                         .kind = PaymentKind::card,
                         .account = account.name,
@@ -152,7 +147,7 @@ OnAccount::Result<Payment> OnAccount::pay(const std::string& name, const std::st
                                           Amount amount, int64_t now_ns) {
   const auto documents = BillingDocuments::read(ledger_);
   if (!documents) return tl::unexpected(documents.error());
-  const auto terms = documents->client(name.substr(kClientsPrefix.size()), now_ns);
+  const auto terms = documents->client(Ledger::client_of(name), now_ns);
   if (!terms) return tl::unexpected(terms.error());
   PayingReport report;
   const auto found = account(*terms, report);

@@ -13,7 +13,6 @@ namespace {
 constexpr int64_t kPauseUnitNs = 60'000'000'000;
 constexpr int64_t kPausesMin[] = {1, 5, 30, 120, 360};  // before an open payment is asked for again
 constexpr size_t kHashInKey = 12;
-constexpr std::string_view kClientPrefix = "client:";
 const std::string kNoProcessor =
     "no processor of cards: the issuer's document says nothing of \"cards\"";
 
@@ -41,10 +40,6 @@ CardCharge charge_of(const Payment& p) {
 // Where its money is.
 std::string cash_of(const Payment& p) {
   return p.customer.empty() ? "cash:bank" : "cash:cards";
-}
-
-void earlier(std::optional<int64_t>& next, int64_t at_ns) {
-  next = std::min(next.value_or(INT64_MAX), at_ns);
 }
 
 }  // namespace
@@ -75,10 +70,11 @@ Payer::Result<std::vector<Payer::Owing>> Payer::owing(const BillingDocuments& do
   if (!balances) return tl::unexpected(balances.error().text);
   std::vector<Owing> all;
   for (const auto& [account, sums] : *balances) {
-    if (!account.starts_with(kClientPrefix) || (!only.empty() && account != only)) continue;
+    const std::string client = Ledger::client_of(account);
+    if (client.empty() || (!only.empty() && account != only)) continue;
     if (std::none_of(sums.begin(), sums.end(), [](const auto& s) { return s.second > Amount(); }))
       continue;
-    auto terms = documents.client(account.substr(kClientPrefix.size()), now_ns);
+    auto terms = documents.client(client, now_ns);
     if (!terms) {
       report.problems[account] = terms.error();
       continue;
@@ -105,7 +101,7 @@ Payer::Result<PayingReport> Payer::run(int64_t now_ns, const std::string& accoun
   if (!open) return tl::unexpected(open.error().text);
   for (const Payment& p : *open) {
     if (p.now.next_ns > now_ns && !at_once) {
-      earlier(report.next_ns, p.now.next_ns);
+      report.look_at(p.now.next_ns);
       continue;
     }
     auto moved = go_on(p, now_ns, false);
@@ -113,7 +109,7 @@ Payer::Result<PayingReport> Payer::run(int64_t now_ns, const std::string& accoun
       report.problems[p.account] = moved.error();
       continue;
     }
-    if (!is_final(moved->now.state)) earlier(report.next_ns, moved->now.next_ns);
+    if (!is_final(moved->now.state)) report.look_at(moved->now.next_ns);
     report.moved.push_back(std::move(*moved));
   }
   if (account.empty()) follow_all(now_ns, at_once, report);
@@ -142,25 +138,19 @@ Payer::Result<std::map<std::string, Standing>> Payer::standings(const BillingDoc
   const auto owing = this->owing(documents, now_ns, account, report);
   if (!owing) return tl::unexpected(owing.error());
   std::map<std::string, Standing> all;
-  for (const Owing& one : *owing) {
-    for (auto& [account, standing] : standings_of(one, now_ns, report)) {
-      const auto [known, is_new] = all.try_emplace(account, standing);
-      if (!is_new && standing.overdue_ns < known->second.overdue_ns) known->second = standing;
-    }
-  }
+  for (const Owing& one : *owing) add_standings(one, now_ns, all, report);
   return all;
 }
 
 // Of whoever has a statement that is overdue: by the terms of who pays it.
-std::map<std::string, Standing> Payer::standings_of(const Owing& owing, int64_t now_ns,
-                                                    PayingReport& report) {
+void Payer::add_standings(const Owing& owing, int64_t now_ns,
+                          std::map<std::string, Standing>& worst, PayingReport& report) {
   const PaymentTerms terms = owing.terms.payment();
-  std::map<std::string, Standing> worst;
   for (const Debt& debt : owing.debts) {
     const auto overdue = overdue_ns(debt, terms, owing.terms.card);
     if (!overdue) continue;
     if (*overdue > now_ns) {
-      earlier(report.next_ns, *overdue);
+      report.look_at(*overdue);
       continue;
     }
     const auto of = worst.find(debt.account);
@@ -168,7 +158,6 @@ std::map<std::string, Standing> Payer::standings_of(const Owing& owing, int64_t 
       worst[debt.account] = {debt.account, debt.statement, *overdue, terms.then,
                              terms.restrict_kbps};
   }
-  return worst;
 }
 
 void Payer::pay_what_is_due(Owing& owing, int64_t now_ns, PayingReport& report) {
@@ -182,12 +171,12 @@ void Payer::pay_what_is_due(Owing& owing, int64_t now_ns, PayingReport& report) 
       if (!begun)
         report.problems[owing.account] = begun.error();
       else if (!is_final(begun->now.state))
-        earlier(report.next_ns, begun->now.next_ns);
+        report.look_at(begun->now.next_ns);
       if (begun) report.moved.push_back(std::move(*begun));
-      earlier(report.next_ns, now_ns + kPauseUnitNs);  // what follows from it, such as another try
+      report.look_at(now_ns + kPauseUnitNs);  // what follows from it, such as another try
       continue;
     }
-    if (next) earlier(report.next_ns, *next);
+    if (next) report.look_at(*next);
   }
 }
 
@@ -339,16 +328,12 @@ Payer::Result<Payment> Payer::on_account(const Payment& payment, int64_t steps_s
 Payer::Result<void> Payer::check_transfer(const Payment& transfer, int64_t now_ns) const {
   const auto documents = BillingDocuments::read(ledger_);
   if (!documents) return tl::unexpected(documents.error());
-  const auto terms = documents->client(transfer.account.substr(kClientPrefix.size()), now_ns);
+  const auto terms = documents->client(Ledger::client_of(transfer.account), now_ns);
   if (!terms) return tl::unexpected(terms.error());
   if (transfer.statement.empty()) return {};
   const auto statements = statements_of(ledger_, *documents, transfer.account);
   if (!statements) return tl::unexpected(statements.error());
-  const bool is_theirs =
-      std::any_of(statements->begin(), statements->end(), [&](const StoredStatement& s) {
-        return s.issuer == transfer.issuer && s.name() == transfer.statement;
-      });
-  if (is_theirs) return {};
+  if (find_statement(*statements, transfer.issuer, transfer.statement) != nullptr) return {};
   return tl::unexpected(transfer.account + " has no statement " + transfer.statement + " of " +
                         transfer.issuer);
 }

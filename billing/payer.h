@@ -8,6 +8,8 @@
 // processor, such as refunds by hand and disputes, is posted too. Blocking; one thread.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -41,6 +43,7 @@ struct PayingReport {
   std::map<std::string, std::string> problems;  // by account
   std::vector<Standing> overdue;
   std::optional<int64_t> next_ns;  // when there is something to do, unless something happens first
+  void look_at(int64_t at_ns) { next_ns = std::min(next_ns.value_or(INT64_MAX), at_ns); }
 };
 
 class Payer {
@@ -92,8 +95,8 @@ class Payer {
                                                     int64_t now_ns, const std::string& account,
                                                     PayingReport& report) const;
   Result<void> check_transfer(const Payment& transfer, int64_t now_ns) const;
-  static std::map<std::string, Standing> standings_of(const Owing& owing, int64_t now_ns,
-                                                      PayingReport& report);
+  static void add_standings(const Owing& owing, int64_t now_ns,
+                            std::map<std::string, Standing>& worst, PayingReport& report);
   void pay_what_is_due(Owing& owing, int64_t now_ns, PayingReport& report);
   Result<Payment> store_and_go_on(const Payment& payment, int64_t now_ns,
                                   std::optional<int64_t> steps_seen = {});

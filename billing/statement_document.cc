@@ -194,7 +194,7 @@ class Maker {
     d = head(issuer);
     add_charges(d, providers);
     add_sums(d, sums);
-    if (of_.account.starts_with("client:") && !of_.terms.paid_by)
+    if (!Ledger::client_of(of_.account).empty() && !of_.terms.paid_by)
       made.draft.balance = {.currency = sums.currency, .gross = sums.gross, .zone = zone_};
     const Includes includes = [&](const std::string& p) { return providers.contains(p); };
     d["usage"] = usage_ != nullptr ? usage_of(*usage_, includes) : json::array();

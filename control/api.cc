@@ -85,10 +85,8 @@ void write_issued(const Request& request, Response& response,
     return write(response,
                  refuse(400, "Unknown format",
                         "\"" + wanted + "\"; expected " + billing::listed(billing::kFormatNames)));
-  const auto found = std::find_if(
-      statements.begin(), statements.end(),
-      [&](const billing::StoredStatement& s) { return s.issuer == issuer && s.name() == number; });
-  if (found == statements.end())
+  const auto* found = billing::find_statement(statements, issuer, number);
+  if (found == nullptr)
     return write(response, refuse(404, "Unknown statement",
                                   "no statement " + number + " of " + issuer + " is issued to it"));
   const auto made = billing::render(json::parse(found->document, nullptr, false), *format);

@@ -68,8 +68,7 @@ Parsed<Transfer> parse_transfer(const json& document) {
   if (t.reference.size() > 200) r.fail("reference", "is too long; expected at most 200 octets");
   r.finish();
   if (errors.empty()) t.payment.currency = document.at("currency").get<std::string>();
-  if (errors.empty()) return t;
-  return tl::unexpected(std::move(errors));
+  return result_of(std::move(t), std::move(errors));
 }
 
 // To be given back of a payment, in its currency.
@@ -90,8 +89,7 @@ Parsed<std::string> parse_dunning(const json& document) {
   std::string account;
   if (r.has("client")) account = billing::Ledger::client_account(read_id(r, "client"));
   r.finish();
-  if (errors.empty()) return account;
-  return tl::unexpected(std::move(errors));
+  return result_of(std::move(account), std::move(errors));
 }
 
 Answer not_understood(const FieldErrors& errors) {
@@ -185,11 +183,7 @@ void Api::serve_paying() {
     const std::string account = target_.books.client_account(call.word(1));
     const auto issued = ledger->statements(account);
     if (!issued) return write(call.response, no_payments(issued.error().text));
-    const bool is_theirs =
-        std::any_of(issued->begin(), issued->end(), [&](const billing::StoredStatement& s) {
-          return s.issuer == call.word(2) && s.name() == call.word(3);
-        });
-    if (!is_theirs)
+    if (billing::find_statement(*issued, call.word(2), call.word(3)) == nullptr)
       return write(call.response,
                    refuse(404, "Unknown statement", "no such statement is issued to it"));
     write_paid(call, billing::Payer(*ledger, nullptr)

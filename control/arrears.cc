@@ -10,7 +10,6 @@ namespace anabranch::control {
 namespace {
 
 constexpr auto kLeast = std::chrono::seconds(5);  // and ten times what a look takes
-constexpr std::string_view kClientAccount = "client:";
 
 }  // namespace
 
@@ -32,7 +31,7 @@ void Arrears::tick() {
   told_ = false;
   ByClient now;
   for (const auto& [account, standing] : *found)
-    now[account.substr(kClientAccount.size())] = standing;
+    now[billing::Ledger::client_of(account)] = standing;
   if (now == known_) return;
   known_ = std::move(now);
   changed_(known_);

@@ -15,11 +15,6 @@ using billing::Amount;
 constexpr auto kLookLeast = std::chrono::seconds(5);  // and ten times what a look takes
 constexpr auto kSoonest = std::chrono::seconds(1);    // where somebody waits for it
 constexpr auto kUntil = std::chrono::minutes(10);     // as billing/credit.cc reserves
-constexpr std::string_view kAccountPrefix = "client:";
-
-std::string client_named_by(const std::string& account) {
-  return account.substr(kAccountPrefix.size());
-}
 
 Amount of_client(const Credits::Spent& spent, const std::string& client) {
   const auto found = spent.find(client);
@@ -124,7 +119,7 @@ void Credits::take(const billing::CreditReport& report) {
            (!has_problem && !report.accounts.contains(account));
   });
   for (const auto& [account, credit] : report.accounts) {
-    const std::string client = client_named_by(account);
+    const std::string client = billing::Ledger::client_of(account);
     if (!spent_at_begin_.contains(client)) continue;
     Client& known = clients_[client];
     known.credit = credit;

@@ -107,12 +107,6 @@ std::optional<std::string> parse_price(const std::string& text) {
 constexpr std::array<std::pair<std::string_view, int64_t>, 4> kDurations{
     {{"d", 86'400}, {"h", 3'600}, {"min", 60}, {"s", 1}}};
 
-template <typename T>
-Parsed<T> result_of(T&& value, FieldErrors&& errors) {
-  if (errors.empty()) return std::forward<T>(value);
-  return tl::unexpected(std::move(errors));
-}
-
 }  // namespace
 
 std::string read_id(JsonReader& r, const char* key) {

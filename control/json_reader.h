@@ -67,6 +67,13 @@ class JsonReader {
   std::vector<std::string> asked_;
 };
 
+// What was read, unless there was a mistake.
+template <typename T>
+Parsed<T> result_of(T&& value, FieldErrors&& errors) {
+  if (errors.empty()) return std::forward<T>(value);
+  return tl::unexpected(std::move(errors));
+}
+
 // null stands for nothing.
 template <typename T>
 nlohmann::json or_null(const std::optional<T>& value) {

@@ -14,13 +14,8 @@ constexpr const char* kMoment = "a time such as \"2026-12-31T18:00:00Z\"";
 constexpr const char* kCommitted = "a rate of 64 kbit/s or more, such as \"50 Mbit/s\"";
 constexpr const char* kNetworkKind =
     "\"fibre\", \"cable\", \"dsl\", \"mobile\", \"satellite\", \"radio\" or \"other\"";
-constexpr std::array<std::pair<const char*, bool>, 7> kNetworkKinds{{{"fibre", true},
-                                                                     {"cable", true},
-                                                                     {"dsl", true},
-                                                                     {"mobile", true},
-                                                                     {"satellite", true},
-                                                                     {"radio", true},
-                                                                     {"other", true}}};
+constexpr std::array<std::string_view, 7> kNetworkKinds{"fibre",     "cable", "dsl",  "mobile",
+                                                        "satellite", "radio", "other"};
 
 Maintenance read_window(JsonReader& r) {
   Maintenance m;
@@ -81,13 +76,13 @@ Parsed<NetworkDocument> parse_network(const json& document) {
   n.provider = read_id(r, "provider");
   n.name = r.text("name", "the network's name", false);
   n.kind = r.text("kind", kNetworkKind, false);
-  if (!n.kind.empty() && !by_name(kNetworkKinds, n.kind))
+  const auto* const end = kNetworkKinds.end();
+  if (!n.kind.empty() && std::find(kNetworkKinds.begin(), end, n.kind) == end)
     r.wrong("kind", "\"" + n.kind + "\"", kNetworkKind);
   n.region = r.text("region", "where it is", false);
   n.maintenance = read_maintenance(r);
   r.finish();
-  if (!errors.empty()) return tl::unexpected(std::move(errors));
-  return n;
+  return result_of(std::move(n), std::move(errors));
 }
 
 Parsed<UplinkDocument> parse_uplink(const json& document) {
@@ -99,8 +94,7 @@ Parsed<UplinkDocument> parse_uplink(const json& document) {
   u.committed_down_bps = read_committed(r, "committed_rate_down");
   u.maintenance = read_maintenance(r);
   r.finish();
-  if (!errors.empty()) return tl::unexpected(std::move(errors));
-  return u;
+  return result_of(std::move(u), std::move(errors));
 }
 
 void apply_documents(PathState& path, const NetworkDocument* network, const UplinkDocument* uplink,

@@ -244,6 +244,7 @@ class Wording {
   }
 
   std::string refusal(const Scenario& most) const {
+    const std::string held = held_by_others();
     return "no scenario keeps all that is asked for; the best, over " + names_with_providers(most) +
            ", does not keep " + objection_to(m_, most) +
            fmt::format(
@@ -255,7 +256,7 @@ class Wording {
            (m_.paths[0].shared_by > 1
                 ? fmt::format(", as one of {} equal services", m_.paths[0].shared_by)
                 : "") +
-           (held_by_others().empty() ? "" : "; " + held_by_others());
+           (held.empty() ? "" : "; " + held);
   }
 
  private:

@@ -8,6 +8,7 @@
 
 #include "billing/on_account.h"
 #include "tests/billing/closing_fixture.h"
+#include "tests/billing/faulty_processor.h"
 #include "tests/billing/faulty_store.h"
 
 namespace anabranch::billing {
@@ -18,14 +19,9 @@ using StoreFault = FaultyStore::Fault;
 
 constexpr uint64_t kOneGb = 1'000'000'000;
 
-// A process that is killed, without the process.
-struct Killed {};
-
 // A processor that outlives the processes that ask it: what it did is in memory that they share.
-class SharedCards : public CardProcessor {
+class SharedCards : public FaultyProcessor {
  public:
-  enum class Fault { none, not_reached, lost_before, lost_after, crash_before, crash_after };
-
   SharedCards()
       : done_(static_cast<Done*>(mmap(nullptr, sizeof(Done), PROT_READ | PROT_WRITE,
                                       MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {}
@@ -33,11 +29,6 @@ class SharedCards : public CardProcessor {
   SharedCards(const SharedCards&) = delete;
   SharedCards& operator=(const SharedCards&) = delete;
 
-  void arm(Fault fault, uint64_t fail_at) {
-    fault_ = fault;
-    fail_at_ = fail_at;
-    calls_ = 0;
-  }
   void decline(bool all) { declines_ = all; }
   Amount charged() const {
     Int128 sum = 0;
@@ -102,33 +93,8 @@ class SharedCards : public CardProcessor {
       if (key == done_->all[i].key) return &done_->all[i];
     return nullptr;
   }
-  template <typename Work>
-  CardAnswer carried(Work work) {
-    const CardAnswer silence{.state = PaymentState::unknown, .words = "no answer"};
-    if (++calls_ != fail_at_) return work();
-    switch (fault_) {
-      case Fault::none:
-        return work();
-      case Fault::not_reached:
-        return {.state = PaymentState::pending, .absent = true};
-      case Fault::lost_before:
-        return silence;
-      case Fault::lost_after:
-        (void)work();
-        return silence;
-      case Fault::crash_before:
-        throw Killed();
-      case Fault::crash_after:
-        (void)work();
-        throw Killed();
-    }
-    return silence;
-  }
-
   Done* done_;
   bool declines_ = false;
-  Fault fault_ = Fault::none;
-  uint64_t fail_at_ = UINT64_MAX, calls_ = 0;
 };
 
 class PaidOnAccount : public ClosingTest {
@@ -282,7 +248,7 @@ TEST_P(PaidOnAccount, WhateverTheProcessorDoesACrossingIsChargedOnce) {
       for (int i = 0; i < 4; ++i) {
         try {
           pay(now += kHour);
-        } catch (const Killed&) {
+        } catch (const Crash&) {
         }
       }
       cards_.arm(How::none, UINT64_MAX);

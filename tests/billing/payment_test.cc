@@ -8,6 +8,7 @@
 #include "billing/card_number.h"
 #include "billing/payer.h"
 #include "tests/billing/closing_fixture.h"
+#include "tests/billing/faulty_processor.h"
 #include "tests/billing/faulty_store.h"
 
 namespace anabranch::billing {
@@ -18,21 +19,9 @@ using Fault = FaultyStore::Fault;
 
 constexpr uint64_t kGb = 1'000'000'000;
 
-// What a process that is killed leaves, without the process.
-struct Crash {};
-
 // As a processor is: it knows keys, and does each once. Its n-th call goes wrong in some way.
-class SimulatedProcessor : public CardProcessor {
+class SimulatedProcessor : public FaultyProcessor {
  public:
-  enum class Fault { none, not_reached, lost_before, lost_after, crash_before, crash_after };
-
-  void arm(Fault fault, uint64_t fail_at) {
-    fault_ = fault;
-    fail_at_ = fail_at;
-    calls_ = 0;
-  }
-  bool failed() const { return calls_ >= fail_at_; }
-
   CardAnswer charge(const CardCharge& c) override {
     if (meanwhile) std::exchange(meanwhile, {})();
     return carried([&] {
@@ -151,46 +140,7 @@ class SimulatedProcessor : public CardProcessor {
     throw std::logic_error("it was asked for " + id);
   }
 
-  static CardAnswer silence(const CardAnswer&) {
-    return {.state = PaymentState::unknown, .words = "no answer"};
-  }
-  static CardAnswer not_reached(const CardAnswer&) {
-    return {.state = PaymentState::pending, .absent = true};
-  }
-  template <typename T>
-  static Told<T> silence(const Told<T>&) {
-    return tl::unexpected(std::string("no answer"));
-  }
-  template <typename T>
-  static Told<T> not_reached(const Told<T>& told) {
-    return silence(told);
-  }
-  template <typename Work>
-  auto carried(Work work) -> decltype(work()) {
-    using Result = decltype(work());
-    if (++calls_ != fail_at_) return work();
-    switch (fault_) {
-      case Fault::none:
-        return work();
-      case Fault::not_reached:
-        return not_reached(Result());
-      case Fault::lost_before:
-        return silence(Result());
-      case Fault::lost_after:
-        (void)work();
-        return silence(Result());
-      case Fault::crash_before:
-        throw Crash();
-      case Fault::crash_after:
-        (void)work();
-        throw Crash();
-    }
-    return work();
-  }
-
   std::map<std::string, Made> done_;  // by key
-  Fault fault_ = Fault::none;
-  uint64_t fail_at_ = UINT64_MAX, calls_ = 0;
   int by_hand_ = 0;
 };
 

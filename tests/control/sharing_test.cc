@@ -203,6 +203,11 @@ void change_links(Shared& all, std::mt19937& random) {
     p.alive = random() % 8 != 0;
   }
 }
+void change_alike(Shared& a, Shared& b, std::mt19937& random) {
+  std::mt19937 same = random;
+  change_links(a, random);
+  change_links(b, same);
+}
 
 TEST(Sharing, WhatIsSetAsideForThoseThatAreKeptIsNeverMoreThanAPathCarries) {
   std::mt19937 random(1);
@@ -243,9 +248,7 @@ TEST(Sharing, AHigherPriorityIsDecidedAsIfTheLowerOnesWereNotThere) {
         EXPECT_EQ(c.in_force, higher.parties[at].in_force) << i;
         EXPECT_EQ(c.refusal, higher.parties[at++].refusal) << i;
       }
-      std::mt19937 same = random;
-      change_links(all, random);
-      change_links(higher, same);
+      change_alike(all, higher, random);
     }
     if (HasFailure()) return;
   }
@@ -266,9 +269,7 @@ TEST(Sharing, TheOrderInWhichEqualsCameChangesNothing) {
         EXPECT_EQ(shuffled.parties[k].in_force, all.parties[order[k]].in_force) << i;
         EXPECT_EQ(shuffled.parties[k].refusal, all.parties[order[k]].refusal) << i;
       }
-      std::mt19937 same = random;
-      change_links(all, random);
-      change_links(shuffled, same);
+      change_alike(all, shuffled, random);
     }
     if (HasFailure()) return;
   }
