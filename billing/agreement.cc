@@ -78,8 +78,8 @@ bool counts(const Promise& promise, const Measurement& m) {
 
 tl::expected<Agreement, DocumentErrors> parse_agreement(const json& document) {
   DocumentErrors errors;
-  DocumentReader r(document, "", "a service level agreement", {"id", "billing", "promises"},
-                   errors);
+  DocumentReader r(document, "", "a service level agreement",
+                   {"id", "billing", "promises", "objectives"}, errors);
   if (!document.is_object()) return tl::unexpected(errors);
   Agreement agreement{.id = r.text("id", "the agreement's name")};
   if (const json* billing = r.member("billing"))

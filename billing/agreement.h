@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A service level agreement's half that is about money: how the client is billed, and what is
-// credited when a promise was not kept.
+// credited when a promise was not kept. Its other half, "objectives", is control's.
 //
 //   {"id": "gold", "billing": {"statements": "by-provider"},
 //    "promises": [

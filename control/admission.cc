@@ -131,12 +131,14 @@ ServiceRequest with_budget(ServiceRequest request) {
   return request;
 }
 
-ServiceRequest for_choice(ServiceRequest request, const Profile& profile) {
+ServiceRequest for_choice(ServiceRequest request, const Profile& profile,
+                          const std::vector<Objective>& objectives) {
   const auto limit = [](std::optional<double>& asked, const std::optional<double>& by_class) {
     if (by_class) asked = std::min(asked.value_or(*by_class), *by_class);
   };
   limit(request.latency_ms_max, profile.latency_ms_max);
   limit(request.loss_percent_max, profile.loss_percent_max);
+  request.objectives = objectives;
   return with_budget(std::move(request));
 }
 

@@ -23,9 +23,10 @@ std::optional<int64_t> end_of(const ServiceRequest& request, int64_t asked_s);
 
 // A budget for a volume as a price that must not be passed.
 ServiceRequest with_budget(ServiceRequest request);
-// The request as a scenario is chosen by it: with its budget, and with what the profile asks for
-// its class of traffic.
-ServiceRequest for_choice(ServiceRequest request, const Profile& profile);
+// The request as a scenario is chosen by it: with its budget, with what the profile asks for its
+// class of traffic, and with what the agreement says.
+ServiceRequest for_choice(ServiceRequest request, const Profile& profile,
+                          const std::vector<Objective>& objectives);
 // ", for the budget of 50 EUR is for 500 GB", where the budget is what limits the price.
 std::string budget_text(const ServiceRequest& request, const std::string& currency);
 

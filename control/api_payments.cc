@@ -181,11 +181,11 @@ void Api::serve_paying() {
     auto ledger = target_.books.connect();
     if (!ledger) return write(call.response, no_payments(ledger.error()));
     const std::string account = target_.books.client_account(call.word(1));
-    const auto issued = ledger->statements(account);
-    if (!issued) return write(call.response, no_payments(issued.error().text));
+    const auto issued = target_.books.issued_statements(account);
+    if (!issued) return write(call.response, no_payments(issued.error()));
     if (billing::find_statement(*issued, call.word(2), call.word(3)) == nullptr)
       return write(call.response,
-                   refuse(404, "Unknown statement", "no such statement is issued to it"));
+                   refuse(404, "Unknown statement", "it has no such statement to pay"));
     write_paid(call, billing::Payer(*ledger, nullptr)
                          .intend(account, call.word(2), call.word(3), *once, wall_now_ns()));
   });

@@ -58,8 +58,12 @@ constexpr const char* kSchemas = R"json({
           "required": ["pointer", "asked", "possible"],
           "properties": {
             "pointer": {
-              "enum": ["/rate_up", "/rate_down", "/latency_ms_max", "/loss_percent_max",
-                       "/price_per_gb_max", "/budget"]
+              "description": "of the request; or of its client's agreement, behind /agreement",
+              "oneOf": [
+                {"enum": ["/rate_up", "/rate_down", "/latency_ms_max", "/loss_percent_max",
+                          "/price_per_gb_max", "/budget"]},
+                {"type": "string", "pattern": "^/agreement/objectives/[0-9]+$"}
+              ]
             },
             "asked": {"type": ["string", "number"]},
             "possible": {"type": ["string", "number"]}
@@ -174,12 +178,22 @@ constexpr const char* kSchemas = R"json({
       "expected": {
         "type": "object",
         "required": ["goodput_up_bps", "goodput_down_bps", "latency_ms", "loss_percent",
-                     "price_per_gb", "currency"],
+                     "jitter_ms", "availability_percent", "risk_percent", "price_per_gb",
+                     "currency"],
         "properties": {
           "goodput_up_bps": {"$ref": "#/components/schemas/Measure"},
           "goodput_down_bps": {"$ref": "#/components/schemas/Measure"},
           "latency_ms": {"$ref": "#/components/schemas/Measure"},
           "loss_percent": {"$ref": "#/components/schemas/Measure"},
+          "jitter_ms": {"$ref": "#/components/schemas/Measure"},
+          "availability_percent": {
+            "$ref": "#/components/schemas/Measure",
+            "description": "that a path is there, where providers fail each by itself"
+          },
+          "risk_percent": {
+            "$ref": "#/components/schemas/Measure",
+            "description": "that providers which fail leave less than what is asked for"
+          },
           "price_per_gb": {"$ref": "#/components/schemas/Price"},
           "currency": {"type": "string"}
         }

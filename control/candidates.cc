@@ -136,6 +136,28 @@ Scenario make_scenario(const UsedPaths& used, Dispersion dispersion, const Profi
   return s;
 }
 
+PathState as_over(const PathState& p, Window window) {
+  PathState then = p;
+  then.records = {};  // what it was at other times is not asked of it
+  if (window == Window::second) return then;
+  const PathRecord& record = p.records[static_cast<size_t>(window) - 1];
+  if (record.samples == 0) return then;
+  then.rtt_ms = 2 * record.latency_ms;
+  then.rtt_variation_ms = record.jitter_ms;
+  then.loss_up = then.loss_down = record.loss;
+  then.availability = record.availability;
+  for (uint64_t* rate : {&then.rate_up_bps, &then.rate_down_bps})
+    *rate = static_cast<uint64_t>(static_cast<double>(*rate) * record.rate_kept);
+  return then;
+}
+
+double lasting_availability(const PathState& p) {
+  for (auto record = p.records.rbegin(); record != p.records.rend(); ++record) {
+    if (record->samples != 0) return record->availability;
+  }
+  return p.availability;
+}
+
 bool too_slow_beside(const PathState& path, const PathState& other) {
   return (path.rtt_min_ms - other.rtt_min_ms) / 2 >
          static_cast<double>(dataplane::kSpreadMaxNs) / 1e6;

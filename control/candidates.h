@@ -32,6 +32,15 @@ struct Room {
 };
 Room room_up(const PathState& p);
 Room room_down(const PathState& p);
+// The path as it was over a window; as it is, where nothing is known of then.
+PathState as_over(const PathState& p, Window window);
+// What there is of its availability, 0..1: over the longest window that is known.
+double lasting_availability(const PathState& p);
+// What repair leaves of a loss, 0..1: what a repair is lost of as well.
+inline double after_repair(double loss, bool repaired) {
+  return repaired ? loss * loss : loss;
+}
+
 // Payload of the whole path, whoever holds it.
 double payload_up_bps(const PathState& p);
 double payload_down_bps(const PathState& p);

@@ -93,6 +93,10 @@ void Combinations::add_member(const PathState& p, const Ratings& ratings) {
   Member m;
   m.path = &p;
   m.place = static_cast<uint8_t>(members_.size());
+  const auto same = std::find_if(members_.begin(), members_.end(), [&](const Member& other) {
+    return other.path->provider == p.provider;
+  });
+  m.provider = same == members_.end() ? m.place : same->provider;
   m.avoided = standing == Standing::avoid || p.held_back_s != 0;
   m.preferred = standing == Standing::prefer;
   m.rating = rating_of_path(p, ratings);
@@ -358,8 +362,7 @@ Uint128 Combinations::per_gb(double price) {
 
 uint32_t Combinations::by_index(PathSet set) const {
   uint32_t places = 0;
-  for (PathSet s = set; s != 0; s &= s - 1)
-    places |= 1u << members_[static_cast<size_t>(std::countr_zero(s))].place;
+  each_member(set, [&](const Member& m) { places |= 1u << m.place; });
   return places;
 }
 
@@ -386,8 +389,7 @@ std::optional<PathSet> Combinations::find(const Scenario& s) const {
 
 Scenario Combinations::unpredicted(PathSet set, Dispersion dispersion) const {
   UsedPaths used;
-  for (PathSet s = set; s != 0; s &= s - 1)
-    used.push_back(members_[static_cast<size_t>(std::countr_zero(s))].path);
+  each_member(set, [&](const Member& m) { used.push_back(m.path); });
   std::sort(used.begin(), used.end(),
             [](const PathState* a, const PathState* b) { return a->index < b->index; });
   return make_scenario(used, dispersion, profile_);
@@ -400,19 +402,55 @@ Scenario Combinations::scenario(PathSet set, Dispersion dispersion) const {
                 .goodput_down_bps = o.down,
                 .latency_ms = o.latency,
                 .loss_percent = o.loss,
+                .jitter_ms = jitter_ms(set, dispersion),
+                .availability_percent = 100 * availability(set),
+                .risk_percent = 0,
                 .price_attos_per_gb = per_gb(o.price)};
   return s;
+}
+
+double Combinations::jitter_ms(PathSet set, Dispersion dispersion) const {
+  double most = 0, least = std::numeric_limits<double>::infinity(), sum = 0, capacity = 0;
+  const Member* first = nullptr;
+  each_member(set, [&](const Member& m) {
+    const double jitter = m.path->rtt_variation_ms;
+    most = std::max(most, jitter);
+    least = std::min(least, jitter);
+    sum += m.capacity * jitter;
+    capacity += m.capacity;
+    if (first == nullptr || m.rank < first->rank) first = &m;
+  });
+  if (segmentation_of(dispersion) == Segmentation::flow)
+    return std::clamp(sum / capacity, least, most);
+  if (dispersion == Dispersion::redundant) return least;
+  return dispersion == Dispersion::standby ? first->path->rtt_variation_ms : most;
+}
+
+double Combinations::availability(PathSet set) const {
+  std::array<double, kPathsCombinedMax> best{};  // by provider
+  each_member(set, [&](const Member& m) {
+    best[m.provider] = std::max(best[m.provider], lasting_availability(*m.path));
+  });
+  double none = 1;
+  for (const double there : best) none *= 1 - there;
+  return 1 - none;
+}
+
+std::array<PathSet, kPathsCombinedMax> Combinations::by_provider(PathSet set) const {
+  std::array<PathSet, kPathsCombinedMax> sets{};
+  for (; set != 0; set &= set - 1)
+    sets[members_[static_cast<size_t>(std::countr_zero(set))].provider] |= set & -set;
+  return sets;
 }
 
 std::pair<double, double> Combinations::preferred_and_rated(PathSet set) const {
   const PathSums s = sums(set);
   double preferred = 0, rated = 0;
-  for (PathSet rest = set; rest != 0; rest &= rest - 1) {
-    const Member& m = members_[static_cast<size_t>(std::countr_zero(rest))];
+  each_member(set, [&](const Member& m) {
     const double part = (m.part_up / s.parts_up + m.part_down / s.parts_down) / 2;
     if (m.preferred) preferred += part;
     rated += part * m.rating;
-  }
+  });
   return {preferred, rated};
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -24,6 +25,7 @@ struct Member {
   const PathState* path = nullptr;
   uint8_t place = 0;     // among the usable by index
   uint8_t rank = 0;      // in the order of ordered dispersions
+  uint8_t provider = 0;  // the same for all of one
   bool avoided = false;  // by the profile, or held back
   bool preferred = false;
   double rating = 0;  // 0..1: the mean of link, network and provider
@@ -91,6 +93,12 @@ class Combinations {
   // Which set the scenario is made of, if any.
   std::optional<PathSet> find(const Scenario& scenario) const;
   Scenario scenario(PathSet set, Dispersion dispersion) const;
+  // Of the paths together, as latency is.
+  double jitter_ms(PathSet set, Dispersion dispersion) const;
+  // That one of the paths is there, 0..1: providers fail each by itself, the paths of one together.
+  double availability(PathSet set) const;
+  // Those of the set, by provider.
+  std::array<PathSet, kPathsCombinedMax> by_provider(PathSet set) const;
   // Share on preferred paths; and mean rating, 0..1.
   std::pair<double, double> preferred_and_rated(PathSet set) const;
 
@@ -133,6 +141,10 @@ class Combinations {
     void add(const PathSums& sums);
     void add(const Extremes& other);
   };
+  template <typename Visit>
+  void each_member(PathSet set, Visit visit) const {
+    for (; set != 0; set &= set - 1) visit(members_[static_cast<size_t>(std::countr_zero(set))]);
+  }
   Scenario unpredicted(PathSet set, Dispersion dispersion) const;
   void add_member(const PathState& path, const Ratings& ratings);
   void give_ranks();

@@ -37,6 +37,7 @@ std::string digits_of(Uint128 value) {
 constexpr size_t kPathPriceDigitsMax = 22;
 constexpr double kStoredRateMax = 1e15;  // bits a second
 constexpr double kTimeMaxMs = 1e9;
+constexpr int kDecisionVersion = 3;
 
 const json& member(const json& stored, const char* key) {
   if (!stored.is_object()) throw NotUnderstood(fmt::format("no object holds \"{}\"", key));
@@ -151,7 +152,21 @@ json path_json(const PathState& p) {
               {"price_attos_per_octet", digits_of(p.price_attos_per_octet)}};
   each_field(p, [&](const char* key, const auto& value) { result[key] = value; });
   if (p.held_back_s != 0) result["held_back_s"] = p.held_back_s;
+  for (const PathRecord& r : p.records)
+    result["records"].push_back(
+        {r.samples, r.latency_ms, r.jitter_ms, r.loss, r.availability, r.rate_kept});
   return result;
+}
+PathRecord record_from(const json& stored) {
+  const auto real = [&](size_t i) {
+    return checked<double>(item(stored, i, "records"), "records");
+  };
+  return {checked<uint32_t>(item(stored, 0, "records"), "records"),
+          real(1),
+          real(2),
+          real(3),
+          real(4),
+          real(5)};
 }
 // What is computed of a path expects it within these.
 void check_ranges(const PathState& p) {
@@ -162,6 +177,13 @@ void check_ranges(const PathState& p) {
   within("a loss", p.loss_up, 1);
   within("a loss", p.loss_down, 1);
   within("the availability", p.availability, 1);
+  for (const PathRecord& r : p.records) {
+    within("a loss", r.loss, 1);
+    within("the availability", r.availability, 1);
+    within("the rate kept", r.rate_kept, 1);
+    within("a time in ms", r.latency_ms, kTimeMaxMs);
+    within("a time in ms", r.jitter_ms, kTimeMaxMs);
+  }
   for (const double ms :
        {p.rtt_ms, p.rtt_min_ms, p.rtt_variation_ms, p.pto_ms, p.queue_up_ms, p.queue_down_ms})
     within("a time in ms", ms, kTimeMaxMs);
@@ -177,6 +199,8 @@ PathState path_from(const json& stored) {
     value = checked_at<std::remove_reference_t<decltype(value)>>(stored, key);
   });
   if (stored.contains("held_back_s")) p.held_back_s = checked_at<uint32_t>(stored, "held_back_s");
+  for (size_t i = 0; i < p.records.size(); ++i)
+    p.records[i] = record_from(item(list_at(stored, "records"), i, "records"));
   p.condition = checked_enum(member(stored, "condition"), Condition::up, "condition");
   p.price_attos_per_octet =
       wide_integer(member(stored, "price_attos_per_octet"), kPathPriceDigitsMax);
@@ -254,8 +278,11 @@ Profile profile_from(const json& stored) {
 json request_json(const ServiceRequest& q) {
   json traffic = json::array();
   for (const TrafficRule& rule : q.traffic) traffic.push_back(to_json(rule));
+  json objectives = json::array();
+  for (const Objective& o : q.objectives) objectives.push_back({o.of, o.window, o.limit});
   return {{"client", q.client},
           {"traffic", traffic},
+          {"objectives", objectives},
           {"rate_up_bps", or_null(q.rate_up_bps)},
           {"rate_down_bps", or_null(q.rate_down_bps)},
           {"latency_ms_max", or_null(q.latency_ms_max)},
@@ -276,6 +303,11 @@ ServiceRequest request_from(const json& stored) {
   q.latency_ms_max = optional_at<double>(stored, "latency_ms_max");
   q.loss_percent_max = optional_at<double>(stored, "loss_percent_max");
   q.price_per_gb_max = optional_at<std::string>(stored, "price_per_gb_max");
+  for (const json& o : list_at(stored, "objectives"))
+    q.objectives.push_back(
+        {checked_enum(item(o, 0, "objectives"), Objective::Of::availability, "objectives"),
+         checked_enum(item(o, 1, "objectives"), Window::month, "objectives"),
+         checked<double>(item(o, 2, "objectives"), "objectives")});
   return q;
 }
 
@@ -294,6 +326,9 @@ json scenario_json(const Scenario& s) {
           {"goodput_down_bps", e.goodput_down_bps},
           {"latency_ms", e.latency_ms},
           {"loss_percent", e.loss_percent},
+          {"jitter_ms", e.jitter_ms},
+          {"availability_percent", e.availability_percent},
+          {"risk_percent", e.risk_percent},
           {"price_attos_per_gb", digits_of(e.price_attos_per_gb)},
           {"reasons", s.reasons}};
 }
@@ -317,6 +352,9 @@ Scenario scenario_from(const json& stored) {
   s.expected.goodput_down_bps = checked_at<double>(stored, "goodput_down_bps");
   s.expected.latency_ms = checked_at<double>(stored, "latency_ms");
   s.expected.loss_percent = checked_at<double>(stored, "loss_percent");
+  s.expected.jitter_ms = checked_at<double>(stored, "jitter_ms");
+  s.expected.availability_percent = checked_at<double>(stored, "availability_percent");
+  s.expected.risk_percent = checked_at<double>(stored, "risk_percent");
   s.expected.price_attos_per_gb = wide_integer(member(stored, "price_attos_per_gb"));
   s.reasons = texts_at(stored, "reasons");
   return s;
@@ -403,7 +441,7 @@ Ratings ratings_from(const json& stored) {
 json to_json(const Decision& d) {
   json paths = json::array();
   for (const PathState& p : d.paths) paths.push_back(path_json(p));
-  return {{"version", 2},
+  return {{"version", kDecisionVersion},
           {"paths", paths},
           {"profile", profile_json(d.profile)},
           {"request", request_json(d.request)},
@@ -422,7 +460,7 @@ tl::expected<Decision, std::string> decision_from_json(const json& stored) {
     return tl::unexpected("the decision is not understood: " + what);
   };
   try {
-    if (const json& version = member(stored, "version"); version != 2)
+    if (const json& version = member(stored, "version"); version != kDecisionVersion)
       return wrong("version " + version.dump());
     Decision d;
     for (const json& p : list_at(stored, "paths")) d.paths.push_back(path_from(p));

@@ -294,10 +294,22 @@ constexpr const char* kOfBilling = R"json({
         "minItems": 1,
         "maxItems": 16,
         "items": {"$ref": "#/$defs/promise"}
+      },
+      "objectives": {
+        "type": "array",
+        "description": "what a service is to be like: what else is not chosen",
+        "minItems": 1,
+        "maxItems": 16,
+        "items": {"$ref": "#/$defs/objective"}
       }
     },
     "examples": [{
       "id": "gold",
+      "objectives": [
+        {"of": "latency", "ms": "60", "window": "1min"},
+        {"of": "availability", "percent": "99.95", "window": "30d"},
+        {"of": "rate-down", "rate": "20 Mbit/s", "window": "1h"}
+      ],
       "billing": {"statements": "by-provider"},
       "promises": [
         {"of": "availability",
@@ -662,6 +674,26 @@ constexpr const char* kDefs = R"json({
       {"if": {"properties": {"of": {"const": "latency"}}},
        "then": {"required": ["ms"]}, "else": {"not": {"required": ["ms"]}}},
       {"if": {"properties": {"of": {"const": "loss"}}},
+       "then": {"required": ["percent"]}, "else": {"not": {"required": ["percent"]}}}
+    ]
+  },
+  "objective": {
+    "type": "object",
+    "required": ["of", "window"],
+    "additionalProperties": false,
+    "properties": {
+      "of": {"enum": ["rate-up", "rate-down", "latency", "jitter", "loss", "availability"]},
+      "window": {"enum": ["1s", "1min", "1h", "30d"], "description": "over which it is measured"},
+      "rate": {"$ref": "#/$defs/rate"},
+      "ms": {"type": "string", "pattern": "^(0*[0-9]{1,4}|0*[1-5][0-9]{4}|0*60000)([.][0-9]{1,18})?$"},
+      "percent": {"type": "string", "pattern": "^(0*[0-9]{1,2}([.][0-9]{1,18})?|0*100([.]0{1,18})?)$"}
+    },
+    "allOf": [
+      {"if": {"properties": {"of": {"enum": ["rate-up", "rate-down"]}}},
+       "then": {"required": ["rate"]}, "else": {"not": {"required": ["rate"]}}},
+      {"if": {"properties": {"of": {"enum": ["latency", "jitter"]}}},
+       "then": {"required": ["ms"]}, "else": {"not": {"required": ["ms"]}}},
+      {"if": {"properties": {"of": {"enum": ["loss", "availability"]}}},
        "then": {"required": ["percent"]}, "else": {"not": {"required": ["percent"]}}}
     ]
   },

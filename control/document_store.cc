@@ -52,7 +52,10 @@ FieldErrors DocumentStore::take(const std::string& kind, const json& document, s
   };
   if (kind == "clients") return store(parse_client(document), clients_);
   if (kind == "profiles") return store(parse_profile(document), profiles_);
-  if (kind == "slas") return store(billing::parse_agreement(document), slas_);
+  if (kind == "slas") {
+    if (FieldErrors errors = take_objectives(document); !errors.empty()) return errors;
+    return store(billing::parse_agreement(document), slas_);
+  }
   if (kind == "providers") {
     if (FieldErrors errors = take_sells(document); !errors.empty()) return errors;
     return store(billing::parse_provider(document), providers_);
@@ -76,6 +79,20 @@ FieldErrors DocumentStore::take_sells(const json& provider) {
   else
     sells_.erase(id);
   return {};
+}
+
+FieldErrors DocumentStore::take_objectives(const json& agreement) {
+  auto objectives = parse_objectives(agreement);
+  if (!objectives) return objectives.error();
+  const json id = agreement.is_object() ? agreement.value("id", json()) : json();
+  if (id.is_string()) objectives_.insert_or_assign(id, std::move(*objectives));
+  return {};  // the other half says what else is wrong
+}
+
+const std::vector<Objective>& DocumentStore::objectives(const std::string& sla) const {
+  static const std::vector<Objective> kNone;
+  const auto* found = find(objectives_, sla);
+  return found == nullptr ? kNone : *found;
 }
 
 FieldErrors DocumentStore::mistakes(const std::string& kind, const json& document) {

@@ -54,6 +54,8 @@ class DocumentStore {
   const Token* token(const std::string& sha256) const;
   bool has_tokens() const { return !tokens_.empty(); }
   const billing::Agreement* agreement(const std::string& id) const { return find(slas_, id); }
+  // What an agreement says a service is to be like; nothing, where there is none.
+  const std::vector<Objective>& objectives(const std::string& sla) const;
   const NetworkDocument* network(const std::string& id) const { return find(networks_, id); }
   const UplinkDocument* uplink(const std::string& id) const { return find(uplinks_, id); }
   const std::map<std::string, Quota>& quotas() const { return quotas_; }
@@ -84,10 +86,12 @@ class DocumentStore {
   }
   FieldErrors take(const std::string& kind, const nlohmann::json& document, std::string& id);
   FieldErrors take_sells(const nlohmann::json& provider);
+  FieldErrors take_objectives(const nlohmann::json& agreement);
 
   std::map<std::string, Client> clients_;
   std::map<std::string, Profile> profiles_;
   std::map<std::string, billing::Agreement> slas_;
+  std::map<std::string, std::vector<Objective>> objectives_;  // by agreement
   std::map<std::string, billing::Tariff> tariffs_;
   std::map<std::string, billing::ProviderTerms> providers_;
   std::map<std::string, Sells> sells_;

@@ -16,6 +16,7 @@
 #include "control/config.h"
 #include "control/dispersion.h"
 #include "control/dscp.h"
+#include "control/objective.h"
 
 namespace anabranch::control {
 
@@ -123,6 +124,8 @@ struct ServiceRequest {
   std::optional<int64_t> duration_s;  // in place of `until_s`
   // What of the client's billing profile and agreement leave open; while the service is there.
   billing::Preferences billing;
+  // What its client's agreement says of it; not of the document.
+  std::vector<Objective> objectives;
 };
 
 // Mistakes as billing says them.
@@ -130,6 +133,7 @@ FieldErrors field_errors(const billing::DocumentErrors& errors);
 
 Parsed<Client> parse_client(const nlohmann::json& document);
 Parsed<Profile> parse_profile(const nlohmann::json& document);
+Parsed<std::vector<Objective>> parse_objectives(const nlohmann::json& agreement);
 Parsed<ServiceRequest> parse_request(const nlohmann::json& document);
 nlohmann::json to_json(const ServiceRequest& request);
 

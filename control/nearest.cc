@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/nearest.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -36,10 +38,11 @@ Amount amount_of(const std::string& text) {
 
 class NearestFields {
  public:
-  NearestFields(const ServiceRequest& request, const Prediction& expected)
+  NearestFields(const ServiceRequest& request, const Most& most)
       : request_(request),
-        expected_(expected),
-        price_(Amount::from_attos(static_cast<billing::Int128>(expected.price_attos_per_gb))) {}
+        expected_(most.scenario.expected),
+        missed_(most.missed),
+        price_(Amount::from_attos(static_cast<billing::Int128>(expected_.price_attos_per_gb))) {}
 
   json all() {
     add_rate("/rate_up", request_.rate_up_bps, expected_.goodput_up_bps);
@@ -49,11 +52,12 @@ class NearestFields {
     if (request_.price_per_gb_max && amount_of(*request_.price_per_gb_max) < price_)
       add("/price_per_gb_max", *request_.price_per_gb_max, price_above(price_));
     add_budget();
+    for (const Missed& missed : missed_) add_missed(missed);
     return std::move(fields_);
   }
 
  private:
-  void add(const char* pointer, json asked, json possible) {
+  void add(const std::string& pointer, json asked, json possible) {
     fields_.push_back(
         {{"pointer", pointer}, {"asked", std::move(asked)}, {"possible", std::move(possible)}});
   }
@@ -64,6 +68,33 @@ class NearestFields {
   void add_most(const char* pointer, const std::optional<double>& asked, double expected,
                 double steps) {
     if (asked && expected > *asked) add(pointer, *asked, rounded_up(expected, steps));
+  }
+  void add_missed(const Missed& missed) {
+    add("/agreement/objectives/" + std::to_string(missed.which),
+        as_written(missed.objective, missed.objective.limit),
+        as_written(missed.objective, possible_of(missed)));
+  }
+  static double possible_of(const Missed& missed) {
+    using Of = Objective::Of;
+    switch (missed.objective.of) {
+      case Of::rate_up:
+      case Of::rate_down:
+        return missed.expected;
+      case Of::availability:
+        return std::floor(missed.expected * 1e4) / 1e4;
+      case Of::latency:
+      case Of::jitter:
+        return rounded_up(missed.expected, 10);
+      case Of::loss:
+        return rounded_up(missed.expected, 100);
+    }
+    return 0;
+  }
+  // As in the agreement.
+  static std::string as_written(const Objective& objective, double value) {
+    const bool is_rate =
+        objective.of == Objective::Of::rate_up || objective.of == Objective::Of::rate_down;
+    return is_rate ? rate_below(value) : fmt::format("{}", value);
   }
   // Of a budget for a volume, which limits the price.
   void add_budget() {
@@ -76,6 +107,7 @@ class NearestFields {
 
   const ServiceRequest& request_;
   const Prediction& expected_;
+  const std::vector<Missed>& missed_;
   const Amount price_;
   json fields_ = json::array();
 };
@@ -83,10 +115,10 @@ class NearestFields {
 }  // namespace
 
 json nearest_json(const ServiceRequest& request, const Decision& refused) {
-  const auto scenario = most_of(refused);
-  if (!scenario) return nullptr;
-  return {{"fields", NearestFields(request, scenario->expected).all()},
-          {"scenario", to_json(*scenario, refused.currency)}};
+  const auto most = most_of(refused);
+  if (!most) return nullptr;
+  return {{"fields", NearestFields(request, *most).all()},
+          {"scenario", to_json(most->scenario, refused.currency)}};
 }
 
 }  // namespace anabranch::control

@@ -25,9 +25,11 @@ class Preference {
              const Ratings& ratings)
       : profile_(with_highest_rated(profile, paths, ratings, in_force)),
         combinations_(paths, profile_, ratings),
-        search_(combinations_, request, in_force),
+        agreed_(paths, profile_, request.objectives),
+        search_(combinations_, agreed_, request, in_force),
         in_force_(in_force),
-        matter_{paths, profile_, profile, request, ratings, currency, combinations_, search_} {}
+        matter_{paths,    profile_,      profile, request, ratings,
+                currency, combinations_, agreed_, search_} {}
 
   Weighing weigh(size_t runners_up_max, const Bounds* held) {
     Weighing w;
@@ -50,8 +52,10 @@ class Preference {
     return w;
   }
 
-  std::optional<Scenario> most() const {
-    return has_any() ? std::optional(scenario(search_.most())) : std::nullopt;
+  std::optional<Most> most() const {
+    if (!has_any()) return std::nullopt;
+    const Candidate c = search_.most();
+    return Most{scenario(c), agreed_.missed(c.set, search_.dispersion(c.dispersion))};
   }
 
   std::vector<Valued> without_margin(size_t count) const {
@@ -99,7 +103,9 @@ class Preference {
     }
   }
   Scenario scenario(const Candidate& c) const {
-    return combinations_.scenario(c.set, search_.dispersion(c.dispersion));
+    Scenario s = combinations_.scenario(c.set, search_.dispersion(c.dispersion));
+    s.expected.risk_percent = 100 * search_.risk(c.set, c.dispersion);
+    return s;
   }
   Valued valued(const Candidate& c, const Bounds& bounds) const {
     Valued v{scenario(c), search_.worth(c.set, c.dispersion, bounds), {}};
@@ -124,7 +130,7 @@ class Preference {
       }
       if (set == chosen.set && d == chosen.dispersion) return;
       if (is_possible && !search_.lacks_paths(possible, d, sums.count)) note(others, c, count);
-      if (!search_.keeps(o)) note(impossible, c, count);
+      if (!search_.keeps(o, set, d)) note(impossible, c, count);
     });
     others.insert(others.end(), impossible.begin(), impossible.end());
     if (others.size() > count) others.resize(count);
@@ -144,6 +150,7 @@ class Preference {
 
   const Profile profile_;  // with those preferred that are rated highest
   const Combinations combinations_;
+  const Agreed agreed_;
   const Search search_;
   const Scenario* const in_force_;
   const Matter matter_;
@@ -203,7 +210,7 @@ Weighing weigh(const std::vector<PathState>& paths, const Profile& profile,
       .weigh(runners_up_max, held);
 }
 
-std::optional<Scenario> most_of(const Decision& d) {
+std::optional<Most> most_of(const Decision& d) {
   return Preference(d.paths, d.profile, d.request, d.currency, d.in_force ? &*d.in_force : nullptr,
                     d.ratings)
       .most();
@@ -252,6 +259,9 @@ nlohmann::json to_json(const Scenario& s, const std::string& currency) {
             {"goodput_down_bps", s.expected.goodput_down_bps},
             {"latency_ms", s.expected.latency_ms},
             {"loss_percent", s.expected.loss_percent},
+            {"jitter_ms", s.expected.jitter_ms},
+            {"availability_percent", s.expected.availability_percent},
+            {"risk_percent", s.expected.risk_percent},
             {"price_per_gb", price_text(s.expected.price_attos_per_gb)},
             {"currency", currency}}},
           {"reasons", s.reasons}};

@@ -10,15 +10,23 @@ namespace {
 using nlohmann::json;
 
 struct WindowKind {
-  const char* name;
   double seconds;
   double weight;
 };
 constexpr std::array<WindowKind, RatingHistory::kWindows> kKinds{
-    {{"1s", 1, 0.01}, {"1min", 60, 0.67}, {"1h", 3600, 0.22}, {"30d", 2'592'000, 0.1}}};
+    {{1, 0.01}, {60, 0.67}, {3600, 0.22}, {2'592'000, 0.1}}};
 
 double confidence_of(const LinkSummary& s, const WindowKind& kind) {
   return s.samples / (s.samples + kind.seconds / 4);
+}
+
+PathRecord record_of(const LinkSummary& s) {
+  return {.samples = s.samples,
+          .latency_ms = s.rtt_us / 2e3,
+          .jitter_ms = s.variation_us / 1e3,
+          .loss = s.loss_ppm / 1e6,
+          .availability = s.available_ppm / 1e6,
+          .rate_kept = s.kept_ppm / 1e6};
 }
 
 void write_measured(json& row, const LinkSummary& s) {
@@ -44,6 +52,7 @@ void RatingHistory::add(int64_t now, const std::vector<PathState>& paths) {
     link.alive = p.alive;
     link.seen = now;
     link.seconds.put(summary_of(p, now));
+    link.minute = summarise(link.seconds.last(now));
   }
   last_ = now;
   forget();
@@ -142,6 +151,13 @@ void RatingHistory::follow(Shown& shown, const RatedByName& rated) {
   }
 }
 
+std::array<PathRecord, 3> RatingHistory::records(const std::string& name) const {
+  const auto found = links_.find(name);
+  if (found == links_.end() || found->second.seen != last_) return {};
+  const Link& link = found->second;
+  return {record_of(link.minute), record_of(link.hour), record_of(link.month)};
+}
+
 // Shown is what held at the last add(); nothing is known of later.
 Ratings RatingHistory::ratings() const {
   const auto list = [](const Shown& shown) {
@@ -157,7 +173,7 @@ json RatingHistory::history(int64_t now) const {
       json windows = json::array();
       for (size_t i = 0; i < kWindows; ++i) {
         const Window& w = r.windows[i];
-        json row{{"window", kKinds[i].name},
+        json row{{"window", kWindowNames[i]},
                  {"rating", w.rating},
                  {"confidence", w.confidence},
                  {"samples", w.summary.samples}};

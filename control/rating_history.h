@@ -26,13 +26,15 @@ namespace anabranch::control {
 class RatingHistory {
  public:
   static constexpr size_t kLinksMax = 64;
-  static constexpr size_t kWindows = 4;
+  static constexpr size_t kWindows = kWindowNames.size();
   static constexpr double kClearly = 2;
 
   // Once a second.
   void add(int64_t now, const std::vector<PathState>& paths);
   // Of the links of the last add(), and their networks and providers.
   Ratings ratings() const;
+  // Of a link of the last add(); all without samples of another one.
+  std::array<PathRecord, 3> records(const std::string& link) const;
   // {"links": [{"name", "rating", "confidence", "windows": [{"window", "rating", "confidence",
   // "samples", ...}]}], "networks": [...], "providers": [...]}
   nlohmann::json history(int64_t now) const;
@@ -49,7 +51,7 @@ class RatingHistory {
     bool alive = false;
     int64_t seen = -1;  // the last add() with it
     SummaryRing seconds{60}, minutes{60}, hours{720};
-    LinkSummary hour, month;  // the long windows, anew each minute
+    LinkSummary minute, hour, month;  // the long ones anew each minute
   };
   struct Window {
     LinkSummary summary;

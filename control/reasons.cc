@@ -40,6 +40,7 @@ class Wording {
   std::vector<std::string> reasons(const Scenario& s, bool with_avoided) const {
     std::vector<std::string> why{carries(s), disperses(s), costs(s)};
     if (!m_.stored.traffic_class.empty()) why.push_back(of_class());
+    if (const std::string agreed = keeps_agreement(s); !agreed.empty()) why.push_back(agreed);
     if (const std::string held = held_by_others(); !held.empty()) why.push_back(held);
     if (const std::string limits = limited(s.treatment); !limits.empty()) why.push_back(limits);
     if (s.treatment.weight != 1)
@@ -69,6 +70,17 @@ class Wording {
       ways += (ways.empty() ? "" : " or ") + std::string(to_string(way));
     return "all its traffic is of the class \"" + m_.stored.traffic_class +
            "\", which the profile disperses by " + ways;
+  }
+
+  // "keeps the agreement: 99.99 % availability over 30d of 99.9; ..."
+  std::string keeps_agreement(const Scenario& s) const {
+    const auto set = m_.combinations.find(s);
+    std::string text;
+    for (const Objective& o : set ? m_.request.objectives : std::vector<Objective>())
+      text += (text.empty() ? "keeps the agreement: " : "; ") +
+              to_text(o, m_.agreed.expected(o, *set, s.dispersion)) + ", where it says " +
+              to_text(o, o.limit);
+    return text;
   }
 
   bool uses_avoided(const Scenario& s) const {
@@ -280,7 +292,7 @@ std::string objection_to(const Matter& matter, const Scenario& s) {
   const ServiceRequest& request = matter.request;
   const Prediction& e = s.expected;
   const auto lacks = [](const std::optional<uint64_t>& asked, double goodput_bps) {
-    return asked && goodput_bps + Search::kRounded < static_cast<double>(*asked);
+    return asked && goodput_bps + kRoundedBps < static_cast<double>(*asked);
   };
   if (lacks(request.rate_up_bps, e.goodput_up_bps)) return rate_text(*request.rate_up_bps) + " up";
   if (lacks(request.rate_down_bps, e.goodput_down_bps))
@@ -292,7 +304,11 @@ std::string objection_to(const Matter& matter, const Scenario& s) {
   const auto price_max = matter.search.price_max();
   if (price_max && e.price_attos_per_gb > *price_max)
     return *request.price_per_gb_max + " " + matter.currency + "/GB";
-  return {};
+  const auto set = matter.combinations.find(s);
+  const auto missed = set ? matter.agreed.missed(*set, s.dispersion) : std::vector<Missed>();
+  if (missed.empty()) return {};
+  return "the agreement's " + to_text(missed[0].objective, missed[0].objective.limit) + " (" +
+         to_text(missed[0].objective, missed[0].expected) + ")";
 }
 
 std::string refusal_of(const Matter& matter, const Scenario& most) {

@@ -17,6 +17,7 @@ struct Matter {
   const Ratings& ratings;
   const std::string& currency;
   const Combinations& combinations;
+  const Agreed& agreed;
   const Search& search;
 };
 

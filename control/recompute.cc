@@ -8,6 +8,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <string_view>
 #include <unordered_map>
 
@@ -24,7 +25,7 @@ constexpr size_t kWorthThreads = 8;
 // All that a choice depends on, but for measurements. Of words alone, without padding: it is hashed
 // and compared as such.
 struct KindKey {
-  std::array<uint64_t, 9> words{};
+  std::array<uint64_t, 10> words{};
   std::array<uint8_t, 32> paths{};  // in force: those used, then their order
   bool operator==(const KindKey& other) const {
     return words == other.words && paths == other.paths;
@@ -80,11 +81,12 @@ class Kinds {
                  std::bit_cast<uint64_t>(r.loss_percent_max.value_or(0)),
                  r.price_per_gb_max ? number_of(*r.price_per_gb_max) : 0,
                  given,
+                 r.objectives.empty() ? 0 : number_of(r.objectives),
                  0};
     if (a.in_force == nullptr) return key;
     const Scenario& s = *a.in_force;
-    key.words[8] = 1 + static_cast<uint64_t>(s.dispersion) + (uint64_t{s.shares.size()} << 8) +
-                   (uint64_t{s.order.size()} << 16);
+    key.words.back() = 1 + static_cast<uint64_t>(s.dispersion) + (uint64_t{s.shares.size()} << 8) +
+                       (uint64_t{s.order.size()} << 16);
     const size_t used = std::min<size_t>(s.shares.size(), 16);
     for (size_t i = 0; i < used; ++i) key.paths[i] = s.shares[i].path_index;
     std::copy_n(s.order.begin(), std::min<size_t>(s.order.size(), 16), &key.paths[16]);
@@ -93,8 +95,12 @@ class Kinds {
   uint64_t number_of(std::string_view text) {
     return texts_.try_emplace(text, texts_.size() + 1).first->second;
   }
+  uint64_t number_of(const std::vector<Objective>& objectives) {
+    return agreements_.try_emplace(objectives, agreements_.size() + 1).first->second;
+  }
 
   std::unordered_map<KindKey, uint32_t, HashOfKind> kinds_;
+  std::map<std::vector<Objective>, uint64_t> agreements_;
   std::unordered_map<std::string_view, uint64_t> texts_;
   std::vector<uint32_t> first_;
   std::vector<Sharer> sharers_;

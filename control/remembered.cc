@@ -68,7 +68,14 @@ void add_path(InputText& text, const PathState& p, const Profile& profile, const
   text.add(p.held_up_bps);
   text.add(p.held_down_bps);
   if (!p.alive || profile.standing(p.provider, p.network) == Standing::never) return;
-  for (const double measured : {p.rtt_ms, p.rtt_min_ms, p.loss_up, p.loss_down}) text.add(measured);
+  for (const double measured :
+       {p.rtt_ms, p.rtt_min_ms, p.rtt_variation_ms, p.loss_up, p.loss_down, p.availability})
+    text.add(measured);
+  for (const PathRecord& r : p.records) {
+    text.add(r.samples != 0);
+    for (const double measured : {r.latency_ms, r.jitter_ms, r.loss, r.availability, r.rate_kept})
+      text.add(measured);
+  }
   text.add(p.rate_up_bps);
   text.add(p.rate_down_bps);
   text.add(p.mtu);
@@ -104,6 +111,12 @@ std::string Remembered::inputs_of(const Asking& a, const Ratings& ratings) {
   text.add(r.latency_ms_max);
   text.add(r.loss_percent_max);
   text.add(r.price_per_gb_max);
+  text.add(r.objectives.size());
+  for (const Objective& o : r.objectives) {
+    text.add(o.of);
+    text.add(o.window);
+    text.add(o.limit);
+  }
   text.add(a.in_force != nullptr);
   if (a.in_force == nullptr) return text.take();
   text.add(a.in_force->dispersion);

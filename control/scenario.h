@@ -3,6 +3,7 @@
 // All of it pure functions of their arguments; the same input gives the same scenario.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,6 +29,16 @@ enum class Condition : uint8_t {
   up,
 };
 const char* to_string(Condition condition);
+
+// What a path was measured to be over a while. The latency, one way, is the median; jitter and
+// loss, of the worse direction, are what they were for the worse quarter of it.
+struct PathRecord {
+  uint32_t samples = 0;  // seconds
+  double latency_ms = 0, jitter_ms = 0;
+  double loss = 0, availability = 0;  // 0..1
+  double rate_kept = 1;               // of its rate, while it was full
+  bool operator==(const PathRecord&) const = default;
+};
 
 // What is known of one path now. `up` is what we send, `down` what we receive.
 struct PathState {
@@ -61,6 +72,8 @@ struct PathState {
   // It was away, and has to be there for so long before it is relied on; 0: it is. Used as what the
   // profile avoids is.
   uint32_t held_back_s = 0;
+  // Over the last minute, hour and thirty days.
+  std::array<PathRecord, 3> records;
   bool operator==(const PathState&) const = default;
 };
 
@@ -78,6 +91,9 @@ struct Prediction {
   double goodput_up_bps = 0, goodput_down_bps = 0;  // octets of the clients' IP packets' payload
   double latency_ms = 0;                            // one way, the slowest path used
   double loss_percent = 0;
+  double jitter_ms = 0;             // mean deviation of the round trip
+  double availability_percent = 0;  // that a path is there, by what is known for longest
+  double risk_percent = 0;  // that providers which fail leave too little of what is asked for
   // Price of 10^9 octets on the wire, in 10^-18 currency units, at the expected split.
   Uint128 price_attos_per_gb = 0;
   bool operator==(const Prediction&) const = default;

@@ -31,9 +31,10 @@ double cheapness_of(Uint128 price, const Bounds& bounds) {
 
 }  // namespace
 
-Search::Search(const Combinations& combinations, const ServiceRequest& request,
-               const Scenario* in_force)
+Search::Search(const Combinations& combinations, const Agreed& agreed,
+               const ServiceRequest& request, const Scenario* in_force)
     : combinations_(combinations),
+      agreed_(agreed),
       request_(request),
       quality_share_(combinations.profile().quality_percent / 100.0),
       exact_{.latency = request.latency_ms_max.value_or(std::numeric_limits<double>::infinity()),
@@ -58,22 +59,25 @@ Search::Search(const Combinations& combinations, const ServiceRequest& request,
 
 template <typename Expected>
 bool Search::keeps(const Expected& e, const Limits& l) const {
-  return e.up + kRounded >= l.up && e.down + kRounded >= l.down && e.latency <= l.latency &&
+  return e.up + kRoundedBps >= l.up && e.down + kRoundedBps >= l.down && e.latency <= l.latency &&
          e.loss <= l.loss && e.price * 1e9 <= price_about_max_ &&
          (!price_max_ || Combinations::per_gb(e.price) <= *price_max_);
 }
 
-bool Search::keeps(const Outlook& outlook) const {
-  return keeps(outlook, exact_);
+bool Search::keeps(const Outlook& outlook, PathSet set, size_t place) const {
+  return keeps(outlook, exact_) && agreed_.keeps(set, dispersion(place), false);
 }
 
 bool Search::is_possible(const Rules& rules, const PathSums& sums, const Outlook& o, PathSet set,
                          size_t place) const {
   if (sums.avoided && !rules.with_avoided) return false;
   const bool is_in_force = set == set_in_force_ && place == dispersion_in_force_;
-  return keeps(o, rules.cautious && !is_in_force ? with_margin_ : exact_);
+  const bool with_margin = rules.cautious && !is_in_force;
+  return keeps(o, with_margin ? with_margin_ : exact_) &&
+         agreed_.keeps(set, dispersion(place), with_margin);
 }
 
+// What an agreement says only makes fewer possible.
 bool Search::may_be_possible(const Rules& rules, const Reach& r, Combinations::Highs highs,
                              size_t place) const {
   if (r.avoided && !rules.with_avoided) return false;
@@ -311,6 +315,38 @@ Candidate Search::cheapest() const {
   if (best.set != 0) return best;
   return extreme([](const Outlook& o) { return -o.price; },
                  [](const Reach& r) { return -r.price; });
+}
+
+double Search::risk(PathSet set, size_t place) const {
+  struct Provider {
+    PathSet paths;
+    double there;
+  };
+  std::vector<Provider> providers;
+  for (const PathSet theirs : combinations_.by_provider(set)) {
+    if (theirs != 0) providers.push_back({theirs, combinations_.availability(theirs)});
+  }
+  std::stable_sort(providers.begin(), providers.end(),
+                   [](const Provider& a, const Provider& b) { return a.there < b.there; });
+  if (providers.size() > kRiskyProviders) providers.resize(kRiskyProviders);
+  const auto is_kept_by = [&](PathSet left) {
+    // The last path of several carries without copies.
+    const Dispersion way =
+        Combinations::exists(left, dispersion(place)) ? dispersion(place) : Dispersion::flow;
+    return left != 0 && keeps(combinations_.outlook(left, way), exact_);
+  };
+  double risk = 0;
+  for (uint32_t failed = 1; failed < 1u << providers.size(); ++failed) {
+    PathSet left = set;
+    double chance = 1;
+    for (size_t i = 0; i < providers.size(); ++i) {
+      const bool fails = (failed >> i & 1) != 0;
+      chance *= fails ? 1 - providers[i].there : providers[i].there;
+      if (fails) left &= ~providers[i].paths;
+    }
+    if (chance > 0 && !is_kept_by(left)) risk += chance;
+  }
+  return risk;
 }
 
 double Search::quality(const Outlook& o, const Bounds& bounds) {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "control/combinations.h"
+#include "control/agreed.h"
 
 namespace anabranch::control {
 
@@ -32,11 +32,9 @@ struct Possible {
 
 class Search {
  public:
-  // Bits a second. What is set aside is rounded down on each path, and leaves less by so much.
-  static constexpr double kRounded = 32;
-
   // Holds references to all of it. `in_force` may be nullptr.
-  Search(const Combinations& combinations, const ServiceRequest& request, const Scenario* in_force);
+  Search(const Combinations& combinations, const Agreed& agreed, const ServiceRequest& request,
+         const Scenario* in_force);
 
   // By the first of the rules by which any is; nullopt: none keeps the request.
   std::optional<Possible> possible() const;
@@ -47,9 +45,13 @@ class Search {
   Candidate most() const;
   // And what costs the least.
   Candidate cheapest() const;
+  // That what is asked for is not kept, 0..1, as often as providers fail, each by itself. Of more
+  // than kRiskyProviders, the least available fail.
+  double risk(PathSet set, size_t dispersion) const;
   static double quality(const Outlook& outlook, const Bounds& bounds);
 
-  bool keeps(const Outlook& outlook) const;
+  // Whether it keeps all that is asked for.
+  bool keeps(const Outlook& outlook, PathSet set, size_t dispersion) const;
   bool is_possible(const Rules& rules, const PathSums& sums, const Outlook& outlook, PathSet set,
                    size_t dispersion) const;
   // Ordered dispersions use all paths they can: those behind the first are for when it fails.
@@ -63,11 +65,11 @@ class Search {
   // Nothing within a Reach, or no such Outlook, is worth more, but for what is in force.
   template <typename Expected>
   double ceiling_of(const Expected& expected, const Bounds& bounds, bool held) const;
+  static constexpr size_t kRiskyProviders = 8;
   // What is asked for.
   struct Limits {
     double up = 0, down = 0, latency, loss;
   };
-  static constexpr double kRateMargin = 0.05, kLatencyMargin = 0.1, kLossMargin = 0.5;
   // Of an Outlook or a Reach.
   template <typename Expected>
   bool keeps(const Expected& expected, const Limits& limits) const;
@@ -86,6 +88,7 @@ class Search {
   void climb(PathSet from, size_t dispersion, Try attempt) const;
 
   const Combinations& combinations_;
+  const Agreed& agreed_;
   const ServiceRequest& request_;
   double quality_share_;
   Limits exact_, with_margin_;

@@ -94,14 +94,15 @@ Services::Services(const Config& config, DocumentStore& documents, Books& books,
 tl::expected<Services::Terms, Answer> Services::terms_of(const ServiceRequest& request) const {
   const auto terms = terms_of(request.client);
   if (!terms) return terms;
-  return Terms{terms->profile.for_traffic(request.traffic), terms->tariff};
+  return Terms{terms->profile.for_traffic(request.traffic), terms->tariff, terms->objectives};
 }
 
 tl::expected<Services::Terms, Answer> Services::terms_of(const std::string& id) const {
   const Client& client = *documents_.client(id);
   const Profile* profile = documents_.profile(client.profile);
   const billing::Tariff* tariff = documents_.tariff(client.tariff);
-  if (profile != nullptr && tariff != nullptr) return Terms{*profile, *tariff};
+  if (profile != nullptr && tariff != nullptr)
+    return Terms{*profile, *tariff, documents_.objectives(client.sla)};
   return tl::unexpected(refuse(409, "Incomplete client",
                                "client \"" + client.id + "\" names profile \"" + client.profile +
                                    "\" and tariff \"" + client.tariff +

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "control/admission.h"
 #include "control/chronicle.h"
 #include "control/decision.h"
 #include "control/document_store.h"
@@ -124,9 +125,15 @@ class Services {
   struct Terms {
     const Profile& profile;
     const billing::Tariff& tariff;
+    const std::vector<Objective>& objectives;  // of the agreement
   };
   tl::expected<Terms, Answer> terms_of(const std::string& client) const;
   tl::expected<Terms, Answer> terms_of(const ServiceRequest& request) const;
+  static ServiceRequest for_choice(const ServiceRequest& request, const Terms& terms) {
+    return control::for_choice(request, terms.profile, terms.objectives);
+  }
+  // As they are measured now, and were over each window.
+  std::vector<PathState> measured_paths() const;
   // What may be used at a time (UTC), with what the client is charged for it.
   std::vector<PathState> charged_paths(const Terms& terms, int64_t at_ns) const;
   // The same for a choice: what is scarce is dearer.

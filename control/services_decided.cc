@@ -9,7 +9,7 @@
 
 #include "billing/guide_price.h"
 #include "billing/wall_clock.h"
-#include "control/admission.h"
+#include "control/candidates.h"
 #include "control/nearest.h"
 #include "control/services.h"
 
@@ -41,8 +41,14 @@ void set_aside(Scenario& scenario, const Scenario& as) {
 
 }  // namespace
 
-std::vector<PathState> Services::charged_paths(const Terms& terms, int64_t at_ns) const {
+std::vector<PathState> Services::measured_paths() const {
   std::vector<PathState> states = paths_.states(topology_.path_sizes());
+  for (PathState& state : states) state.records = history_.records(state.name);
+  return states;
+}
+
+std::vector<PathState> Services::charged_paths(const Terms& terms, int64_t at_ns) const {
+  std::vector<PathState> states = measured_paths();
   std::erase_if(states, [&](PathState& state) {
     if (!make_usable(state, terms.profile, at_ns)) return true;
     const billing::Tariff* theirs = market_.tariff_at(state.provider, at_ns);
@@ -116,8 +122,8 @@ tl::expected<Decision, Answer> Services::inputs(const ServiceRequest& request,
   if (!terms) return tl::unexpected(terms.error());
   const int64_t at_s = std::max(billing::wall_now_s(), request.start_s.value_or(0));
   return inputs({priced_paths(*terms, at_s * 1'000'000'000), terms->tariff.currency},
-                view_of(request, terms->profile, id), terms->profile,
-                for_choice(request, terms->profile), in_force);
+                view_of(request, terms->profile, id), terms->profile, for_choice(request, *terms),
+                in_force);
 }
 
 Ruling Services::choose(const ServiceRequest& request, const Scenario* in_force,
@@ -151,8 +157,10 @@ void Services::decide() {
     }
     const ServiceRequest* request = &service.request;
     const Profile& profile = terms->second->profile.for_traffic(request->traffic);
-    if (request->budget || profile.latency_ms_max || profile.loss_percent_max)
-      request = &limited.emplace_back(for_choice(*request, profile));
+    const auto& objectives = terms->second->objectives;
+    if (request->budget || profile.latency_ms_max || profile.loss_percent_max ||
+        !objectives.empty())
+      request = &limited.emplace_back(control::for_choice(*request, profile, objectives));
     asking.push_back({&priced_now(*terms->second, priced), &profile, request, &service.scenario});
     ids.push_back(id);
   }
@@ -228,7 +236,7 @@ void Services::look() {
     minutes_.add(id,
                  {.available = has_path && peering_.is_up(),
                   .latency_ms = now.latency_ms,
-                  .loss = service.scenario.resequence ? loss * loss : loss},
+                  .loss = after_repair(loss, service.scenario.resequence)},
                  wall_ns);
   }
   if (auto over = minutes_.take(wall_ns); !over.empty()) books_.put_measurements(std::move(over));
@@ -238,7 +246,7 @@ void Services::look() {
 // that has them for itself.
 void Services::look_at_forecasts(int64_t now_s) {
   constexpr double kFullMs = 5, kTcpIpHeaders = 40;  // of queue; octets
-  const std::vector<PathState> states = paths_.states(topology_.path_sizes());
+  const std::vector<PathState> states = measured_paths();
   const auto is_active = [](const auto& entry) { return entry.second.state == State::active; };
   const bool alone = std::count_if(services_.begin(), services_.end(), is_active) == 1;
   for (const auto& [id, service] : services_) {

@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "billing/wall_clock.h"
-#include "control/admission.h"
 #include "control/negotiation/moment.h"
 #include "control/services.h"
 
@@ -95,7 +94,7 @@ std::array<uint64_t, dataplane::kPathsMax> Services::ordered_bps() const {
 // For sale by whom the profile approves. Those of which the path is alive: another one would be
 // paid for in vain.
 std::vector<PathState> Services::for_sale(const Profile& profile) const {
-  std::vector<PathState> states = paths_.states(topology_.path_sizes());
+  std::vector<PathState> states = measured_paths();
   std::erase_if(states, [&](const PathState& path) {
     return !path.alive || !config_.find_uplink(path.name)->on_order ||
            !is_approved(profile, path.provider) ||
@@ -112,7 +111,7 @@ std::vector<std::string> Services::who_helps(const ServiceRequest& request, cons
   for (const PathState& path : for_sale(terms.profile)) {
     std::vector<PathState> paths = own;
     paths.push_back(bought(path, bandwidth_mbps));
-    const Choice choice = prefer(paths, terms.profile, for_choice(request, terms.profile),
+    const Choice choice = prefer(paths, terms.profile, for_choice(request, terms),
                                  terms.tariff.currency, nullptr, &ratings_);
     if (choice.preferred) result.push_back(path.provider);
   }
@@ -121,7 +120,7 @@ std::vector<std::string> Services::who_helps(const ServiceRequest& request, cons
 
 negotiation::Ranking Services::ranking_by(const Profile& profile) const {
   negotiation::Ranking ranking;
-  for (const PathState& path : paths_.states(topology_.path_sizes())) {
+  for (const PathState& path : measured_paths()) {
     ranking[path.provider] = {
         static_cast<uint32_t>(profile.standing(path.provider, path.network)),
         std::round(rating_of(ratings_.providers, path.provider) / kRatingStep) * kRatingStep};
@@ -139,7 +138,7 @@ std::optional<Market::Need> Services::need_of(const ServiceRequest& request, int
       std::min(end_of(request, asked_s).value_or(INT64_MAX), from_s + config_.order_window_s);
   const View view = view_of(request, terms->profile, id);
   const auto own = beside(priced_paths(*terms, from_s * kSecondNs), view.held);
-  ServiceRequest at_any_rate = for_choice(request, terms->profile);
+  ServiceRequest at_any_rate = for_choice(request, *terms);
   at_any_rate.rate_up_bps.reset();
   at_any_rate.rate_down_bps.reset();
   const Choice best =

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "billing/wall_clock.h"
-#include "control/admission.h"
 #include "control/services.h"
 
 namespace anabranch::control {
@@ -86,11 +85,11 @@ tl::expected<Decision, Answer> Services::decision(uint64_t id, const Caller& cal
   if (!terms || !service->view) return inputs(service->request, &service->scenario, id);
   const int64_t at_ns = billing::wall_now_ns();
   return inputs({priced_paths(*terms, at_ns), terms->tariff.currency}, *service->view,
-                terms->profile, for_choice(service->request, terms->profile), &service->scenario);
+                terms->profile, for_choice(service->request, *terms), &service->scenario);
 }
 
 Answer Services::paths() const {
-  const std::vector<PathState> states = paths_.states(topology_.path_sizes());
+  const std::vector<PathState> states = measured_paths();
   json result = json::array();
   for (const PathState& s : states) {
     result.push_back({{"id", s.index},

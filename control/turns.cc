@@ -17,12 +17,12 @@ double rate_for_weight(const Sharer& s) {
 
 using Turn = std::tuple<bool, int, double, const std::string&, std::optional<uint64_t>,
                         std::optional<uint64_t>, std::optional<double>, std::optional<double>,
-                        const std::optional<std::string>&>;
+                        const std::optional<std::string>&, const std::vector<Objective>&>;
 Turn turn_of(const Sharer& s) {
   const ServiceRequest& r = *s.request;
-  return {!s.asks(),        -s.profile->priority, rate_for_weight(s),
-          s.profile->id,    r.rate_up_bps,        r.rate_down_bps,
-          r.latency_ms_max, r.loss_percent_max,   r.price_per_gb_max};
+  return {!s.asks(),          -s.profile->priority, rate_for_weight(s), s.profile->id,
+          r.rate_up_bps,      r.rate_down_bps,      r.latency_ms_max,   r.loss_percent_max,
+          r.price_per_gb_max, r.objectives};
 }
 
 // How much for each weight, when `capacity` is divided among those that want so much.

@@ -11,7 +11,8 @@
 // Compared are those that are possible: that keep the request, and use no path that the profile
 // avoids, or that is held back for it was away, as long as any does without. While one is in force
 // others must keep the request with a margin (5 % more rate, 10 % less latency, half the loss)
-// where any does, or the one in force keeps it: a link at a limit must not come and go. Where paths
+// where any does, or the one in force keeps it: a link at a limit must not come and go. What the
+// client's agreement says (objective.h) is part of the request, each over its window. Where paths
 // are taken in order, only those with the most paths, as those behind the first are there for when
 // it fails.
 //
@@ -38,6 +39,10 @@ inline constexpr double kLatencyHalvesMs = 500;
 inline constexpr double kPreferredBonus = 0.25;
 inline constexpr double kRatingShare = 0.15;
 inline constexpr double kInForceBonus = 0.03;
+// Of what is asked for.
+inline constexpr double kRateMargin = 0.05, kLatencyMargin = 0.1, kLossMargin = 0.5;
+// Bits a second. What is set aside is rounded down on each path, and leaves less by so much.
+inline constexpr double kRoundedBps = 32;
 // Of 100. Who is in force counts as the highest rated until another is rated higher by more.
 inline constexpr double kRatedAlike = 1;
 inline constexpr double kRatedEqual = 1e-6;

@@ -131,6 +131,8 @@ void print_service(const json& service) {
       "  expected    {:.1f} Mbit/s up, {:.1f} down, {:.0f} ms one way, {:.2f} % loss, {} {}/GB\n",
       mbits(e["goodput_up_bps"]), mbits(e["goodput_down_bps"]), e["latency_ms"].get<double>(),
       e["loss_percent"].get<double>(), e.value("price_per_gb", ""), e.value("currency", ""));
+  fmt::print("  available   {:.3f} % of the time; {:.3f} % risk of less than was asked for\n",
+             e["availability_percent"].get<double>(), e["risk_percent"].get<double>());
   for (const json& reason : s["reasons"])
     fmt::print("  because     {}\n", reason.get<std::string>());
   const auto money = [](const json& m) {

@@ -131,14 +131,19 @@ TEST(Admission, WhatAProfileAsksForAClassHoldsBesideTheRequest) {
   Profile profile;
   profile.latency_ms_max = 80;
   ServiceRequest request;
-  EXPECT_EQ(for_choice(request, profile).latency_ms_max, 80);
-  EXPECT_EQ(for_choice(request, profile).loss_percent_max, std::nullopt);
+  EXPECT_EQ(for_choice(request, profile, {}).latency_ms_max, 80);
+  EXPECT_EQ(for_choice(request, profile, {}).loss_percent_max, std::nullopt);
   request.latency_ms_max = 50;
   request.loss_percent_max = 1;
-  EXPECT_EQ(for_choice(request, profile).latency_ms_max, 50);
-  EXPECT_EQ(for_choice(request, profile).loss_percent_max, 1);
+  EXPECT_EQ(for_choice(request, profile, {}).latency_ms_max, 50);
+  EXPECT_EQ(for_choice(request, profile, {}).loss_percent_max, 1);
   request.latency_ms_max = 100;
-  EXPECT_EQ(for_choice(request, profile).latency_ms_max, 80);
+  EXPECT_EQ(for_choice(request, profile, {}).latency_ms_max, 80);
+}
+
+TEST(Admission, WhatTheAgreementSaysIsPartOfTheRequest) {
+  const std::vector<Objective> agreed{{Objective::Of::jitter, Window::hour, 12}};
+  EXPECT_EQ(for_choice({}, {}, agreed).objectives, agreed);
 }
 
 }  // namespace

@@ -82,6 +82,7 @@ void expect_same(const Decision& a, const Decision& b) {
   EXPECT_EQ(to_json(a.request), to_json(b.request));
   EXPECT_EQ(a.request.rate_up_bps, b.request.rate_up_bps);
   EXPECT_EQ(a.request.rate_down_bps, b.request.rate_down_bps);
+  EXPECT_EQ(a.request.objectives, b.request.objectives);
   EXPECT_EQ(a.weighing.choice, b.weighing.choice);
   EXPECT_EQ(a.weighing.bounds, b.weighing.bounds);
   EXPECT_EQ(a.weighing.worth, b.weighing.worth);

@@ -39,6 +39,12 @@ void put(ServiceRequest& request, const json& field) {
   if (pointer == "/loss_percent_max") request.loss_percent_max = possible.get<double>();
   if (pointer == "/price_per_gb_max") request.price_per_gb_max = possible.get<std::string>();
   if (pointer == "/budget") request.budget = possible.get<std::string>();
+  const std::string in_agreement = "/agreement/objectives/";
+  if (!pointer.starts_with(in_agreement)) return;
+  Objective& o = request.objectives.at(std::stoul(pointer.substr(in_agreement.size())));
+  const bool is_rate = o.of == Objective::Of::rate_up || o.of == Objective::Of::rate_down;
+  o.limit = is_rate ? static_cast<double>(parse_rate(possible.get<std::string>()).value_or(0))
+                    : std::stod(possible.get<std::string>());
 }
 
 bool is_kept(const Decision& d, const ServiceRequest& request) {
@@ -79,6 +85,22 @@ TEST(Nearest, WhereNoPathMayBeUsedThereIsNone) {
   Decision refused = refused_of({});
   for (PathState& path : refused.paths) path.alive = false;
   EXPECT_TRUE(nearest_json({}, refused).is_null());
+}
+
+TEST(Nearest, NamesWhatOfTheAgreementIsNotKept) {
+  ServiceRequest request;
+  request.objectives = {{Objective::Of::rate_up, Window::second, 1e6},
+                        {Objective::Of::latency, Window::second, 5},
+                        {Objective::Of::availability, Window::month, 99.99}};
+  Decision refused = refused_of(request);
+  for (PathState& path : refused.paths) path.availability = 0.9;
+  const json nearest = nearest_json(request, refused);
+  ASSERT_EQ(nearest["fields"].size(), 2u) << nearest;
+  EXPECT_EQ(field_of(nearest, "/agreement/objectives/1"),
+            (json{{"pointer", "/agreement/objectives/1"}, {"asked", "5"}, {"possible", "30"}}));
+  EXPECT_EQ(field_of(nearest, "/agreement/objectives/2")["possible"], "99.9");
+  for (const json& field : nearest["fields"]) put(request, field);
+  EXPECT_TRUE(is_kept(refused, request));
 }
 
 TEST(Nearest, WhatCouldBeMetIsMet) {

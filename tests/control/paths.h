@@ -72,8 +72,30 @@ inline std::vector<PathState> any_paths(std::mt19937& random) {
     p.rate_down_bps = 1 + random() % 1'000'000'000;
     p.mtu = static_cast<uint32_t>(576 + random() % 925);
     p.price_attos_per_octet = random() % 5 == 0 ? 0 : kUnitPerGb * (random() % 500) / 100;
+    for (PathRecord& record : p.records) {
+      if (random() % 3 == 0) continue;
+      record = {.samples = static_cast<uint32_t>(1 + random() % 60),
+                .latency_ms = 150 * part(),
+                .jitter_ms = 50 * part(),
+                .loss = random() % 2 == 0 ? 0 : part() * part(),
+                .availability = random() % 3 == 0 ? 1 : part(),
+                .rate_kept = random() % 2 == 0 ? 1 : part()};
+    }
   }
   return paths;
+}
+
+// One to three things an agreement may say.
+inline std::vector<Objective> any_objectives(std::mt19937& random) {
+  std::vector<Objective> all(1 + random() % 3);
+  for (Objective& o : all) {
+    o.of = static_cast<Objective::Of>(random() % kObjectiveNames.size());
+    o.window = static_cast<Window>(random() % kWindowNames.size());
+    constexpr std::array kMost{100'000'000.0, 300'000'000.0, 200.0, 60.0, 10.0, 100.0};
+    o.limit =
+        kMost[static_cast<size_t>(o.of)] * std::uniform_real_distribution<double>(0.1, 1)(random);
+  }
+  return all;
 }
 
 inline Profile any_profile(std::mt19937& random) {
@@ -113,6 +135,7 @@ inline Decision any_inputs(std::mt19937& random) {
   d.profile = any_profile(random);
   d.profile.prefer_highest_rated = static_cast<HighestRated>(random() % 3);
   d.request = any_request(random);
+  if (random() % 4 == 0) d.request.objectives = any_objectives(random);
   d.currency = "EUR";
   d.ratings = rate(d.paths);
   if (random() % 3 == 0) {

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,7 +59,8 @@ class Oracle {
       for (Combination& c : all_combinations()) {
         can_stay |= c.in_force;
         const bool with_margin = cautious && !c.in_force;
-        if ((with_avoided || !c.avoided) && keeps_request(c, with_margin ? 1 : 0))
+        if ((with_avoided || !c.avoided) && keeps_request(c, with_margin ? 1 : 0) &&
+            keeps_agreement(c, with_margin ? 1 : 0))
           v.possible.push_back(std::move(c));
       }
       if (cautious && !can_stay) continue;
@@ -90,7 +93,42 @@ class Oracle {
     return nullptr;
   }
 
+  // Availability over the longest time that is known, of everything.
+  static Real lasting(const PathState& p) {
+    Real result = p.availability;
+    for (const PathRecord& then : p.records) {
+      if (then.samples != 0) result = then.availability;
+    }
+    return result;
+  }
+  static Real availability(const Combination& c) { return there(c.paths, lasting); }
+  // That what is asked for is not kept: as one provider after the other is there, or not.
+  Real risk(const Combination& c) {
+    if (c.paths.empty()) return 1;
+    std::set<std::string> providers;
+    for (const auto* p : c.paths) providers.insert(p->provider);
+    return risk_of(c, std::vector<std::string>(providers.begin(), providers.end()), c.paths);
+  }
+
  private:
+  Real risk_of(const Combination& c, std::vector<std::string> undecided,
+               std::vector<const PathState*> left) {
+    if (undecided.empty()) {
+      if (left.empty()) return 1;
+      Combination rest;
+      rest.dispersion = c.dispersion == Dispersion::redundant && left.size() == 1 ? Dispersion::flow
+                                                                                  : c.dispersion;
+      rest.paths = left;
+      predict(rest);
+      return left.size() == c.paths.size() || keeps_request(rest, 0) ? 0 : 1;
+    }
+    const std::string provider = undecided.back();
+    undecided.pop_back();
+    std::vector<const PathState*> theirs, others;
+    for (const auto* p : left) (p->provider == provider ? theirs : others).push_back(p);
+    const Real is_there = there(theirs, lasting);
+    return is_there * risk_of(c, undecided, left) + (1 - is_there) * risk_of(c, undecided, others);
+  }
   static bool near_rounding(Real worth) {
     const Real scaled = worth * 1e9L, rest = scaled - std::floor(scaled);
     return std::fabs(rest - 0.5L) < 1e-4L;
@@ -322,6 +360,90 @@ class Oracle {
     if (request_.price_per_gb_max)
       keeps &= at_most(c.price, std::stold(*request_.price_per_gb_max) * 1e18L);
     return keeps;
+  }
+
+  // The margin: as of a request; of jitter as of latency, of the time that nothing is there as of
+  // loss.
+  bool keeps_agreement(const Combination& c, Real margin) {
+    using Of = Objective::Of;
+    bool keeps = true;
+    for (const Objective& o : request_.objectives) {
+      const Real is = was(c, o), limit = o.limit;
+      switch (o.of) {
+        case Of::rate_up:
+        case Of::rate_down:
+          keeps &= at_most(limit * (1 + margin * 0.05L), is + 32);
+          break;
+        case Of::latency:
+        case Of::jitter:
+          keeps &= at_most(is, limit * (1 - margin * 0.1L));
+          break;
+        case Of::loss:
+          keeps &= at_most(is, limit * (1 - margin * 0.5L));
+          break;
+        case Of::availability:
+          close_ |= std::fabs(is - limit) < 2e-9L;
+          keeps &= 100 - is <= (100 - limit) * (1 - margin * 0.5L);
+          break;
+      }
+    }
+    return keeps;
+  }
+  static PathState as_it_was(PathState p, Window window) {
+    if (window == Window::second) return p;
+    const PathRecord& then = p.records[static_cast<size_t>(window) - 1];
+    if (then.samples == 0) return p;
+    p.rtt_ms = 2 * then.latency_ms;
+    p.rtt_variation_ms = then.jitter_ms;
+    p.loss_up = p.loss_down = then.loss;
+    p.availability = then.availability;
+    for (uint64_t* rate : {&p.rate_up_bps, &p.rate_down_bps})
+      *rate = static_cast<uint64_t>(static_cast<double>(*rate) * then.rate_kept);
+    return p;
+  }
+  // What the combination was over the objective's window.
+  Real was(const Combination& now, const Objective& o) {
+    using Of = Objective::Of;
+    std::vector<PathState> then;
+    for (const auto* p : now.paths) then.push_back(as_it_was(*p, o.window));
+    Combination c;
+    c.dispersion = now.dispersion;
+    for (const PathState& p : then) c.paths.push_back(&p);
+    predict(c);
+    const bool flows = c.dispersion == Dispersion::flow || c.dispersion == Dispersion::flowlet;
+    switch (o.of) {
+      case Of::rate_up:
+        return c.up;
+      case Of::rate_down:
+        return c.down;
+      case Of::latency:
+        return c.latency;
+      case Of::jitter:
+        for (PathState& p : then) p.rtt_ms = 2 * p.rtt_variation_ms;
+        predict_anew(c);
+        return c.latency;
+      case Of::loss:
+        return flows ? c.loss : c.loss * c.loss / 100;
+      case Of::availability:
+        return 100 * there(c.paths, [](const PathState& p) { return p.availability; });
+    }
+    return 0;
+  }
+  void predict_anew(Combination& c) {
+    Combination anew;
+    anew.dispersion = c.dispersion;
+    anew.paths = c.paths;
+    predict(anew);
+    c = anew;
+  }
+  // That one of them is: of one provider the best, of several each by itself.
+  template <typename Availability>
+  static Real there(const std::vector<const PathState*>& paths, Availability of) {
+    std::map<std::string, Real> best;
+    for (const auto* p : paths) best[p->provider] = std::max<Real>(best[p->provider], of(*p));
+    Real none = 1;
+    for (const auto& [provider, availability] : best) none *= 1 - availability;
+    return 1 - none;
   }
 
   static void leave_out_those_that_lack_paths(std::vector<Combination>& possible) {

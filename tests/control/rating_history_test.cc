@@ -41,6 +41,28 @@ TEST_F(AHistory, RatesTheSameWhileNothingChangesInAllWindows) {
   EXPECT_LT(window(3)["confidence"].get<double>(), 0.02) << "two hours of thirty days";
 }
 
+TEST_F(AHistory, TellsWhatALinkWasOverEachWindow) {
+  run(50 * 60);
+  paths_[0].rtt_ms = 90;
+  paths_[0].loss_up = 0.04;
+  paths_[0].rtt_variation_ms = 7;
+  run(10 * 60 + 1);  // ten of sixty minutes
+  paths_[0].alive = false;
+  run(15);
+  paths_[0].alive = true;
+  run(15);
+  const auto [minute, hour, month] = history_.records("fibre");
+  EXPECT_EQ(minute.samples, 60u);
+  EXPECT_NEAR(minute.availability, 0.75, 1e-6);
+  EXPECT_NEAR(minute.latency_ms, 45, 1e-3) << "half of the round trip";
+  EXPECT_NEAR(minute.loss, 0.04, 1e-6);
+  EXPECT_NEAR(minute.jitter_ms, 7, 1e-3);
+  EXPECT_NEAR(hour.latency_ms, 10, 1e-3) << "the median of its minutes";
+  EXPECT_EQ(hour.loss, 0) << "of which a sixth were worse";
+  EXPECT_GT(month.samples, 3000u);
+  EXPECT_EQ(history_.records("nobody")[0].samples, 0u);
+}
+
 TEST_F(AHistory, IsNotMovedByASpikeButByWhatLasts) {
   run(600);
   const double before = link("fibre");

@@ -99,6 +99,7 @@ class Changing {
   }
   ServiceRequest a_request() {
     ServiceRequest request = any_request(random_);
+    if (random_() % 4 == 0) request.objectives = any_objectives(random_);
     if (random_() % 2 == 0) request.rate_up_bps = 1 + random_() % 20'000'000;
     return request;
   }

@@ -37,7 +37,7 @@ class Claims(unittest.TestCase):
         tariff = {"id": "standard", "currency": "EUR", "charged": ["first", "repair", "copy", "overhead"],
                   "prices": [{"provider": name, "per_gb": price}
                              for name, price in (("northfibre", "0.50"), ("airmobile", "0.50"), ("coppertel", "0.35"))]}
-        client = {"id": "acme", "name": "Acme Ltd", "profile": "wanted", "tariff": "standard", "prefixes": ["10.10.0.0/24"]}
+        client = {"id": "acme", "name": "Acme Ltd", "profile": "wanted", "tariff": "standard", "sla": "gold", "prefixes": ["10.10.0.0/24"]}
         cls.sites.documents = {"site-a/tariffs/standard.json": json.dumps(tariff), "site-a/clients/acme.json": json.dumps(client)}
         cls.sites.open()
         cls.sites.start_links()
@@ -64,14 +64,25 @@ class Claims(unittest.TestCase):
     def wait_for(self, condition, otherwise, seconds=20):
         self.sites.wait_for(condition, seconds, otherwise, "site-a")
 
+    def put(self, kind, **document):
+        file = self.sites.state / f"{kind}.json"
+        file.write_text(json.dumps(document))
+        self.sites.cli("put", kind, file)
+
     def profile(self, **fields):
         """The client's, in force at once."""
-        file = self.sites.state / "profile.json"
-        file.write_text(json.dumps({"id": "wanted", **fields}))
-        self.sites.cli("put", "profiles", file)
+        self.put("profiles", id="wanted", **fields)
 
     def request(self, *limits):
         return self.sites.cli_json("request", "--client", "acme", "--from", "10.10.0.0/24", *limits)
+
+    def refused(self, *limits):
+        """The problem, as JSON."""
+        done = subprocess.run(self.sites.command("client", BUILD / "tools/anabranch", "--json", "--api", "http://10.10.0.1:8080", "request",
+                                                 "--client", "acme", "--from", "10.10.0.0/24", *limits), capture_output=True, text=True, timeout=60)
+        problem = json.loads(done.stderr)
+        self.assertEqual((done.returncode, problem["status"]), (1, 409), problem)
+        return problem
 
     def shares(self, service):
         one, = (s for s in self.sites.cli_json("services") if s["id"] == service["id"])
@@ -149,15 +160,26 @@ class Providers(Claims):
         sent = sum(after[name, way] - before[name, way] for name, way in after if way == "sent")
         self.assertGreater(sent, 1.95 * packets * octets, "each packet takes two links")
 
+    def test_claim_c01_what_the_agreement_says_is_kept(self):
+        self.addCleanup(self.put, "slas", id="gold")
+        self.profile(quality_percent=0, dispersion=["flow"])
+        service = self.request(*ONE_LINK)
+        self.assert_carried_by(service, "dsl")
+        self.put("slas", id="gold", objectives=[{"of": "latency", "ms": "30", "window": "1s"}])
+        self.wait_for(lambda: "dsl" not in self.shares(service), "the late link is still used")
+        self.assertLess(self.send()["dsl"], 50_000)
+        self.assertIn("keeps the agreement: ", self.sites.cli("explain", service["id"]))
+        self.put("slas", id="gold", objectives=[{"of": "rate-up", "rate": "20 Mbit/s", "window": "1s"}, {"of": "latency", "ms": "0.01", "window": "1s"}])
+        problem = self.refused()
+        self.assertIn("the agreement's 0.01 ms one way over 1s", problem["detail"])
+        self.assertEqual([field["pointer"] for field in problem["nearest"]["fields"]], ["/agreement/objectives/1"])
+        self.wait_for(lambda: "the agreement's 0.01 ms" in self.sites.cli_json("service", service["id"]).get("note", ""), "what is not kept is not told")
+
     def test_claim_c02_networks_of_another_provider(self):
         # Fibre, the best link, carries 100 Mbit/s.
         wanted = ("--rate-up", "120 Mbit/s")
         self.profile(providers={"airmobile": "never", "coppertel": "never"})
-        alone = subprocess.run(self.sites.command("client", BUILD / "tools/anabranch", "--json", "--api", "http://10.10.0.1:8080", "request",
-                                                  "--client", "acme", "--from", "10.10.0.0/24", *wanted), capture_output=True, text=True, timeout=60)
-        problem = json.loads(alone.stderr)
-        self.assertEqual((alone.returncode, problem["status"]), (1, 409), problem)
-        field, = problem["nearest"]["fields"]
+        field, = self.refused(*wanted)["nearest"]["fields"]
         self.assertEqual((field["pointer"], field["asked"]), ("/rate_up", "120 Mbit/s"))
         self.assertTrue(80 < float(field["possible"].removesuffix(" Mbit/s")) < 100, field)
         self.profile()

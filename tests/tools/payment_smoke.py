@@ -131,13 +131,16 @@ class Told(World):
         for name, text in (("key", "sk_test_anabranch"), ("events", f"whsec_of_before\n{card_processor.EVENTS_SECRET}")):
             (self.sites.state / name).write_text(text + "\n")
 
-    def owe(self, by):
-        """A statement of last month."""
+    def owe(self, by, payer=None):
+        """A statement of last month, for a client to pay, or for another that pays for it."""
         cards = {"key_file": str(self.sites.state / "key"), "url": self.processor.url, "events_key_file": str(self.sites.state / "events")}
         documents = {
             "issuers": [{"id": "co", "name": "Anabranch Co", "zone": "Europe/Berlin", "grace_hours": 0, "cards": cards}],
             "profiles": [{"id": "bonded", "billing": {"payment": {"by": by}}}],
             "clients": [{"id": "client-1", "tariff": "plain", "profile": "bonded", "card": {"customer": "cus_1", "method": "pm_fine"}}]}
+        if payer:
+            documents["clients"].append({**documents["clients"][0], "id": payer})
+            documents["clients"][0]["paid_by"] = payer
         self.sites.documents = {
             "site-a/issuers/co.json": json.dumps(documents["issuers"][0]),
             "site-a/profiles/bonded.json": self.example("profiles", "bonded", billing=documents["profiles"][0]["billing"]),
@@ -163,6 +166,14 @@ class Told(World):
         done = subprocess.run(self.sites.command("client", sys.executable, "-c", code, method, path, json.dumps(headers)),
                               input=body.encode(), capture_output=True, timeout=90, check=True)
         return json.loads(done.stdout)
+
+    def ask_as(self, who, method, path, body=None, **headers):
+        return self.ask(method, path, "" if body is None else json.dumps(body), Authorization=f"Bearer {who}", **headers)
+
+    def token(self, operator, name, *words):
+        done = subprocess.run(self.sites.command("client", "env", f"ANABRANCH_TOKEN={operator}", BUILD / "tools/anabranch", "--api", "http://10.10.0.1:8080", "token", name, *words),
+                              capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout.strip()
 
     def tell(self, body, signature=None):
         return self.ask("POST", "/v1/payments/events", body, **{"Stripe-Signature": signature or card_processor.signed(body), "Content-Type": "application/json"})
@@ -213,15 +224,10 @@ class Told(World):
         self.ask("PUT", "/v1/clients/other", json.dumps({"id": "other", "tariff": "plain", "profile": "bonded"}), Authorization=f"Bearer {operator}")
 
         def token(name, *words):
-            done = subprocess.run(self.sites.command("client", "env", f"ANABRANCH_TOKEN={operator}", BUILD / "tools/anabranch", "--api", "http://10.10.0.1:8080", "token", name, *words),
-                                  capture_output=True, text=True, timeout=60, check=True)
-            return done.stdout.strip()
+            return self.token(operator, name, *words)
 
         auditor, mine, theirs = token("a", "--role", "auditor"), token("c1", "--role", "client", "--client", "client-1"), token("c2", "--role", "client", "--client", "other")
-
-        def ask(who, method, path, body=None, **headers):
-            return self.ask(method, path, "" if body is None else json.dumps(body), Authorization=f"Bearer {who}", **headers)
-
+        ask = self.ask_as
         pay = f"/v1/statements/clients/client-1/issued/co/{self.statement['number']}/payments"
         for who, status in ((auditor, 403), (theirs, 404)):
             self.assertEqual(ask(who, "POST", pay)[0], status)
@@ -290,6 +296,19 @@ class Told(World):
         self.processor.decide(dispute, "lost")
         self.assertEqual(self.tell(card_processor.event("charge.dispute.closed", dispute))[0], 200)
         self.sites.wait_for(lambda: ask(mine, "GET", where)[1].get("lost") == "0.10", 20, "it is not asked for", "site-a")
+        self.assertIn("nothing is wrong", self.sites.run(None, BUILD / "tools/anabranch", "ledger", "verify", self.ledger))
+
+
+    def test_who_pays_for_another_pays_its_statements_over_the_api(self):
+        self.owe(by="invoice", payer="holding")
+        self.start()
+        operator = self.sites.cli("token", "ops", "--role", "operator").strip()
+        mine = self.token(operator, "h", "--role", "client", "--client", "holding")
+        statements = self.ask_as(mine, "GET", "/v1/statements/clients/holding/issued")[1]
+        self.assertIn(self.statement["number"], [s["number"] for s in statements])
+        status, paid = self.ask_as(mine, "POST", f"/v1/statements/clients/holding/issued/co/{self.statement['number']}/payments")
+        self.assertEqual((status, paid["state"], paid["amount"], paid["account"]), (201, "succeeded", self.statement["gross"], "client:holding"), paid)
+        self.assertEqual(self.processor.charged(), self.gross)
         self.assertIn("nothing is wrong", self.sites.run(None, BUILD / "tools/anabranch", "ledger", "verify", self.ledger))
 
 
