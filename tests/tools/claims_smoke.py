@@ -45,6 +45,7 @@ class Claims(unittest.TestCase):
         for site in ("b", "a"):
             cls.sites.start_gateway(site)
         cls.sites.wait_for(cls.sites.paths_up, 20, "not all paths came up", "site-a")
+        cls.put("slas", id="gold")
 
     @classmethod
     def close(cls):
@@ -64,10 +65,11 @@ class Claims(unittest.TestCase):
     def wait_for(self, condition, otherwise, seconds=20):
         self.sites.wait_for(condition, seconds, otherwise, "site-a")
 
-    def put(self, kind, **document):
-        file = self.sites.state / f"{kind}.json"
+    @classmethod
+    def put(cls, kind, **document):
+        file = cls.sites.state / f"{kind}.json"
         file.write_text(json.dumps(document))
-        self.sites.cli("put", kind, file)
+        cls.sites.cli("put", kind, file)
 
     def profile(self, **fields):
         """The client's, in force at once."""
@@ -84,9 +86,12 @@ class Claims(unittest.TestCase):
         self.assertEqual((done.returncode, problem["status"]), (1, 409), problem)
         return problem
 
-    def shares(self, service):
+    def shown(self, service):
         one, = (s for s in self.sites.cli_json("services") if s["id"] == service["id"])
-        return {share["path"]: share["provider"] for share in one["scenario"]["shares"]}
+        return one
+
+    def shares(self, service):
+        return {share["path"]: share["provider"] for share in self.shown(service)["scenario"]["shares"]}
 
     def send(self, octets=2_000_000):
         """A file over TCP from client to server. Octets of each link meanwhile, as its provider counts what we send."""
@@ -165,7 +170,7 @@ class Providers(Claims):
         self.profile(quality_percent=0, dispersion=["flow"])
         service = self.request(*ONE_LINK)
         self.assert_carried_by(service, "dsl")
-        self.put("slas", id="gold", objectives=[{"of": "latency", "ms": "30", "window": "1s"}])
+        self.put("slas", id="gold", objectives=[{"of": "latency", "ms": "15", "window": "1s"}])
         self.wait_for(lambda: "dsl" not in self.shares(service), "the late link is still used")
         self.assertLess(self.send()["dsl"], 50_000)
         self.assertIn("keeps the agreement: ", self.sites.cli("explain", service["id"]))
@@ -173,7 +178,7 @@ class Providers(Claims):
         problem = self.refused()
         self.assertIn("the agreement's 0.01 ms one way over 1s", problem["detail"])
         self.assertEqual([field["pointer"] for field in problem["nearest"]["fields"]], ["/agreement/objectives/1"])
-        self.wait_for(lambda: "the agreement's 0.01 ms" in self.sites.cli_json("service", service["id"]).get("note", ""), "what is not kept is not told")
+        self.wait_for(lambda: "the agreement's 0.01 ms" in self.shown(service).get("note", ""), "what is not kept is not told")
 
     def test_claim_c02_networks_of_another_provider(self):
         # Fibre, the best link, carries 100 Mbit/s.

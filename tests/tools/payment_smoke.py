@@ -141,10 +141,11 @@ class Told(World):
         if payer:
             documents["clients"].append({**documents["clients"][0], "id": payer})
             documents["clients"][0]["paid_by"] = payer
+        ours, *others = documents["clients"]
         self.sites.documents = {
             "site-a/issuers/co.json": json.dumps(documents["issuers"][0]),
             "site-a/profiles/bonded.json": self.example("profiles", "bonded", billing=documents["profiles"][0]["billing"]),
-            "site-a/clients/acme.json": self.example("clients", "acme", id="client-1", card=documents["clients"][0]["card"])}
+            "site-a/clients/acme.json": self.example("clients", "acme", **ours), **{f"site-a/clients/{c['id']}.json": self.example("clients", "acme", **c, prefixes=["10.30.0.0/24"]) for c in others}}
         self.ledger.parent.mkdir(parents=True)
         journals, file = self.sites.state / "journals", self.sites.state / "documents.json"
         file.write_text(json.dumps(documents))
