@@ -14,6 +14,7 @@
 namespace anabranch::billing {
 
 inline constexpr int64_t kHour = 3600LL * 1'000'000'000;
+inline constexpr uint64_t kGb = 1'000'000'000;  // octets
 inline const Zone kBerlin = Zone::find("Europe/Berlin").value();
 
 // A local day of 2026.

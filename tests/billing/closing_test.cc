@@ -15,8 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr uint64_t kGb = 1'000'000'000;
-
 // 1.00 a GB of alpha, 3.00 of beta, and a fee.
 json business(const char* alpha = "1.00") {
   return {{"id", "business"},
