@@ -79,6 +79,7 @@ tl::expected<Carried*, std::string> Carrier::add(uint64_t id, const std::string&
              .receiver = new_receiver(*slot),
              .carriage = carriage,
              .rules = std::move(rules)};
+  count_paths(carriage, 1);
   publish(service);
   change_rules();
   return &service;
@@ -99,7 +100,9 @@ Carried* Carrier::find(uint64_t id) {
 
 void Carrier::set_carriage(Carried& service, const Carriage& carriage) {
   if (service.carriage == carriage) return;
+  count_paths(service.carriage, -1);
   service.carriage = carriage;
+  count_paths(carriage, 1);
   publish(service);
 }
 
@@ -140,6 +143,7 @@ void Carrier::withdraw(Carried& service, std::function<void()> done) {
 void Carrier::forget(uint64_t id) {
   const auto found = services_.find(id);
   meters_.region().owners[found->second.slot].store(0, std::memory_order_release);
+  count_paths(found->second.carriage, -1);
   services_.erase(found);
 }
 
@@ -162,14 +166,14 @@ void Carrier::set_path_sizes(const PathSizes& sizes) {
   for (const auto& [id, service] : services_) publish(service);
 }
 
-uint16_t Carrier::paths_in_use() const {
-  uint16_t mask = 0;
-  for (const auto& [id, service] : services_) {
-    for (size_t p = 1; p < service.carriage.weights.size(); ++p) {
-      if (service.carriage.weights[p] != 0) mask = static_cast<uint16_t>(mask | 1u << p);
-    }
+void Carrier::count_paths(const Carriage& carriage, int services) {
+  for (size_t p = 1; p < carriage.weights.size(); ++p) {
+    if (carriage.weights[p] == 0) continue;
+    users_[p] += services;
+    const auto bit = static_cast<uint16_t>(1u << p);
+    paths_in_use_ =
+        static_cast<uint16_t>(users_[p] > 0 ? paths_in_use_ | bit : paths_in_use_ & ~bit);
   }
-  return mask;
 }
 
 uint64_t Carrier::octets(const Carried& service) const {

@@ -69,7 +69,7 @@ class Carrier {
   uint32_t new_receiver(uint16_t slot);
 
   void set_path_sizes(const PathSizes& sizes);
-  uint16_t paths_in_use() const;  // bit p: a plan uses path p
+  uint16_t paths_in_use() const { return paths_in_use_; }  // bit p: a plan uses path p
   // Octets ever counted for a service, both directions.
   uint64_t octets(const Carried& service) const;
   // Of the client's own packets (first sends), by path, both directions.
@@ -82,6 +82,8 @@ class Carrier {
  private:
   tl::expected<uint16_t, std::string> take_slot(uint64_t id);
   void publish(const Carried& service);
+  // So many services more, or less, that are carried like this.
+  void count_paths(const Carriage& carriage, int services);
   // Many rules are compiled by a thread beside this one, as that may take a second; those of all
   // changes meanwhile are the next.
   struct Compiled {
@@ -95,6 +97,8 @@ class Carrier {
   dataplane::PlanTable& plans_;
   dataplane::Meters& meters_;
   std::map<uint64_t, Carried> services_;
+  std::array<int, dataplane::kPathsMax> users_{};  // by path
+  uint16_t paths_in_use_ = 0;
   PathSizes path_sizes_{};
   uint32_t house_receiver_ = 0;
   uint64_t rules_wanted_ = 0, rules_in_force_ = 0;

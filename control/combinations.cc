@@ -135,7 +135,7 @@ std::vector<PathSums> Combinations::half(size_t from, size_t to) const {
   return sums;
 }
 
-void Combinations::Extremes::add(const PathSums& s) {
+Combinations::Extremes Combinations::Extremes::of(const PathSums& s) {
   Extremes e;
   e.up = s.up;
   e.down = s.down;
@@ -161,7 +161,7 @@ void Combinations::Extremes::add(const PathSums& s) {
   }
   e.count_min = e.count_max = s.count;
   e.avoided = s.avoided;
-  add(e);
+  return e;
 }
 
 void Combinations::Extremes::add(const Extremes& o) {
@@ -202,11 +202,14 @@ const Combinations::Groups& Combinations::groups(PathSet allowed) const {
     if (known.allowed_ == allowed) return known;
   }
   const auto take = [](PathSet of, const std::vector<PathSums>& half, std::vector<PathSet>& sets) {
+    const size_t count = size_t{1} << std::popcount(of);
     std::vector<Extremes> extremes;
+    extremes.reserve(count);
+    sets.reserve(count);
     PathSet set = 0;
     do {
       sets.push_back(set);
-      extremes.emplace_back().add(half[set]);
+      extremes.push_back(Extremes::of(half[set]));
       set = (set - of) & of;
     } while (set != 0);
     return extremes;

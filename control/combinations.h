@@ -138,7 +138,7 @@ class Combinations {
     double capacity_least = 1e300, capacity_most = 0, delay = 1e300;
     uint8_t count_min = 255, count_max = 0;
     bool avoided = true;
-    void add(const PathSums& sums);
+    static Extremes of(const PathSums& sums);
     void add(const Extremes& other);
   };
   template <typename Visit>

@@ -160,6 +160,7 @@ tl::expected<void, std::string> Services::carry(uint64_t id, Service& service) {
   if (!added) return tl::unexpected(added.error());
   service.state = State::starting;
   service.since = Clock::now();
+  moving_.insert(id);
   return {};
 }
 
@@ -471,17 +472,31 @@ void Services::refused(uint64_t id, const std::string& reason) {
 }
 
 void Services::tick() {
-  std::vector<uint64_t> ids;  // services may go while they are looked at
-  for (const auto& [id, service] : services_) ids.push_back(id);
-  for (const uint64_t id : ids) {
-    Service& service = services_.at(id);
-    if (service.state == State::starting)
-      tick_starting(id, service);
-    else if (service.state == State::ending)
-      tick_ending(id, service);
-    else if (service.state == State::unpaid && Clock::now() - service.since > kFlushRetry)
-      close(id);
+  // Services may go, or begin to end, while they are looked at.
+  for (const uint64_t id : std::vector<uint64_t>(moving_.begin(), moving_.end())) {
+    const auto found = services_.find(id);
+    if (found == services_.end() || !tick(id, found->second)) moving_.erase(id);
   }
+}
+
+bool Services::tick(uint64_t id, Service& service) {
+  switch (service.state) {
+    case State::starting:
+      tick_starting(id, service);
+      return service.state != State::active;
+    case State::ending:
+      tick_ending(id, service);
+      return true;
+    case State::unpaid:
+      if (Clock::now() - service.since > kFlushRetry) close(id);
+      return true;
+    case State::closing:
+      return true;
+    case State::scheduled:
+    case State::active:
+      return false;
+  }
+  return false;
 }
 
 void Services::tick_starting(uint64_t id, Service& service) {
@@ -536,6 +551,7 @@ void Services::end(uint64_t id, Service& service, Reply reply) {
         refuse(409, "Ending already", "service " + std::to_string(id) + " is being ended"));
   }
   service.state = State::ending;
+  moving_.insert(id);
   service.reply = std::move(reply);
   service.since = Clock::now();
   service.octets = carrier_.octets(*carrier_.find(id));

@@ -202,6 +202,8 @@ class Services {
   void keep();
   const billing::Standing* standing_of(const Service& service) const;
   void put_in_force(uint64_t id, Service& service, const Scenario& scenario);
+  // True: it is looked at again.
+  bool tick(uint64_t id, Service& service);
   void tick_starting(uint64_t id, Service& service);
   void tick_ending(uint64_t id, Service& service);
   void give_up(uint64_t id, Service& service, Answer answer);
@@ -220,6 +222,7 @@ class Services {
   Chronicle& chronicle_;
   std::function<void(PathState&)> adjust_;
   std::map<uint64_t, Service> services_;
+  std::set<uint64_t> moving_;  // those that start or end: a tick looks at no others
   std::map<std::pair<std::string, std::string>, uint64_t> by_key_;  // client, key
   uint16_t alive_ = 0;
   std::array<Clock::time_point, dataplane::kPathsMax> seen_alive_{};  // by path

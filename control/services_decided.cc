@@ -30,6 +30,20 @@ Ruling ruling_of(Decision decision, Choice choice, const std::string& budget = {
   return ruling;
 }
 
+// "services 1, 2, 3 and 397 more: another scenario: ..."
+void log_changed(const Ruling& changed) {
+  constexpr size_t kNamed = 3;
+  const auto& services = changed.services;
+  std::string names = std::to_string(services[0].first);
+  for (size_t i = 1; i < std::min(services.size(), kNamed); ++i)
+    names += ", " + std::to_string(services[i].first);
+  if (services.size() > kNamed)
+    names += " and " + std::to_string(services.size() - kNamed) + " more";
+  const auto& reasons = changed.outcome->reasons;
+  spdlog::info("service{} {}: another scenario: {}", services.size() > 1 ? "s" : "", names,
+               reasons.empty() ? "" : reasons.front());
+}
+
 // As much as the other has set aside, of the same paths; or nothing.
 void set_aside(Scenario& scenario, const Scenario& as) {
   for (size_t i = 0; i < scenario.shares.size(); ++i) {
@@ -169,6 +183,7 @@ void Services::decide() {
   for (size_t i = 0; i < ids.size(); ++i)
     adopt(ids[i], asking[i], round.of(i), rulings[round.kind_of[i]]);
   for (auto& [kind, told] : rulings) {
+    if (!told.changed.services.empty()) log_changed(told.changed);
     for (Ruling* ruling : {&told.refused, &told.changed}) {
       if (!ruling->services.empty()) chronicle_.changed(std::move(*ruling));
     }
@@ -214,8 +229,6 @@ void Services::adopt(uint64_t id, const Asking& asking, const Decided& decided, 
     tell(told.changed, {.client = service.request.client}, {std::move(as_chosen), {}});
   }
   put_in_force(id, service, scenario);
-  spdlog::info("service {}: another scenario: {}", id,
-               scenario.reasons.empty() ? "" : scenario.reasons.front());
 }
 
 // What the paths in use are measured to be is what the service is: the latency of all of them
