@@ -192,6 +192,7 @@ class Announced(Documents):
         self.addCleanup(self.put, "uplinks", {"id": "fibre"})
         status, problem = self.ask(*wanted)
         self.assertEqual((status, problem["status"]), (1, 409), problem)
+        self.assertIn("fibre: its provider stands for 40 Mbit/s up", problem["detail"])
         field, = problem["nearest"]["fields"]
         self.assertEqual((field["pointer"], field["asked"]), ("/rate_up", "60 Mbit/s"))
         self.assertTrue(30 < float(field["possible"].removesuffix(" Mbit/s")) < 40, field)
