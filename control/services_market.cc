@@ -9,6 +9,7 @@
 #include "billing/wall_clock.h"
 #include "control/admission.h"
 #include "control/negotiation/moment.h"
+#include "control/ordered_paths.h"
 #include "control/services.h"
 
 namespace anabranch::control {
@@ -61,10 +62,8 @@ std::optional<Amount> budget_of(const ServiceRequest& request, uint64_t volume_g
 
 // A path as it is when so much of it is ours.
 PathState bought(PathState path, uint64_t bandwidth_mbps) {
-  for (uint64_t* rate : {&path.rate_up_bps, &path.rate_down_bps}) {
-    const uint64_t ours = bandwidth_mbps * 1'000'000;
-    *rate = *rate == 0 ? ours : std::min(*rate, ours);
-  }
+  for (uint64_t* rate : {&path.rate_up_bps, &path.rate_down_bps})
+    *rate = lower_rate(*rate, bandwidth_mbps * 1'000'000);
   return path;
 }
 
@@ -80,14 +79,14 @@ bool Services::make_usable(PathState& path, const Profile& profile, int64_t at_n
   return true;
 }
 
-std::array<uint64_t, dataplane::kPathsMax> Services::ordered_bps() const {
-  std::array<uint64_t, dataplane::kPathsMax> result{};
+Ordered Services::ordered() const {
+  Ordered result;
   const int64_t now_ns = billing::wall_now_ns();
   for (const PathConfig& path : config_.peer.paths) {
     const UplinkConfig& uplink = *config_.find_uplink(path.uplink);
-    if (!uplink.on_order) continue;
-    if (const Order* order = market_.order_at(uplink.provider, now_ns))
-      result[path.id] = order->wish.bandwidth_mbps * 1'000'000;
+    const Order* order = uplink.on_order ? market_.order_at(uplink.provider, now_ns) : nullptr;
+    const uint64_t bps = order == nullptr ? 0 : order->wish.bandwidth_mbps * 1'000'000;
+    result.paths.push_back({path.id, std::min(bps, Treatment::kRateMax)});
   }
   return result;
 }
