@@ -186,6 +186,8 @@ class Services {
   void negotiate(const ServiceRequest& request, Market::Need need, const Answer& refusal,
                  Reply reply);
   void negotiate_for(uint64_t id, Service& service);
+  // Why no scenario keeps the request now, as a sentence; empty: one does.
+  std::string refusal_of(const ServiceRequest& request, std::optional<uint64_t> id) const;
   bool needs(const Order& order) const;
 
   void begin_what_is_due();

@@ -158,7 +158,17 @@ std::optional<Market::Need> Services::need_of(const ServiceRequest& request, int
   wish.valid_s_min = kFirmS;
   need.approved = who_helps(request, *terms, own, wish.bandwidth_mbps);
   if (!market_.can_ask(need.approved, wish.from_ns, wish.until_ns)) return std::nullopt;
+  // What the client is charged for it, with the margin and beside our own paths, is known only by
+  // the quote.
+  need.objection = [this, request, id] { return refusal_of(request, id); };
   return need;
+}
+
+std::string Services::refusal_of(const ServiceRequest& request, std::optional<uint64_t> id) const {
+  const auto d = inputs(request, nullptr, id);
+  if (!d) return d.error().body.value("detail", "");
+  const Choice choice = prefer(d->paths, d->profile, d->request, d->currency, nullptr, &d->ratings);
+  return choice.preferred ? "" : choice.refusal + budget_text(request, d->currency);
 }
 
 std::optional<Services::Offer> Services::offer(const std::string& client, uint64_t rate_bps) const {
