@@ -103,7 +103,7 @@ class Quotas(Documents):
     def begin(self, left, at_limit, **more):
         self.only("northfibre")
         octets = self.quota(left, at_limit, **more)
-        self.addCleanup(self.quota, 10**12, "stop")
+        self.addCleanup(self.quota, 10**11, "stop")
         service = self.request()
         self.wait_for(lambda: set(self.shares(service)) == {"fibre"}, "the link is not used")
         self.flood("client", "10.20.0.2")
@@ -137,7 +137,7 @@ class Quotas(Documents):
             self.assertLess(mbps, 0.2, f"{way}: beats and the like alone go on")
         self.assertLess(self.carried(), octets + OVERSHOOT)
         self.assertIn('of its quota "fibre-month"', self.sites.cli_json("services")[0]["note"])
-        self.quota(10**12, "stop")
+        self.quota(10**11, "stop")
         self.wait_for(lambda: min(self.mbps(0.5).values()) > 0.5 * FLOOD, "it is not used again")
 
     def test_both_gateways_stop_by_themselves_while_control_is_away(self):
