@@ -16,6 +16,7 @@
 
 #include "billing/wall_clock.h"
 #include "control/kernel/interface.h"
+#include "control/ordered_paths.h"
 #include "control/toml_file.h"
 #include "dataplane/eal.h"
 
@@ -357,7 +358,10 @@ Gateway::Status Gateway::open_control() {
   services_ =
       std::make_unique<Services>(config_, documents_, *books_, *carrier_, *peering_, *monitor_,
                                  *topology_, *market_, flush_function, *chronicle_);
-  services_->adjust_paths([this](PathState& path) { quotas_->apply(path); });
+  services_->adjust_paths([this](PathState& path) {
+    quotas_->apply(path);
+    apply_ordered(path, peering_->peer_ordered());
+  });
   if (auto reopened = services_->reopen(); !reopened) return reopened;
   watch_payments();
   shop_ = std::make_unique<Shopfront>(config_, documents_, *books_, *services_);
@@ -457,9 +461,11 @@ void Gateway::flush(std::function<void(Books::Status)> done, bool totals) {
 void Gateway::tick() {
   while (const dataplane::Address address = workers_->wanted_neighbour())
     topology_->want({address});
+  const Ordered ordered = services_->ordered();
+  peering_->tell(ordered);
   topology_->tick({.in_use = carrier_->paths_in_use(),
                    .doubted = monitor_->doubted(),
-                   .ordered_bps = services_->ordered_bps()},
+                   .ordered_bps = ordered_rates(ordered, peering_->peer_ordered())},
                   monitor_->remotes());
   services_->tick();
   carrier_->tick();

@@ -72,6 +72,16 @@ std::string reasons(const negotiation::Outcome& outcome) {
 
 }  // namespace
 
+// What is quoted, as it is kept once it is ordered.
+Order Market::order_of(const Need& need, const negotiation::Quote& quote) {
+  return {.provider = quote.provider,
+          .client = need.client,
+          .wish = need.wish,
+          .prices = quote.prices,
+          .total = quote.total,
+          .made_ns = wall_now_ns()};
+}
+
 int64_t Market::Held::renew_ns(std::chrono::nanoseconds takes) const {
   return std::max(renew_again_ns,
                   negotiation::renewal_ns(order.wish.from_ns, order.wish.until_ns, takes.count()));
@@ -180,13 +190,19 @@ void Market::negotiate(Need need, Done done) {
     auto sells = control_.call([this, need = job.need] {
       return sellers(need.approved, need.wish.from_ns, need.wish.until_ns);
     });
-    // At the gateway's end nobody answers any more.
-    while (sells.wait_for(kLook) != std::future_status::ready) {
-      if (cancelled_.load(std::memory_order_relaxed)) return;
-    }
+    if (!is_answered(sells)) return;
     job.sells = sells.get();
     run(job);
   });
+}
+
+// At the gateway's end nobody answers any more.
+template <typename T>
+bool Market::is_answered(const std::future<T>& asked) const {
+  while (asked.wait_for(kLook) != std::future_status::ready) {
+    if (cancelled_.load(std::memory_order_relaxed)) return false;
+  }
+  return true;
 }
 
 // All of a job is done on the desk's thread.
@@ -201,6 +217,7 @@ void Market::run(Job& job) {
   context.record = [&](const negotiation::Record& r) {
     job.record["exchanges"].push_back(to_json(r));
   };
+  context.objection = [&](const negotiation::Quote& quote) { return objection_to(job, quote); };
   context.decided = [&](const negotiation::Outcome& outcome) { decided(job, outcome); };
   finish(job, negotiation::negotiate(job.need.wish, job.sellers, job.need.ranking, context));
 }
@@ -234,15 +251,23 @@ void Market::fail(const Job& job, std::string why) {
   control_.post([done = job.done, why = std::move(why)] { done(tl::unexpected(why)); });
 }
 
+std::string Market::objection_to(const Job& job, const negotiation::Quote& quote) {
+  if (!job.need.objection) return {};
+  auto said = control_.call(
+      [this, objection = job.need.objection, order = order_of(job.need, quote)]() mutable {
+        hold(std::move(order));
+        std::string why = objection();
+        orders_.pop_back();
+        return why;
+      });
+  return is_answered(said) ? said.get() : "the gateway ends";
+}
+
 // Before the others are let go: a client waits.
 void Market::decided(Job& job, const negotiation::Outcome& outcome) {
   if (!outcome.held) return fail(job, reasons(outcome));
-  const negotiation::Quote& quote = outcome.held->quote;
-  Order order{.provider = quote.provider, .id = outcome.held->order, .client = job.need.client};
-  order.wish = job.need.wish;
-  order.prices = quote.prices;
-  order.total = quote.total;
-  order.made_ns = wall_now_ns();
+  Order order = order_of(job.need, outcome.held->quote);
+  order.id = outcome.held->order;
   if (const auto kept = books_.put_documents({draft_of(order, "held")}); !kept) {
     job.unkept = std::move(order);
     return fail(job, "the order cannot be put on record: " + kept.error());

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <string>
 #include <thread>
 #include <vector>
@@ -29,6 +30,10 @@ class Market {
     std::vector<std::string> approved;  // providers, by the client's profile
     negotiation::Wish wish;             // but for id and buyer, which are ours
     negotiation::Ranking ranking;
+    // Why an order would not help, as a sentence; empty: it would. Asked on the control thread
+    // before each order is placed, while order_at() and tariff_at() are as if it had been taken.
+    // Null: any helps.
+    std::function<std::string()> objection;
   };
   // The provider that has taken the order; or why there is none, as a sentence. Control thread.
   using Done = std::function<void(tl::expected<std::string, std::string>)>;
@@ -82,6 +87,10 @@ class Market {
   bool is_sold(const std::string& provider) const;
   void run(Job& job);
   void begin(Job& job);
+  static Order order_of(const Need& need, const negotiation::Quote& quote);
+  template <typename T>
+  bool is_answered(const std::future<T>& asked) const;
+  std::string objection_to(const Job& job, const negotiation::Quote& quote);
   Books::Status store(const Job& job);
   void fail(const Job& job, std::string why);
   void decided(Job& job, const negotiation::Outcome& outcome);

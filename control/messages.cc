@@ -30,6 +30,14 @@ uint32_t read_receiver(JsonReader& r) {
   return static_cast<uint32_t>(r.integer("receiver", 1, UINT32_MAX));
 }
 
+// Less than the least would stand still.
+uint64_t read_rate(JsonReader& r, const char* key) {
+  const uint64_t rate = r.integer(key, 0, Treatment::kRateMax);
+  if (rate != 0 && rate < Treatment::kRateMin)
+    r.wrong(key, std::to_string(rate), "0 or at least " + std::to_string(Treatment::kRateMin));
+  return rate;
+}
+
 Hello read_hello(JsonReader& r) {
   Hello hello;
   hello.version = static_cast<int>(r.integer("version", 0, 1000));
@@ -71,6 +79,16 @@ Limits read_limits(JsonReader& r) {
   return limits;
 }
 
+Ordered read_ordered(JsonReader& r) {
+  Ordered ordered;
+  for (JsonReader& path : r.objects("paths", dataplane::kPathsMax)) {
+    const auto id = static_cast<uint8_t>(path.integer("id", 1, 15));
+    ordered.paths.push_back({id, read_rate(path, "rate_bps")});
+    path.finish();
+  }
+  return ordered;
+}
+
 std::vector<std::string_view> names_of(const std::vector<dataplane::Cipher>& ciphers) {
   std::vector<std::string_view> names;
   for (const dataplane::Cipher cipher : ciphers)
@@ -97,14 +115,6 @@ DscpSet read_dscps(JsonReader& r, const char* name) {
   return set;
 }
 
-uint64_t read_rate_max(JsonReader& r) {
-  const uint64_t rate = r.integer("rate_max", 0, Treatment::kRateMax);
-  if (rate != 0 && rate < Treatment::kRateMin)
-    r.wrong("rate_max", std::to_string(rate),
-            "0 or at least " + std::to_string(Treatment::kRateMin));
-  return rate;
-}
-
 Announce read_announce(JsonReader& r) {
   Announce a;
   a.service = read_service(r);
@@ -120,7 +130,7 @@ Announce read_announce(JsonReader& r) {
   read_by_path(r, "order", dataplane::kPathsMax - 1, c.order);
   read_by_path(r, "provider", dataplane::kPathsMax - 1, c.provider);
   c.weight = static_cast<uint8_t>(r.integer("weight", 1, Treatment::kWeightMax));
-  c.rate_max = read_rate_max(r);
+  c.rate_max = read_rate(r, "rate_max");
   c.urgent = read_dscps(r, "urgent");
   c.background = read_dscps(r, "background");
   return a;
@@ -148,6 +158,7 @@ Message read_message(const std::string& type, JsonReader& r) {
   if (type == "kept") return read_kept(r);
   if (type == "counted") return read_counted(r);
   if (type == "limits") return read_limits(r);
+  if (type == "ordered") return read_ordered(r);
   if (type != "alive") r.wrong("type", "\"" + type + "\"", "a message of this version");
   return Alive{};
 }
@@ -228,6 +239,12 @@ std::string encode(const Message& message) {
                                {"used_up", p.used_up}});
             }
             return {{"type", "limits"}, {"paths", paths}};
+          },
+          [](const Ordered& m) -> json {
+            json paths = json::array();
+            for (const Ordered::Path& p : m.paths)
+              paths.push_back({{"id", p.id}, {"rate_bps", p.rate_bps}});
+            return {{"type", "ordered"}, {"paths", paths}};
           },
           [](const Alive&) -> json {
             return {{"type", "alive"}};

@@ -21,7 +21,7 @@ namespace anabranch::control {
 
 inline constexpr size_t kMessageMax = 64 * 1024;
 inline constexpr size_t kAnnouncedRulesMax = 64;  // of one service; all of them fit a message
-inline constexpr int kSessionVersion = 1;
+inline constexpr int kSessionVersion = 2;
 
 // First in each connection. `instance` is random and new with each start of the gateway: lanes and
 // numbers of an older instance are void. The connecting side numbers the key phase that comes from
@@ -103,11 +103,22 @@ struct Limits {
   std::vector<Path> paths;
   bool operator==(const Limits&) const = default;
 };
+// What the sender has of its paths by an order: the receiver paces what it sends on them at no
+// more, until it is told otherwise. A path that is not named is all the sender's.
+struct Ordered {
+  struct Path {
+    uint8_t id = 0;
+    uint64_t rate_bps = 0;  // 0: it is all the sender's, or nothing is ordered of it
+    bool operator==(const Path&) const = default;
+  };
+  std::vector<Path> paths;
+  bool operator==(const Ordered&) const = default;
+};
 // Every second, so that a dead session is noticed.
 struct Alive {};
 
 using Message = std::variant<Hello, Ready, Rekey, House, Announce, Accept, Refuse, End, Gone, Kept,
-                             Counted, Limits, Alive>;
+                             Counted, Limits, Ordered, Alive>;
 
 std::string encode(const Message& message);  // without the length
 tl::expected<Message, std::string> decode(std::string_view text);

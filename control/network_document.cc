@@ -53,17 +53,22 @@ const Maintenance* window_at(const std::vector<Maintenance>& all, int64_t at_s) 
   return last;
 }
 
+void say(PathState& path, const std::string& words) {
+  path.quota += (path.quota.empty() ? "" : "; ") + words;
+}
+
 void close_for(PathState& path, const std::string& of, const Maintenance* window) {
   if (window == nullptr) return;
   path.alive = false;
   path.used_up = true;
-  path.quota += (path.quota.empty() ? "" : "; ") + of + " is in maintenance until " +
-                instant_text(window->until_s) +
-                (window->why.empty() ? "" : " (" + window->why + ")");
+  say(path, of + " is in maintenance until " + instant_text(window->until_s) +
+                (window->why.empty() ? "" : " (" + window->why + ")"));
 }
 
-void commit(uint64_t& rate_bps, uint64_t committed_bps) {
-  if (committed_bps != 0) rate_bps = std::min(rate_bps, committed_bps);
+void commit(PathState& path, uint64_t& rate_bps, uint64_t committed_bps, const char* way) {
+  if (committed_bps == 0 || rate_bps <= committed_bps) return;
+  rate_bps = committed_bps;
+  say(path, "its provider stands for " + rate_text(committed_bps) + " " + way);
 }
 
 }  // namespace
@@ -102,8 +107,8 @@ void apply_documents(PathState& path, const NetworkDocument* network, const Upli
   if (network != nullptr)
     close_for(path, "the network " + network->id, window_at(network->maintenance, at_s));
   if (uplink == nullptr) return;
-  commit(path.rate_up_bps, uplink->committed_up_bps);
-  commit(path.rate_down_bps, uplink->committed_down_bps);
+  commit(path, path.rate_up_bps, uplink->committed_up_bps, "up");
+  commit(path, path.rate_down_bps, uplink->committed_down_bps, "down");
   close_for(path, "the uplink", window_at(uplink->maintenance, at_s));
 }
 

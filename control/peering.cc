@@ -59,6 +59,8 @@ void Peering::up(const Hello& hello, const PhaseKeys& keys) {
   peer_instance_ = hello.instance;
   session_.send(Ready{});
   session_.send(House{carrier_.house_receiver()});
+  // Before services are announced: none is to begin faster.
+  if (!ordered_.paths.empty()) session_.send(ordered_);
   events_.up();
   for (const auto& [id, service] : carrier_.all()) {
     if (!service.visiting() && !service.open) end(id);
@@ -117,6 +119,12 @@ void Peering::start_anew() {
   }
 }
 
+void Peering::tell(const Ordered& ordered) {
+  if (ordered == ordered_) return;
+  ordered_ = ordered;
+  session_.send(ordered_);
+}
+
 void Peering::announce(const Carried& service, const Carriage& towards_us) {
   session_.send(Announce{.service = service.id,
                          .client = service.client,
@@ -134,6 +142,8 @@ void Peering::receive(const Message& message) {
     peer_counted_ = *counted;
   } else if (const auto* limits = std::get_if<Limits>(&message)) {
     if (events_.limits) events_.limits(*limits);
+  } else if (const auto* ordered = std::get_if<Ordered>(&message)) {
+    peer_ordered_ = *ordered;
   } else if (const auto* house = std::get_if<House>(&message)) {
     carrier_.set_house(carrier_.house_receiver(), house->receiver);
   } else if (const auto* announce = std::get_if<Announce>(&message)) {

@@ -40,6 +40,10 @@ class Peering {
   void tell(Counted counted) { session_.send(std::move(counted)); }
   void tell(Limits limits) { session_.send(std::move(limits)); }
   const Counted& peer_counted() const { return peer_counted_; }
+  // What is ordered of our paths; the peer is told when it is another, and when it comes up. And
+  // what it said last of its own: in force until it says otherwise, also while it is away.
+  void tell(const Ordered& ordered);
+  const Ordered& peer_ordered() const { return peer_ordered_; }
 
  private:
   void up(const Hello& hello, const PhaseKeys& keys);
@@ -61,6 +65,7 @@ class Peering {
   uint64_t visitors_seen_ = 0;
   std::map<uint64_t, uint64_t> visitors_;  // the peer's id → ours
   Counted peer_counted_;
+  Ordered ordered_, peer_ordered_;
   bool was_up_ = false;
   Session session_;
 };

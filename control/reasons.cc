@@ -268,7 +268,17 @@ class Wording {
            (m_.paths[0].shared_by > 1
                 ? fmt::format(", as one of {} equal services", m_.paths[0].shared_by)
                 : "") +
-           (held.empty() ? "" : "; " + held);
+           (held.empty() ? "" : "; " + held) + what_lessens(most);
+  }
+
+  // What quotas and providers let its paths give.
+  std::string what_lessens(const Scenario& s) const {
+    std::string text;
+    for (const auto& share : s.shares) {
+      if (const PathState& p = path_of(m_, share); !p.quota.empty())
+        text += "; " + p.name + ": " + p.quota;
+    }
+    return text;
   }
 
  private:

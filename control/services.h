@@ -70,8 +70,8 @@ class Services {
   // What the service's scenario is decided by now: to be explained elsewhere, for that takes long.
   tl::expected<Decision, Answer> decision(uint64_t id, const Caller& caller) const;
 
-  // Of paths that are ours by an order, what was ordered in bits a second; 0 of others.
-  std::array<uint64_t, dataplane::kPathsMax> ordered_bps() const;
+  // What is ordered now, of paths that are ours by order alone.
+  Ordered ordered() const;
 
   // Clients of which a statement is overdue, or what they paid ahead is used up: their services are
   // restricted or suspended, as the profile says; those of all others are not any more.
@@ -193,6 +193,8 @@ class Services {
   void negotiate(const ServiceRequest& request, Market::Need need, const Answer& refusal,
                  Reply reply);
   void negotiate_for(uint64_t id, Service& service);
+  // Why no scenario keeps the request now, as a sentence; empty: one does.
+  std::string refusal_of(const ServiceRequest& request, std::optional<uint64_t> id) const;
   bool needs(const Order& order) const;
 
   void begin_what_is_due();

@@ -8,6 +8,7 @@
 
 #include "billing/wall_clock.h"
 #include "control/negotiation/moment.h"
+#include "control/ordered_paths.h"
 #include "control/services.h"
 
 namespace anabranch::control {
@@ -60,10 +61,8 @@ std::optional<Amount> budget_of(const ServiceRequest& request, uint64_t volume_g
 
 // A path as it is when so much of it is ours.
 PathState bought(PathState path, uint64_t bandwidth_mbps) {
-  for (uint64_t* rate : {&path.rate_up_bps, &path.rate_down_bps}) {
-    const uint64_t ours = bandwidth_mbps * 1'000'000;
-    *rate = *rate == 0 ? ours : std::min(*rate, ours);
-  }
+  for (uint64_t* rate : {&path.rate_up_bps, &path.rate_down_bps})
+    *rate = lower_rate(*rate, bandwidth_mbps * 1'000'000);
   return path;
 }
 
@@ -79,14 +78,14 @@ bool Services::make_usable(PathState& path, const Profile& profile, int64_t at_n
   return true;
 }
 
-std::array<uint64_t, dataplane::kPathsMax> Services::ordered_bps() const {
-  std::array<uint64_t, dataplane::kPathsMax> result{};
+Ordered Services::ordered() const {
+  Ordered result;
   const int64_t now_ns = billing::wall_now_ns();
   for (const PathConfig& path : config_.peer.paths) {
     const UplinkConfig& uplink = *config_.find_uplink(path.uplink);
-    if (!uplink.on_order) continue;
-    if (const Order* order = market_.order_at(uplink.provider, now_ns))
-      result[path.id] = order->wish.bandwidth_mbps * 1'000'000;
+    const Order* order = uplink.on_order ? market_.order_at(uplink.provider, now_ns) : nullptr;
+    const uint64_t bps = order == nullptr ? 0 : order->wish.bandwidth_mbps * 1'000'000;
+    result.paths.push_back({path.id, std::min(bps, Treatment::kRateMax)});
   }
   return result;
 }
@@ -158,7 +157,17 @@ std::optional<Market::Need> Services::need_of(const ServiceRequest& request, int
   wish.valid_s_min = kFirmS;
   need.approved = who_helps(request, *terms, own, wish.bandwidth_mbps);
   if (!market_.can_ask(need.approved, wish.from_ns, wish.until_ns)) return std::nullopt;
+  // What the client is charged for it, with the margin and beside our own paths, is known only by
+  // the quote.
+  need.objection = [this, request, id] { return refusal_of(request, id); };
   return need;
+}
+
+std::string Services::refusal_of(const ServiceRequest& request, std::optional<uint64_t> id) const {
+  const auto d = inputs(request, nullptr, id);
+  if (!d) return d.error().body.value("detail", "");
+  const Choice choice = prefer(d->paths, d->profile, d->request, d->currency, nullptr, &d->ratings);
+  return choice.preferred ? "" : choice.refusal + budget_text(request, d->currency);
 }
 
 std::optional<Services::Offer> Services::offer(const std::string& client, uint64_t rate_bps) const {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "control/ordered_paths.h"
 #include "dataplane/pace.h"
 
 namespace anabranch::control {
@@ -12,12 +13,6 @@ namespace {
 
 constexpr size_t kWantedMax = 4096;  // more hosts than a LAN segment should have
 constexpr auto kRefresh = std::chrono::seconds(5);
-
-// Neither more than the link has nor than was ordered of it; 0: as much as is found.
-uint64_t paced_at(uint64_t rate_bps, uint64_t ordered_bps) {
-  if (rate_bps == 0 || ordered_bps == 0) return std::max(rate_bps, ordered_bps);
-  return std::min(rate_bps, ordered_bps);
-}
 
 template <typename Number>
 dataplane::PrefixOf<Number> plain(const Prefix& prefix) {
@@ -126,7 +121,8 @@ void Topology::publish_paths() {
     path.remote = remote_of(configured);
     path.vlan = uplink.port.vlan;
     path.mtu = port.mtu;
-    const uint64_t rate_bps = paced_at(uplink.rate_up_bps, use_.ordered_bps[configured.id]);
+    // 0: as much as is found.
+    const uint64_t rate_bps = lower_rate(uplink.rate_up_bps, use_.ordered_bps[configured.id]);
     path.pace = dataplane::pace_of(rate_bps);
     path.estimated = rate_bps == 0;
     path.link_overhead = uplink.link_overhead;

@@ -21,8 +21,8 @@ void let_go(const Wish& wish, const Quote& quote, bool was_ordered, Releases& re
 }
 
 // Orders from the best that takes it, and says of each why it won or lost.
-void order(const Wish& wish, const Quotes& quotes, const Ranking& ranking, Orders& orders,
-           Releases& releases, Outcome& outcome) {
+void order(const Wish& wish, const Quotes& quotes, const Ranking& ranking, const Context& context,
+           Orders& orders, Releases& releases, Outcome& outcome) {
   const auto& firm = quotes.firm();
   const std::vector<size_t> best_first = ranked(firm, ranking);
   std::vector<std::pair<const Quote*, bool>> lost;  // and whether an order was tried
@@ -32,6 +32,12 @@ void order(const Wish& wish, const Quotes& quotes, const Ranking& ranking, Order
     if (outcome.held) {
       told.what =
           quote.provider + " was not needed: " + what_decides(outcome.held->quote, quote, ranking);
+      lost.emplace_back(&quote, false);
+      continue;
+    }
+    const std::string why = context.objection ? context.objection(quote) : "";
+    if (!why.empty()) {
+      told.what = quote.provider + " is not ordered from at " + price_text(quote) + ": " + why;
       lost.emplace_back(&quote, false);
       continue;
     }
@@ -47,7 +53,7 @@ void order(const Wish& wish, const Quotes& quotes, const Ranking& ranking, Order
     told.what += i + 1 < best_first.size()
                      ? ": " + what_decides(quote, firm[best_first[i + 1]], ranking)
                      : ": no other was left";
-    if (i > 0) told.what += "; those before it did not take the order";
+    if (i > 0) told.what += "; those before it could not be had";
   }
   // Not before: until one has taken the order, each may be needed.
   for (const auto& [quote, was_ordered] : lost) let_go(wish, *quote, was_ordered, releases);
@@ -67,7 +73,7 @@ Outcome negotiate(const Wish& wish, const std::vector<Seller>& sellers, const Ra
   Quotes quotes(wish, sellers, desk, context.deadlines, releases, outcome.told);
   quotes.collect();
   Orders orders(wish, sellers, desk, context.deadlines, releases);
-  order(wish, quotes, ranking, orders, releases, outcome);
+  order(wish, quotes, ranking, context, orders, releases, outcome);
   if (context.decided) context.decided(outcome);
   // Answers that are still to come may bring more to release.
   desk.run(context.deadlines.released);

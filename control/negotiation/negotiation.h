@@ -49,6 +49,9 @@ struct Context {
   Deadlines deadlines;
   const std::atomic<bool>* cancelled = nullptr;
   std::function<void(const Record&)> record;
+  // Why a quote is not to be ordered from, as a sentence's end; empty: it may be. Asked of the
+  // firm ones, the best first, until one has taken the order. May be null: all may be.
+  std::function<std::string(const Quote&)> objection;
   // Called as soon as it is decided, before others are released: traffic need not wait for that.
   std::function<void(const Outcome&)> decided;
 };

@@ -47,6 +47,7 @@ inline std::vector<Message> one_of_each() {
           Kept{1, Kept::kIdMax, {1, 7, Kept::kIdMax}},
           Counted{{{1, 1000, 2000}, {15, UINT64_MAX, 0}}},
           Limits{{{1, 1000, 0, false}, {15, Limits::kNone, 64000, true}}},
+          Ordered{{{1, 0}, {15, Treatment::kRateMax}}},
           Alive{}};
 }
 

@@ -122,6 +122,21 @@ TEST(Messages, OutOfBoundsAreRefusedWithASentence) {
             "understood");
 }
 
+// A rate at which nothing would arrive any more is no rate.
+TEST(Messages, OrderRatesThatCanBeSentAt) {
+  const auto ordered = [](const json& rate_bps) {
+    return json{{"type", "ordered"}, {"paths", json::array({{{"id", 1}, {"rate_bps", rate_bps}}})}};
+  };
+  EXPECT_EQ(refusal(ordered(0)), "understood");
+  EXPECT_EQ(refusal(ordered(64'000)), "understood");
+  EXPECT_EQ(refusal(ordered(63'999)),
+            "message \"ordered\": /paths/0/rate_bps: 63999; expected 0 or at least 64000");
+  EXPECT_EQ(
+      refusal(ordered(uint64_t{1} << 40)),
+      "message \"ordered\": /paths/0/rate_bps: 1099511627776; expected a whole number from 0 to "
+      "1000000000000");
+}
+
 TEST(Messages, OfUnknownKindsAreRefused) {
   EXPECT_EQ(refusal({{"type", "shutdown"}}),
             "message \"shutdown\": /type: \"shutdown\"; expected a message of this version");

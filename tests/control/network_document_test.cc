@@ -11,6 +11,7 @@ namespace {
 
 using nlohmann::json;
 using testing::Contains;
+using testing::HasSubstr;
 
 json a_network() {
   return json::parse(R"({"id": "airmobile-5g", "provider": "airmobile", "kind": "mobile",
@@ -76,9 +77,14 @@ TEST(NetworkDocuments, NoMoreIsCountedOnThanIsCommitted) {
   apply_documents(path, nullptr, &*uplink, moment_of("00:00"));
   EXPECT_EQ(path.rate_up_bps, 40'000'000u);
   EXPECT_EQ(path.rate_down_bps, 100'000'000u);
+  const Choice refused = prefer({path}, {.id = "any"}, {.rate_up_bps = 60'000'000}, "EUR");
+  EXPECT_THAT(refused.refusal, HasSubstr("does not keep 60 Mbit/s up"));
+  EXPECT_THAT(refused.refusal, HasSubstr("; fibre: its provider stands for 40 Mbit/s up"));
+  path = three_links()[0];
   path.rate_up_bps = 30'000'000;
   apply_documents(path, nullptr, &*uplink, moment_of("00:00"));
   EXPECT_EQ(path.rate_up_bps, 30'000'000u) << "as measured";
+  EXPECT_EQ(path.quota, "");
 }
 
 }  // namespace

@@ -395,6 +395,44 @@ class Api(unittest.TestCase):
         self.assertEqual(self.sites.stop("site-a"), 0)
         self.sites.wait_for(lambda: self.heard("all").endswith("END\n"), 10, "a listener is not told of the end")
 
+    def test_who_listens_and_does_not_read_is_dropped_and_holds_up_nobody(self):
+        self.listen("all")
+        service = self.ask("POST", "/v1/services", self.request())[2]["id"]
+
+        def run(*code):
+            process = subprocess.Popen(self.sites.command("client", sys.executable, "-c", "\n".join(code)), stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE, text=True)
+            for cleanup in (process.stdout.close, process.stdin.close, process.wait, process.kill):
+                self.addCleanup(cleanup)
+            return process
+
+        deaf = run("import socket,sys", "s=socket.socket()", "s.setsockopt(socket.SOL_SOCKET,socket.SO_RCVBUF,4096)",
+                   "s.connect(('10.10.0.1',8080))", "s.sendall(b'GET /v1/events HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n')", "said=b''",
+                   "while b'id: ' not in said: said+=s.recv(1)", "print('LISTENS',flush=True)", "sys.stdin.readline()", "s.settimeout(20)", "try:",
+                   "  while s.recv(65536): pass", "  print('ENDED')", "except ConnectionResetError: print('ENDED')",
+                   "except TimeoutError: print('GOES ON')")
+        self.assertEqual(deaf.stdout.readline(), "LISTENS\n")
+        # Each change is an event of some 1500 octets; the sockets take some hundred thousand.
+        busy = run("import http.client,json,select,sys,time", "worst=count=0", "while not select.select([sys.stdin],[],[],0)[0]:",
+                   "  began=time.monotonic()", "  c=http.client.HTTPConnection('10.10.0.1',8080,timeout=60)",
+                   f"  body={{**{self.request()!r},'rate_up':f'{{1+count%2}} Mbit/s'}}",
+                   f"  c.request('PUT','/v1/services/{service}',json.dumps(body));r=c.getresponse();assert r.status==200,r.read()",
+                   "  r.read();c.close();count+=1;worst=max(worst,time.monotonic()-began)", "print(json.dumps([count,worst]))")
+
+        def listeners():
+            return self.ask("GET", "/v1/status")[2]["listeners"]
+
+        self.assertEqual(listeners(), 2)
+        self.sites.wait_for(lambda: listeners() == 1, 60, "who does not read goes on listening", "site-a")
+        busy.stdin.write("\n")
+        busy.stdin.flush()
+        count, worst = json.loads(busy.stdout.readline())
+        self.assertLess(worst, 3, "of requests meanwhile; it was waited for 5 s")
+        self.sites.wait_for(lambda: len([e for e in self.events("all") if e[1] == "service-changed"]) >= count, 3, "others do not hear all")
+        deaf.stdin.write("\n")
+        deaf.stdin.flush()
+        self.assertEqual(deaf.stdout.readline(), "ENDED\n")
+
     def test_a_client_hears_of_its_own_services_until_its_token_is_revoked(self):
         acme = self.ask("GET", "/v1/clients/acme")[2]
         self.ask("PUT", "/v1/clients/other", {**acme, "id": "other"})

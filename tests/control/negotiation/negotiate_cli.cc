@@ -112,6 +112,8 @@ int main() {
   context.deadlines = deadlines(began, std::chrono::milliseconds(asked.value("takes_ms", 3000)));
   context.cancelled = &cancelled;
   context.record = [&](const Record& r) { records.push_back(record_json(r)); };
+  const json objections = asked.value("objections", json::object());
+  context.objection = [&](const Quote& q) { return objections.value(q.provider, ""); };
   int64_t decided_ms = 0;
   context.decided = [&](const Outcome&) { decided_ms = ms(); };
   std::thread canceller([&] {

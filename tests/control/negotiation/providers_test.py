@@ -131,6 +131,19 @@ class Negotiation(unittest.TestCase):
         self.assertIn("costs 100.000001 EUR, more than the 100.00", self.told(result, "a"))
         self.assert_none_open(sellers, None)
 
+    def test_who_is_objected_to_takes_no_order(self):
+        sellers = self.start(p.Provider("a", "0.1"), p.Provider("b", "0.2"), p.Provider("c", "0.3"))
+        result = negotiate(sellers, objections={"a": "the client would pay too much"})
+        self.assertEqual("b", result["held"]["provider"])
+        self.assertEqual("a is not ordered from at 100.00 EUR: the client would pay too much", self.told(result, "a"))
+        self.assertEqual("b won at 200.00 EUR: b costs 200.00 EUR, c 300.00 EUR; those before it could not be had", self.told(result, "b"))
+        self.assertEqual({}, sellers[0].orders)
+        self.assert_none_open(sellers, "b")
+        nobody = negotiate(sellers, wish={"id": "w-2"}, objections={s.name: "no" for s in sellers})
+        self.assertNotIn("held", nobody)
+        self.assertEqual([[], ["b"], []], [[o["id"].split("-")[0] for o in s.orders.values()] for s in sellers])
+        self.assertEqual([[], [], []], [s.firm_open() for s in sellers])
+
     def test_what_could_not_be_released_is_tried_again(self):
         class Stubborn(p.RejectionForgotten):
             failures = 10

@@ -159,8 +159,8 @@ TEST_F(Strangers, WithTls12AreRefused) {
 TEST_F(Strangers, WhoSpeakAnotherVersionAreRefused) {
   const auto b = start_b();
   const auto a = start_a(identities_.files("site-a", "site-b", print_b_),
-                         [](PeerConfig&, Hello& hello) { hello.version = 0; });
-  EXPECT_THAT(b->refusal(), HasSubstr("the peer speaks version 0, this gateway 1"));
+                         [](PeerConfig&, Hello& hello) { hello.version = 1; });
+  EXPECT_THAT(b->refusal(), HasSubstr("the peer speaks version 1, this gateway 2"));
 }
 
 TEST_F(Strangers, WhoCallThemselvesOtherwiseAreRefused) {
