@@ -106,6 +106,13 @@ tl::expected<CreditReport, std::string> Billing::look_at_credit(
   return billing::look_at_credit(*ledger, closer, options.gateway, asked, wall_ns);
 }
 
+tl::expected<std::map<std::string, TariffUse>, std::string> Billing::tariff_uses(
+    const BillingOptions& options, const std::set<std::string>& accounts, int64_t wall_ns) {
+  auto ledger = Ledger::open_existing(where(options));
+  if (!ledger) return tl::unexpected(ledger.error());
+  return Closer(*ledger, closing_options(options)).tariff_uses(accounts, wall_ns);
+}
+
 tl::expected<std::vector<Balance>, std::string> Billing::balances(const BillingOptions& options,
                                                                   const std::string& account,
                                                                   int64_t wall_ns) {

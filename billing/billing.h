@@ -67,6 +67,9 @@ class Billing {
   static tl::expected<CreditReport, std::string> look_at_credit(
       const BillingOptions& options, const std::map<std::string, CreditAsked>& asked,
       int64_t wall_ns);
+  // How far accounts are into their tariffs, by this gateway's journal. For any thread.
+  static tl::expected<std::map<std::string, TariffUse>, std::string> tariff_uses(
+      const BillingOptions& options, const std::set<std::string>& accounts, int64_t wall_ns);
   // How an account stands, by currency. For any thread.
   static tl::expected<std::vector<Balance>, std::string> balances(const BillingOptions& options,
                                                                   const std::string& account,

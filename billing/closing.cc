@@ -275,6 +275,26 @@ Closer::Result<UnbilledReport> Closer::unbilled(const std::set<std::string>& nam
   return by_payer(std::move(report), paid);
 }
 
+Closer::Result<std::map<std::string, TariffUse>> Closer::tariff_uses(
+    const std::set<std::string>& names, int64_t now_ns) {
+  std::map<std::string, TariffUse> uses;
+  if (auto looked = look(); !looked) return tl::unexpected(looked.error());
+  std::map<std::string, Open> accounts;
+  for (const std::string& name : names) {
+    const BilledAccount* account = accounts_->find(name);
+    if (account == nullptr) continue;
+    const auto period = accounts_->next_period(*account, *documents_);
+    // One that waits to be closed says nothing of the one that is under way.
+    if (!period || period->part.to_ns <= now_ns) continue;
+    if (auto opened = open_until(*account, *period, now_ns)) accounts[name] = std::move(*opened);
+  }
+  auto gathered = gather(std::move(accounts), false);
+  if (!gathered) return tl::unexpected(gathered.error());
+  for (const auto& [name, open] : gathered->accounts)
+    uses.emplace(name, tariff_use(open.usage.parts().back(), now_ns));
+  return uses;
+}
+
 // Of its statements.
 std::string Closer::currency_of(const Open& open) const {
   const auto terms = accounts_->terms(*open.account, *documents_, open.usage.period().to_ns - 1);

@@ -21,6 +21,7 @@
 
 #include "billing/closing_accounts.h"
 #include "billing/closing_draft.h"
+#include "billing/tariff_use.h"
 #include "billing/usage_pass.h"
 
 namespace anabranch::billing {
@@ -74,6 +75,11 @@ class Closer {
   // The same in one sum for each of `names`, and of what has begun behind a period that waits to be
   // closed as well. Reads the journals once for all, and once more while some period waits.
   Result<UnbilledReport> unbilled(const std::set<std::string>& names, int64_t now_ns);
+
+  // How far each of `names` is into its tariff, in the period that is open; without those of which
+  // that is not known. Reads the journals once for all.
+  Result<std::map<std::string, TariffUse>> tariff_uses(const std::set<std::string>& names,
+                                                       int64_t now_ns);
 
   // Charges a closed period, the one of that instant, again, by `tariff` in place of the one it was
   // charged by: the difference is posted, and stated by an adjustment. Nothing posted is changed.

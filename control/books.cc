@@ -141,6 +141,18 @@ tl::expected<billing::CreditReport, std::string> Books::look_at_credit(
   return billing::Billing::look_at_credit(options_, asked, wall_now_ns());
 }
 
+tl::expected<std::map<std::string, billing::TariffUse>, std::string> Books::tariff_uses(
+    const std::set<std::string>& clients) const {
+  std::set<std::string> accounts;
+  for (const std::string& client : clients) accounts.insert(client_account(client));
+  auto by_account = billing::Billing::tariff_uses(options_, accounts, wall_now_ns());
+  if (!by_account) return by_account;
+  std::map<std::string, billing::TariffUse> by_client;
+  for (auto& [account, use] : *by_account)
+    by_client.emplace(billing::Ledger::client_of(account), std::move(use));
+  return by_client;
+}
+
 tl::expected<std::vector<billing::Balance>, std::string> Books::balances(
     const std::string& account) const {
   return billing::Billing::balances(options_, account, wall_now_ns());

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -73,6 +74,9 @@ class Books {
   // Reserves what may be used of what was paid ahead (billing/credit.h). For any thread.
   tl::expected<billing::CreditReport, std::string> look_at_credit(
       const std::map<std::string, billing::CreditAsked>& asked) const;
+  // How far clients are into their tariffs, by client. For any thread.
+  tl::expected<std::map<std::string, billing::TariffUse>, std::string> tariff_uses(
+      const std::set<std::string>& clients) const;
   // How a client stands. For any thread.
   tl::expected<std::vector<billing::Balance>, std::string> balances(
       const std::string& account) const;

@@ -388,6 +388,9 @@ void Gateway::watch_payments() {
       });
   services_->count_spending(
       [this](const std::string& client) { return credits_->pays_ahead(client); });
+  tariff_uses_ = std::make_unique<TariffUses>(
+      [this](const TariffUses::Clients& clients) { return books_->tariff_uses(clients); },
+      [this](TariffUses::ByClient uses) { services_->set_tariff_uses(std::move(uses)); });
 }
 
 void Gateway::open_chronicle() {
@@ -483,6 +486,7 @@ void Gateway::second() {
   shop_->tick();
   services_->look();
   credits_->tick(services_->spent_by_client(), Credits::Clock::now());
+  tariff_uses_->tick([this] { return services_->priced_by_use(); }, TariffUses::Clock::now());
   watch_->ratings(services_->rated());
   keep_keys();
   const bool tell = ++told_ % kTellEvery == 0;

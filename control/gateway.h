@@ -18,6 +18,7 @@
 #include "control/flow_records.h"
 #include "control/quotas.h"
 #include "control/reload.h"
+#include "control/tariff_uses.h"
 #include "control/topology.h"
 #include "control/watch.h"
 #include "dataplane/ports.h"
@@ -110,6 +111,7 @@ class Gateway {
   std::unique_ptr<Services> services_;
   std::unique_ptr<Arrears> arrears_;
   std::unique_ptr<Credits> credits_;
+  std::unique_ptr<TariffUses> tariff_uses_;
   Arrears::ByClient overdue_;
   Credits::ByClient used_up_;
   std::unique_ptr<Shopfront> shop_;

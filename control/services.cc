@@ -94,15 +94,18 @@ Services::Services(const Config& config, DocumentStore& documents, Books& books,
 tl::expected<Services::Terms, Answer> Services::terms_of(const ServiceRequest& request) const {
   const auto terms = terms_of(request.client);
   if (!terms) return terms;
-  return Terms{terms->profile.for_traffic(request.traffic), terms->tariff, terms->objectives};
+  return Terms{terms->profile.for_traffic(request.traffic), terms->tariff, terms->objectives,
+               terms->use};
 }
 
 tl::expected<Services::Terms, Answer> Services::terms_of(const std::string& id) const {
   const Client& client = *documents_.client(id);
   const Profile* profile = documents_.profile(client.profile);
   const billing::Tariff* tariff = documents_.tariff(client.tariff);
+  const auto use = uses_.find(id);
   if (profile != nullptr && tariff != nullptr)
-    return Terms{*profile, *tariff, documents_.objectives(client.sla)};
+    return Terms{*profile, *tariff, documents_.objectives(client.sla),
+                 use == uses_.end() ? nullptr : &use->second};
   return tl::unexpected(refuse(409, "Incomplete client",
                                "client \"" + client.id + "\" names profile \"" + client.profile +
                                    "\" and tariff \"" + client.tariff +
@@ -350,9 +353,11 @@ void Services::spend() {
     const std::string& client = service.request.client;
     const bool for_client = counts_spending_of_ && counts_spending_of_(client);
     if ((!service.request.budget && !for_client) || !is_carried(service)) continue;
-    const auto terms = terms_of(service.request);
+    auto terms = terms_of(service.request);
     if (!terms) continue;
-    const auto [charged, is_new] = priced.try_emplace({terms->profile.id, terms->tariff.id});
+    terms->use = nullptr;  // what is estimated must not be too little
+    const auto [charged, is_new] =
+        priced.try_emplace({terms->profile.id, terms->tariff.id, nullptr});
     if (is_new) charged->second.paths = charged_paths(*terms, now_ns);
     Spending::Prices prices;
     for (const PathState& path : charged->second.paths) {
@@ -364,6 +369,16 @@ void Services::spend() {
     if (for_client && !counted_.insert(id).second)
       spent_by_client_[client] += spending_.spent(id) + -before;
   }
+}
+
+std::set<std::string> Services::priced_by_use() const {
+  std::set<std::string> clients;
+  for (const auto& [id, service] : services_) {
+    if (!is_carried(service) || clients.contains(service.request.client)) continue;
+    const auto terms = terms_of(service.request.client);
+    if (terms && billing::depends_on_use(terms->tariff)) clients.insert(service.request.client);
+  }
+  return clients;
 }
 
 std::map<std::string, billing::Amount> Services::spent_by_client() const {

@@ -10,8 +10,10 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "billing/tariff_use.h"
 #include "control/admission.h"
 #include "control/chronicle.h"
 #include "control/decision.h"
@@ -73,6 +75,11 @@ class Services {
   // What is ordered now, of paths that are ours by order alone.
   Ordered ordered() const;
 
+  // Clients with services here of which an octet's price hangs on what they used before it; and
+  // what they did, by client.
+  std::set<std::string> priced_by_use() const;
+  void set_tariff_uses(std::map<std::string, billing::TariffUse> uses) { uses_ = std::move(uses); }
+
   // Clients of which a statement is overdue, or what they paid ahead is used up: their services are
   // restricted or suspended, as the profile says; those of all others are not any more.
   using Overdue = std::map<std::string, billing::Standing>;
@@ -126,6 +133,7 @@ class Services {
     const Profile& profile;
     const billing::Tariff& tariff;
     const std::vector<Objective>& objectives;  // of the agreement
+    const billing::TariffUse* use;             // of the tariff, in this period; null: not known
   };
   tl::expected<Terms, Answer> terms_of(const std::string& client) const;
   tl::expected<Terms, Answer> terms_of(const ServiceRequest& request) const;
@@ -139,7 +147,8 @@ class Services {
   // The same for a choice: what is scarce is dearer.
   std::vector<PathState> priced_paths(const Terms& terms, int64_t at_ns) const;
   // Those of now, once for services of equal terms.
-  using Priced = std::map<std::pair<std::string, std::string>, PricedPaths>;  // profile, tariff
+  using Priced = std::map<std::tuple<std::string, std::string, const billing::TariffUse*>,
+                          PricedPaths>;  // profile, tariff
   const PricedPaths& priced_now(const Terms& terms, Priced& priced) const;
   // Whether it may be used then; with what of it is ours.
   bool make_usable(PathState& path, const Profile& profile, int64_t at_ns) const;
@@ -234,7 +243,8 @@ class Services {
   Ratings ratings_;
   Rounds rounds_;
   Clock::time_point rated_at_;
-  Overdue overdue_;  // by client
+  std::map<std::string, billing::TariffUse> uses_;  // by client
+  Overdue overdue_;                                 // by client
   Spending spending_;
   std::function<bool(const std::string&)> counts_spending_of_;
   std::map<std::string, billing::Amount> spent_by_client_;

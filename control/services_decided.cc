@@ -11,6 +11,7 @@
 #include "billing/wall_clock.h"
 #include "control/candidates.h"
 #include "control/nearest.h"
+#include "control/reasons.h"
 #include "control/services.h"
 
 namespace anabranch::control {
@@ -44,6 +45,10 @@ void log_changed(const Ruling& changed) {
                reasons.empty() ? "" : reasons.front());
 }
 
+std::string per_gb_text(const PathState& path) {
+  return price_text(path.price_attos_per_octet * billing::kOctetsPerGb);
+}
+
 // As much as the other has set aside, of the same paths; or nothing.
 void set_aside(Scenario& scenario, const Scenario& as) {
   for (size_t i = 0; i < scenario.shares.size(); ++i) {
@@ -67,9 +72,17 @@ std::vector<PathState> Services::charged_paths(const Terms& terms, int64_t at_ns
     if (!make_usable(state, terms.profile, at_ns)) return true;
     const billing::Tariff* theirs = market_.tariff_at(state.provider, at_ns);
     if (theirs == nullptr) theirs = documents_.tariff_of_provider(state.provider);
-    const auto price =
-        billing::guide_price(terms.tariff, state.provider, state.network, state.name, theirs);
+    // How far it will be into its tariff in another period is not known.
+    const bool is_under_way = terms.use != nullptr && at_ns < terms.use->cycle.to_ns;
+    const auto price_by = [&](const billing::TariffUse* use) {
+      return billing::guide_price(terms.tariff, state.provider, state.network, state.name, theirs,
+                                  use);
+    };
+    const auto price = price_by(is_under_way ? terms.use : nullptr);
     if (price) state.price_attos_per_octet = static_cast<Uint128>(price->attos());
+    if (price && is_under_way && price != price_by(nullptr))
+      state.quota = "at " + per_gb_text(state) + " " + terms.tariff.currency +
+                    "/GB, by what is used of the tariff's tiers, allowances and commitments";
     return !price.has_value();  // a provider the client's tariff does not price cannot be used for
                                 // it
   });
@@ -83,7 +96,7 @@ std::vector<PathState> Services::priced_paths(const Terms& terms, int64_t at_ns)
 }
 
 const PricedPaths& Services::priced_now(const Terms& terms, Priced& priced) const {
-  const auto [paths, is_new] = priced.try_emplace({terms.profile.id, terms.tariff.id});
+  const auto [paths, is_new] = priced.try_emplace({terms.profile.id, terms.tariff.id, terms.use});
   if (is_new) paths->second = {priced_paths(terms, billing::wall_now_ns()), terms.tariff.currency};
   return paths->second;
 }

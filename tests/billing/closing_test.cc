@@ -527,6 +527,28 @@ TEST_P(Closings, TwoGatewaysCountsOfAPathAreHeldAgainstEachOther) {
   EXPECT_EQ(octets_stated(), 0u);
 }
 
+TEST_P(Closings, HowFarAClientIsIntoItsTariffIsKnownWhileThePeriodIsOpen) {
+  const auto service = acme("tiers");
+  gateway("site-a").used(day(10, 5), service, 1, 4 * kGb).used(day(10, 6), service, 2, 2 * kGb);
+  const auto uses = closer().tariff_uses({"client:acme", "client:nobody"}, day(10, 11)).value();
+  ASSERT_EQ(uses.size(), 1u);
+  const TariffUse& use = uses.at("client:acme");
+  EXPECT_EQ(use.cycle.from_ns, day(10, 1));
+  EXPECT_EQ(use.cycle.to_ns, day(11, 1));
+  uint64_t octets = 0;
+  Amount charged;
+  for (const auto& [item, of_item] : use.items) {
+    octets += of_item.octets;
+    charged += of_item.charged;
+  }
+  EXPECT_EQ(octets, 6 * kGb);
+  EXPECT_EQ(
+      charged,
+      closer().unbilled({"client:acme"}, day(10, 11)).value().accounts.at("client:acme").amount);
+  EXPECT_TRUE(closer().tariff_uses({"client:acme"}, day(11, 2)).value().empty())
+      << "a period that waits to be closed says nothing of the next";
+}
+
 ANABRANCH_BOTH_STORES(Closings);
 
 }  // namespace

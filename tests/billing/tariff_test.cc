@@ -59,6 +59,84 @@ TEST(TariffDocuments, TheExampleOfTheHeaderIsUnderstood) {
   EXPECT_EQ(guide_price(*tariff, "northfibre", "metro", "f")->attos(), 500'000'000);
 }
 
+class WhatAnOctetMoreCosts : public testing::Test {
+ protected:
+  static constexpr int64_t kDayNs = 86'400LL * 1'000'000'000;
+  static constexpr uint64_t kGb = 1'000'000'000;
+
+  // Of an octet of the first item, ten days into a cycle of thirty.
+  std::optional<Amount> price(const json& items, std::map<std::string, TariffUse::Item> used = {},
+                              int days_tenths = 100) {
+    const Tariff tariff =
+        parse_tariff({{"id", "t"}, {"currency", "EUR"}, {"items", items}}).value();
+    const TariffUse use{.cycle = {0, 30 * kDayNs},
+                        .at_ns = days_tenths * kDayNs / 10,
+                        .items = std::move(used),
+                        .passed = {}};
+    return guide_price(tariff, "alpha", "n", "p", nullptr, &use);
+  }
+  static Amount per_gb(const char* text) {
+    return Amount::from_attos(parse_amount(text)->attos() / kGb);
+  }
+};
+
+TEST_F(WhatAnOctetMoreCosts, IsOfTheTierInWhichThePeriodEnds) {
+  for (const char* model : {"graduated", "volume"}) {
+    const json items{{{"id", "a"},
+                      {model,
+                       {{{"up_to_gb", "30"}, {"per_gb", "0.50"}},
+                        {{"up_to_gb", "60"}, {"per_gb", "0.30"}},
+                        {{"per_gb", "0.20"}}}}}};
+    EXPECT_EQ(price(items), per_gb("0.50")) << "nothing is used";
+    EXPECT_EQ(price(items, {{"a", {9 * kGb, {}}}}, 100), per_gb("0.50")) << "27 in the end";
+    EXPECT_EQ(price(items, {{"a", {11 * kGb, {}}}}, 100), per_gb("0.30")) << "33 in the end";
+    EXPECT_EQ(price(items, {{"a", {21 * kGb, {}}}}, 100), per_gb("0.20")) << "63 in the end";
+    EXPECT_EQ(price(items, {{"a", {31 * kGb, {}}}}, 300), per_gb("0.30")) << "the cycle is over";
+    EXPECT_EQ(price(items, {{"a", {kGb + kGb / 2, {}}}}, 1), per_gb("0.30")) << "two hours are a day: 45";
+    EXPECT_EQ(price(items, {{"b", {99 * kGb, {}}}}, 100), per_gb("0.50")) << "another item's";
+  }
+}
+
+TEST_F(WhatAnOctetMoreCosts, IsNothingWithinAnAllowanceThatWillDo) {
+  const json items{{{"id", "a"}, {"allowance", {{"gb", "30"}, {"per_gb", "2.00"}}}}};
+  EXPECT_EQ(price(items), per_gb("2.00")) << "not known";
+  EXPECT_EQ(price(items, {{"a", {9 * kGb, {}}}}, 100), Amount());
+  EXPECT_EQ(price(items, {{"a", {11 * kGb, {}}}}, 100), per_gb("2.00"));
+}
+
+TEST_F(WhatAnOctetMoreCosts, IsNothingWhereACommitmentIsPaidForThatIsNotReached) {
+  const json items{{{"id", "a"}, {"per_gb", "1.00"}},
+                   {{"id", "b"}, {"per_gb", "1.00"}, {"providers", {"beta"}}},
+                   {{"id", "least"}, {"commit", "30.00"}, {"items", {"a"}}}};
+  const auto charged = [](const char* text) { return *parse_amount(text); };
+  EXPECT_EQ(price(items, {{"a", {9 * kGb, charged("9")}}}, 100), Amount());
+  EXPECT_EQ(price(items, {{"a", {11 * kGb, charged("11")}}}, 100), per_gb("1.00"));
+  EXPECT_EQ(price(items, {{"a", {9 * kGb, charged("9")}}, {"b", {9 * kGb, charged("9")}}}, 100),
+            Amount())
+      << "b is not of the commitment";
+}
+
+TEST_F(WhatAnOctetMoreCosts, IsThatOfTheProvidersOwnTierWhereItIsPassedThrough) {
+  const Tariff tariff =
+      parse_tariff({{"id", "t"},
+                    {"currency", "EUR"},
+                    {"items", {{{"id", "a"}, {"pass_through", {{"margin_percent", "10"}}}}}}})
+          .value();
+  const Tariff own =
+      parse_tariff(
+          {{"id", "w"},
+           {"currency", "EUR"},
+           {"items",
+            {{{"id", "x"},
+              {"graduated", {{{"up_to_gb", "30"}, {"per_gb", "1.00"}}, {{"per_gb", "0.50"}}}}}}}})
+          .value();
+  TariffUse use{.cycle = {0, 30 * kDayNs}, .at_ns = 10 * kDayNs, .items = {}, .passed = {}};
+  EXPECT_EQ(guide_price(tariff, "alpha", "n", "p", &own, &use), per_gb("1.10"));
+  use.passed[{"alpha", "x"}] = 11 * kGb;
+  EXPECT_EQ(guide_price(tariff, "alpha", "n", "p", &own, &use), per_gb("0.55"));
+  EXPECT_TRUE(depends_on_use(tariff));
+}
+
 TEST(TariffDocuments, AShortFormIsAPriceForEachProviderAndTheRestFree) {
   const auto tariff = parse_tariff({{"id", "standard"},
                                     {"currency", "EUR"},
