@@ -40,7 +40,7 @@ class Topology {
   struct Use {
     uint16_t in_use = 0;
     uint16_t doubted = 0;  // to be measured though it is not in use
-    // What is ordered of it by either gateway, bits a second: it is paced at no more. 0: nothing is.
+    // What either gateway has ordered of it, bits a second: it is paced at no more. 0: nothing.
     std::array<uint64_t, dataplane::kPathsMax> ordered_bps{};
     bool operator==(const Use&) const = default;
   };

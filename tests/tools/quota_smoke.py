@@ -102,7 +102,7 @@ class Quotas(Documents):
         self.wait_for(lambda: set(self.shares(service)) == {"fibre"}, "the link is not used")
         self.flood("client", "10.20.0.2")
         self.flood("server", "10.10.0.2")
-        return octets
+        return octets, service
 
     def wait_until_little_is_left(self, octets):
         """What is left is divided by what was used, so both ways have some of it."""
@@ -124,18 +124,18 @@ class Quotas(Documents):
         self.assert_slow(3)
 
     def test_at_its_end_both_gateways_stop_and_begin_again_when_there_is_more(self):
-        octets = self.begin(5_000_000, "stop")
+        octets, service = self.begin(5_000_000, "stop")
         self.wait_for(lambda: self.usage()["state"] == "stopped", f"it is not used up: {self.usage()}")
         self.assertGreater(self.carried(), octets - OVERSHOOT)
         for way, mbps in self.mbps(3).items():
             self.assertLess(mbps, 0.2, f"{way}: beats and the like alone go on")
         self.assertLess(self.carried(), octets + OVERSHOOT)
-        self.assertIn('of its quota "fibre-month"', self.sites.cli_json("services")[0]["note"])
+        self.assertIn('of its quota "fibre-month"', self.shown(service)["note"])
         self.quota(10**11, "stop")
         self.wait_for(lambda: min(self.mbps(0.5).values()) > 0.5 * FLOOD, "it is not used again")
 
     def test_both_gateways_stop_by_themselves_while_control_is_away(self):
-        octets = self.begin(20_000_000, "stop")
+        octets, _ = self.begin(20_000_000, "stop")
         self.wait_until_little_is_left(10_000_000)
         with held(self.sites.processes["site-a"]):
             self.wait_for(lambda: max(self.mbps(1).values()) < 0.2, f"they go on: {self.wire()}, of {octets}")
