@@ -10,8 +10,8 @@ namespace {
 
 // Of a whole that goes on as it did: the times of what was seen.
 double times_at_end(const TariffUse& use) {
-  const int64_t elapsed = std::max(use.at_ns - use.cycle.from_ns, TariffUse::kElapsedLeastNs);
-  const int64_t whole = use.cycle.to_ns - use.cycle.from_ns;
+  const int64_t elapsed = std::max(use.at_ns - use.from_ns, TariffUse::kElapsedLeastNs);
+  const int64_t whole = use.cycle.to_ns - use.from_ns;
   return std::max(1.0, static_cast<double>(whole) / static_cast<double>(elapsed));
 }
 
@@ -51,7 +51,11 @@ Amount TariffUse::charged_at_end(const Commit& commit, const Tariff& tariff) con
 
 TariffUse tariff_use(const PeriodUsage& usage, int64_t now_ns) {
   const PriceList& prices = usage.prices();
-  TariffUse use{.cycle = prices.cycle(), .at_ns = now_ns, .items = {}, .passed = {}};
+  TariffUse use{.cycle = prices.cycle(),
+                .from_ns = prices.part().from_ns,
+                .at_ns = now_ns,
+                .items = {},
+                .passed = {}};
   usage.each([&](const Place& place, const Count& count, const PriceList::Charging& charging) {
     if (charging.item == PriceList::kNone) return;
     use.items[prices.tariff().items[charging.item].id].octets += count.octets;

@@ -19,11 +19,11 @@ struct TariffUse {
     uint64_t octets = 0;
     Amount charged;
   };
-  // Who is a day into a cycle says little of its end yet: less counts as a day.
+  // What less than a day was says little of the end yet: it counts as a day.
   static constexpr int64_t kElapsedLeastNs = 86'400LL * 1'000'000'000;
 
-  Period cycle;       // for which tiers and the like hold
-  int64_t at_ns = 0;  // so far it was used
+  Period cycle;                    // for which tiers and the like hold
+  int64_t from_ns = 0, at_ns = 0;  // in which it was used
   std::map<std::string, Item> items;
   // Of providers' own tariffs that are passed through: octets by provider and item.
   std::map<std::pair<std::string, std::string>, uint64_t> passed;

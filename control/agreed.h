@@ -2,7 +2,7 @@
 // Whether combinations of paths keep what an agreement says (objective.h).
 #pragma once
 
-#include <deque>
+#include <array>
 #include <memory>
 #include <optional>
 #include <vector>

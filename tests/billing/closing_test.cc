@@ -535,6 +535,7 @@ TEST_P(Closings, HowFarAClientIsIntoItsTariffIsKnownWhileThePeriodIsOpen) {
   const TariffUse& use = uses.at("client:acme");
   EXPECT_EQ(use.cycle.from_ns, day(10, 1));
   EXPECT_EQ(use.cycle.to_ns, day(11, 1));
+  EXPECT_EQ(use.from_ns, day(10, 1));
   uint64_t octets = 0;
   Amount charged;
   for (const auto& [item, of_item] : use.items) {

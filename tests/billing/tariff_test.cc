@@ -92,7 +92,8 @@ TEST_F(WhatAnOctetMoreCosts, IsOfTheTierInWhichThePeriodEnds) {
     EXPECT_EQ(price(items, {{"a", {11 * kGb, {}}}}, 100), per_gb("0.30")) << "33 in the end";
     EXPECT_EQ(price(items, {{"a", {21 * kGb, {}}}}, 100), per_gb("0.20")) << "63 in the end";
     EXPECT_EQ(price(items, {{"a", {31 * kGb, {}}}}, 300), per_gb("0.30")) << "the cycle is over";
-    EXPECT_EQ(price(items, {{"a", {kGb + kGb / 2, {}}}}, 1), per_gb("0.30")) << "two hours are a day: 45";
+    EXPECT_EQ(price(items, {{"a", {kGb + kGb / 2, {}}}}, 1), per_gb("0.30"))
+        << "two hours are a day: 45";
     EXPECT_EQ(price(items, {{"b", {99 * kGb, {}}}}, 100), per_gb("0.50")) << "another item's";
   }
 }
