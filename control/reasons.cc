@@ -59,7 +59,9 @@ class Wording {
     for (const PathState& p : m_.paths) {
       const bool used = std::any_of(s.shares.begin(), s.shares.end(),
                                     [&](const auto& share) { return share.path_index == p.index; });
-      if (!used) why.push_back(p.name + " is left out: " + left_out(p, &s));
+      if (used) continue;
+      why.push_back(p.name + " is left out: " + left_out(p, &s));
+      if (!p.used_up && !p.quota.empty()) why.back() += "; " + p.quota;
     }
     return why;
   }

@@ -240,7 +240,7 @@ class Networks(Claims):
         self.sites.cli("flush")  # to the journal, by which it is looked up
         self.wait_for(lambda: set(self.shares(service)) == {"fibre"}, "it goes on where it has become dear", 60)
         self.assert_carried_by(service, "fibre")
-        self.assertIn("9.0000 EUR/GB, by what is used of the tariff's tiers", self.sites.cli("explain", service["id"]))
+        self.assertIn("at 9.00 EUR/GB, by what is used of the tariff's tiers", self.sites.cli("explain", service["id"]))
 
     def test_claim_c05_profile_prefers_network(self):
         self.profile(dispersion=["flow"], networks={"northfibre-ftth": "prefer"})
