@@ -291,7 +291,7 @@ Closer::Result<std::map<std::string, TariffUse>> Closer::tariff_uses(
   auto gathered = gather(std::move(accounts), false);
   if (!gathered) return tl::unexpected(gathered.error());
   for (const auto& [name, open] : gathered->accounts)
-    uses.emplace(name, tariff_use(open.usage.parts().back(), now_ns));
+    uses.emplace(name, tariff_use(open.usage.parts().back(), documents_->rates(), now_ns));
   return uses;
 }
 

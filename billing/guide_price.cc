@@ -9,14 +9,17 @@ namespace anabranch::billing {
 namespace {
 
 struct PriceOf {
-  uint64_t octets = 0;           // by the end of the period
-  std::optional<Amount> theirs;  // by the provider's own tariff
+  std::optional<uint64_t> octets;  // by the end of the period; nullopt: not known
+  double share = 1;                // of an allowance, for this part of a cycle
+  std::optional<Amount> theirs;    // by the provider's own tariff
 
   std::optional<Amount> operator()(const PerOctet& m) const { return m.price; }
   std::optional<Amount> operator()(const Graduated& m) const { return of_tier(m.tiers); }
   std::optional<Amount> operator()(const Volume& m) const { return of_tier(m.tiers); }
   std::optional<Amount> operator()(const Allowance& m) const {
-    return octets != 0 && octets < m.octets ? Amount() : m.per_octet;
+    const bool will_do =
+        octets && static_cast<double>(*octets) < static_cast<double>(m.octets) * share;
+    return will_do ? Amount() : m.per_octet;
   }
   std::optional<Amount> operator()(const PassThrough& m) const {
     if (!theirs) return std::nullopt;
@@ -27,8 +30,8 @@ struct PriceOf {
 
  private:
   Amount of_tier(const std::vector<Tier>& tiers) const {
-    const auto tier =
-        std::find_if(tiers.begin(), tiers.end(), [&](const Tier& t) { return octets < t.up_to; });
+    const auto tier = std::find_if(tiers.begin(), tiers.end(),
+                                   [&](const Tier& t) { return octets.value_or(0) < t.up_to; });
     return (tier == tiers.end() ? tiers.back() : *tier).per_octet;
   }
 };
@@ -45,16 +48,11 @@ const TariffItem* charging_item(const Tariff& tariff, const std::string& provide
   return item == end ? nullptr : &*item;
 }
 
-// A commitment of which the item is, and that will not be reached.
-bool is_paid_for(const TariffItem& item, const Tariff& tariff, const TariffUse& use) {
-  return std::any_of(tariff.items.begin(), tariff.items.end(), [&](const TariffItem& i) {
-    const auto* commit = std::get_if<Commit>(&i.model);
-    if (commit == nullptr) return false;
-    const bool is_of =
-        commit->items.empty() ||
-        std::find(commit->items.begin(), commit->items.end(), item.id) != commit->items.end();
-    return is_of && use.charged_at_end(*commit, tariff) < commit->least;
-  });
+PriceOf price_of(const TariffItem& item, std::optional<uint64_t> octets, const TariffUse* use) {
+  PriceOf price;
+  price.octets = octets;
+  if (use != nullptr) price.share = use->share_of(item);
+  return price;
 }
 
 }  // namespace
@@ -64,18 +62,21 @@ std::optional<Amount> guide_price(const Tariff& tariff, const std::string& provi
                                   const Tariff* passed, const TariffUse* use) {
   const TariffItem* item = charging_item(tariff, provider, network, path);
   if (item == nullptr) return std::nullopt;
-  PriceOf price;
-  if (use != nullptr) price.octets = use->octets_at_end(item->id);
+  const auto known = [&](auto... of) {
+    return use == nullptr ? std::nullopt : std::optional(use->octets_at_end(of...));
+  };
+  PriceOf price = price_of(*item, known(item->id), use);
   if (passed != nullptr && std::holds_alternative<PassThrough>(item->model)) {
-    const TariffItem* theirs = charging_item(*passed, provider, network, path);
-    PriceOf their_price;
-    if (use != nullptr && theirs != nullptr)
-      their_price.octets = use->octets_at_end(provider, theirs->id);
-    if (theirs != nullptr) price.theirs = std::visit(their_price, theirs->model);
+    if (const TariffItem* theirs = charging_item(*passed, provider, network, path))
+      price.theirs = std::visit(price_of(*theirs, known(provider, theirs->id), use), theirs->model);
   }
   const auto result = std::visit(price, item->model);
-  if (result && use != nullptr && is_paid_for(*item, tariff, *use)) return Amount();
-  return result;
+  const bool is_paid_for =
+      use != nullptr &&
+      std::any_of(tariff.items.begin(), tariff.items.end(), [&](const TariffItem& commit) {
+        return use->is_paid_for(*item, provider, commit, tariff);
+      });
+  return result && is_paid_for ? Amount() : result;
 }
 
 }  // namespace anabranch::billing

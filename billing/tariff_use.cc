@@ -29,43 +29,57 @@ auto found_in(const Map& map, const Key& key) {
 }  // namespace
 
 uint64_t TariffUse::octets_at_end(const std::string& item) const {
-  return grown(found_in(items, item).octets, times_at_end(*this));
+  return grown(found_in(octets, item), times_at_end(*this));
 }
 
 uint64_t TariffUse::octets_at_end(const std::string& provider, const std::string& item) const {
-  return grown(found_in(passed, std::pair(provider, item)), times_at_end(*this));
+  return grown(found_in(passed, ByProvider(provider, item)), times_at_end(*this));
 }
 
-Amount TariffUse::charged_at_end(const Commit& commit, const Tariff& tariff) const {
-  Amount sum;
-  for (const TariffItem& item : tariff.items) {
-    const bool counts = commit.items.empty() ? item.charges_usage()
-                                             : std::find(commit.items.begin(), commit.items.end(),
-                                                         item.id) != commit.items.end();
-    if (counts) sum += found_in(items, item.id).charged;
+bool TariffUse::is_paid_for(const TariffItem& item, const std::string& provider,
+                            const TariffItem& of, const Tariff& tariff) const {
+  const auto* commit = std::get_if<Commit>(&of.model);
+  if (commit == nullptr || !charged) return false;
+  const auto counts = [&](const TariffItem& i, const std::string& whose) {
+    if (!of.providers.empty() && of.providers[0] != whose) return false;
+    if (commit->items.empty()) return i.charges_usage();
+    return std::find(commit->items.begin(), commit->items.end(), i.id) != commit->items.end();
+  };
+  if (!counts(item, provider)) return false;
+  double sum = 0;
+  for (const auto& [by, amount] : *charged) {
+    const auto found = std::find_if(tariff.items.begin(), tariff.items.end(),
+                                    [&](const TariffItem& i) { return i.id == by.second; });
+    if (found != tariff.items.end() && counts(*found, by.first))
+      sum += static_cast<double>(amount.attos());
   }
-  constexpr double kMost = 1e30;  // attos; above any commitment
-  const double grown_sum = static_cast<double>(sum.attos()) * times_at_end(*this);
-  return Amount::from_attos(static_cast<Int128>(std::min(grown_sum, kMost)));
+  return sum * times_at_end(*this) < static_cast<double>(commit->least.attos()) * share_of(of);
 }
 
-TariffUse tariff_use(const PeriodUsage& usage, int64_t now_ns) {
+double TariffUse::share_of(const TariffItem& item) const {
+  if (!item.prorated) return 1;
+  return static_cast<double>(cycle.to_ns - from_ns) /
+         static_cast<double>(cycle.to_ns - cycle.from_ns);
+}
+
+TariffUse tariff_use(const PeriodUsage& usage, const ExchangeRates& rates, int64_t now_ns) {
   const PriceList& prices = usage.prices();
-  TariffUse use{.cycle = prices.cycle(),
-                .from_ns = prices.part().from_ns,
-                .at_ns = now_ns,
-                .items = {},
-                .passed = {}};
+  TariffUse use;
+  use.tariff_version = prices.tariff().version;
+  use.cycle = prices.cycle();
+  use.from_ns = prices.part().from_ns;
+  use.at_ns = now_ns;
   usage.each([&](const Place& place, const Count& count, const PriceList::Charging& charging) {
     if (charging.item == PriceList::kNone) return;
-    use.items[prices.tariff().items[charging.item].id].octets += count.octets;
+    use.octets[prices.tariff().items[charging.item].id] += count.octets;
     if (charging.passed != PriceList::kNone)
       use.passed[{place.provider, prices.item(charging, place.provider)->id}] += count.octets;
   });
-  // Without: no commitment is known to be reached, and what is charged is what counts.
-  if (const auto charges = price(usage)) {
-    for (const ChargeLine& line : charges->lines) use.items[line.item].charged += line.exact;
-  }
+  const auto charges = price(usage, rates);
+  if (!charges) return use;
+  use.charged.emplace();
+  for (const ChargeLine& line : charges->lines)
+    (*use.charged)[{line.provider, line.item}] += line.exact;
   return use;
 }
 

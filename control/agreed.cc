@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/agreed.h"
 
+#include <limits>
+
 namespace anabranch::control {
 namespace {
 
@@ -37,6 +39,34 @@ Agreed::Agreed(const std::vector<PathState>& paths, const Profile& profile,
     for (const PathState& p : paths) past->paths.push_back(as_over(p, o.window));
     past->combinations.emplace(past->paths, profile, Ratings{});
   }
+  may_be_kept_ = std::all_of(objectives.begin(), objectives.end(),
+                             [&](const Objective& o) { return may_be_kept(o); });
+}
+
+// By the best that any set could be: of latency and jitter what one path is, of rate and
+// availability what all are together.
+bool Agreed::may_be_kept(const Objective& o) const {
+  const Combinations& past = over(o.window);
+  if (past.all() == 0) return false;
+  const PathSums all = past.sums(past.all());
+  double least_jitter = std::numeric_limits<double>::infinity();
+  for (const Member& m : past.members())
+    least_jitter = std::min(least_jitter, m.path->rtt_variation_ms);
+  switch (o.of) {
+    case Of::rate_up:
+      return is_kept(o, all.all_up, false);
+    case Of::rate_down:
+      return is_kept(o, all.all_down, false);
+    case Of::latency:
+      return is_kept(o, all.latency_least, false);
+    case Of::jitter:
+      return is_kept(o, least_jitter, false);
+    case Of::availability:
+      return is_kept(o, 100 * past.availability(past.all()), false);
+    case Of::loss:  // copies may lose next to nothing
+      return true;
+  }
+  return true;
 }
 
 double Agreed::expected(const Objective& o, PathSet set, Dispersion dispersion) const {

@@ -31,6 +31,8 @@ class Agreed {
   // that it is not there.
   bool keeps(PathSet set, Dispersion dispersion, bool with_margin) const;
   std::vector<Missed> missed(PathSet set, Dispersion dispersion) const;
+  // False: no set keeps all of it, so none need be looked at.
+  bool may_be_kept() const { return may_be_kept_; }
   // What is expected of an objective, in its unit.
   double expected(const Objective& objective, PathSet set, Dispersion dispersion) const;
 
@@ -44,7 +46,10 @@ class Agreed {
     return *pasts_[static_cast<size_t>(window)]->combinations;
   }
 
+  bool may_be_kept(const Objective& objective) const;
+
   const std::vector<Objective>& objectives_;
+  bool may_be_kept_ = true;
   std::array<std::unique_ptr<Past>, kWindowNames.size()> pasts_;  // of windows that are asked for
 };
 

@@ -142,10 +142,11 @@ PathState as_over(const PathState& p, Window window) {
   if (window == Window::second) return then;
   const PathRecord& record = p.records[static_cast<size_t>(window) - 1];
   if (record.samples == 0) return then;
+  then.availability = record.availability;
+  if (record.availability == 0) return then;  // it was never there: how it was is not known
   then.rtt_ms = 2 * record.latency_ms;
   then.rtt_variation_ms = record.jitter_ms;
   then.loss_up = then.loss_down = record.loss;
-  then.availability = record.availability;
   for (uint64_t* rate : {&then.rate_up_bps, &then.rate_down_bps})
     *rate = static_cast<uint64_t>(static_cast<double>(*rate) * record.rate_kept);
   return then;

@@ -685,7 +685,7 @@ constexpr const char* kDefs = R"json({
       "of": {"enum": ["rate-up", "rate-down", "latency", "jitter", "loss", "availability"]},
       "window": {"enum": ["1s", "1min", "1h", "30d"], "description": "over which it is measured"},
       "rate": {"$ref": "#/$defs/rate"},
-      "ms": {"type": "string", "pattern": "^(0*[0-9]{1,4}|0*[1-5][0-9]{4}|0*60000)([.][0-9]{1,18})?$"},
+      "ms": {"type": "string", "pattern": "^(0*([0-9]{1,4}|[1-5][0-9]{4})([.][0-9]{1,18})?|0*60000([.]0{1,18})?)$"},
       "percent": {"type": "string", "pattern": "^(0*[0-9]{1,2}([.][0-9]{1,18})?|0*100([.]0{1,18})?)$"}
     },
     "allOf": [

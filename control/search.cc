@@ -183,6 +183,7 @@ void Search::climb(PathSet from, size_t place, Try attempt) const {
 }
 
 std::optional<Possible> Search::possible() const {
+  if (!agreed_.may_be_kept()) return std::nullopt;
   for (const bool with_avoided : {false, true}) {
     for (const bool cautious : {true, false}) {
       if (cautious && set_in_force_ == 0) continue;

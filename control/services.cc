@@ -105,7 +105,9 @@ tl::expected<Services::Terms, Answer> Services::terms_of(const std::string& id) 
   const auto use = uses_.find(id);
   if (profile != nullptr && tariff != nullptr)
     return Terms{*profile, *tariff, documents_.objectives(client.sla),
-                 use == uses_.end() ? nullptr : &use->second};
+                 use == uses_.end() || use->second.tariff_version != tariff->version
+                     ? nullptr
+                     : &use->second};
   return tl::unexpected(refuse(409, "Incomplete client",
                                "client \"" + client.id + "\" names profile \"" + client.profile +
                                    "\" and tariff \"" + client.tariff +

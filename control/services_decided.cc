@@ -81,8 +81,9 @@ std::vector<PathState> Services::charged_paths(const Terms& terms, int64_t at_ns
     const auto price = price_by(is_under_way ? terms.use : nullptr);
     if (price) state.price_attos_per_octet = static_cast<Uint128>(price->attos());
     if (price && is_under_way && price != price_by(nullptr))
-      state.quota = "at " + per_gb_text(state) + " " + terms.tariff.currency +
-                    "/GB, by what is used of the tariff's tiers, allowances and commitments";
+      state.quota += (state.quota.empty() ? "at " : "; at ") + per_gb_text(state) + " " +
+                     terms.tariff.currency +
+                     "/GB, by what is used of the tariff's tiers, allowances and commitments";
     return !price.has_value();  // a provider the client's tariff does not price cannot be used for
                                 // it
   });

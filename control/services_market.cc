@@ -45,6 +45,27 @@ uint64_t bandwidth_of(const ServiceRequest& request, const Scenario* own) {
   return static_cast<uint64_t>(std::max(1.0, std::ceil(bps * kBandwidthMore / 1e6)));
 }
 
+bool is_of_rate(const Objective& o) {
+  return o.of == Objective::Of::rate_up || o.of == Objective::Of::rate_down;
+}
+
+// As if it asked for the rates that the agreement says, where they are more.
+ServiceRequest with_agreed_rates(ServiceRequest request) {
+  for (const Objective& o : request.objectives) {
+    if (!is_of_rate(o)) continue;
+    auto& rate = o.of == Objective::Of::rate_up ? request.rate_up_bps : request.rate_down_bps;
+    rate = std::max(rate.value_or(0), static_cast<uint64_t>(o.limit));
+  }
+  return request;
+}
+
+ServiceRequest without_rates(ServiceRequest request) {
+  request.rate_up_bps.reset();
+  request.rate_down_bps.reset();
+  std::erase_if(request.objectives, is_of_rate);
+  return request;
+}
+
 // Of a window, what it may come to at most.
 uint64_t volume_of(const ServiceRequest& request, uint64_t bandwidth_mbps, int64_t window_s) {
   const double octets = request.volume_octets ? static_cast<double>(*request.volume_octets)
@@ -137,15 +158,14 @@ std::optional<Market::Need> Services::need_of(const ServiceRequest& request, int
       std::min(end_of(request, asked_s).value_or(INT64_MAX), from_s + config_.order_window_s);
   const View view = view_of(request, terms->profile, id);
   const auto own = beside(priced_paths(*terms, from_s * kSecondNs), view.held);
-  ServiceRequest at_any_rate = for_choice(request, *terms);
-  at_any_rate.rate_up_bps.reset();
-  at_any_rate.rate_down_bps.reset();
+  const ServiceRequest asked = with_agreed_rates(for_choice(request, *terms));
+  const ServiceRequest at_any_rate = without_rates(asked);
   const Choice best =
       prefer(own, terms->profile, at_any_rate, terms->tariff.currency, nullptr, &ratings_);
   Market::Need need{.client = request.client, .ranking = ranking_by(terms->profile)};
   negotiation::Wish& wish = need.wish;
   wish.offering = "path";
-  wish.bandwidth_mbps = bandwidth_of(request, best.preferred ? &*best.preferred : nullptr);
+  wish.bandwidth_mbps = bandwidth_of(asked, best.preferred ? &*best.preferred : nullptr);
   wish.delay_ms_max = at_any_rate.latency_ms_max;
   wish.loss_percent_max = at_any_rate.loss_percent_max;
   wish.from_ns = from_s * kSecondNs;

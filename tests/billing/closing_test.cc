@@ -538,10 +538,8 @@ TEST_P(Closings, HowFarAClientIsIntoItsTariffIsKnownWhileThePeriodIsOpen) {
   EXPECT_EQ(use.from_ns, day(10, 1));
   uint64_t octets = 0;
   Amount charged;
-  for (const auto& [item, of_item] : use.items) {
-    octets += of_item.octets;
-    charged += of_item.charged;
-  }
+  for (const auto& [item, count] : use.octets) octets += count;
+  for (const auto& [by, amount] : use.charged.value()) charged += amount;
   EXPECT_EQ(octets, 6 * kGb);
   EXPECT_EQ(
       charged,

@@ -64,20 +64,32 @@ class WhatAnOctetMoreCosts : public testing::Test {
   static constexpr int64_t kDayNs = 86'400LL * 1'000'000'000;
   static constexpr uint64_t kGb = 1'000'000'000;
 
-  // Of an octet of the first item, ten days into a cycle of thirty.
-  std::optional<Amount> price(const json& items, std::map<std::string, TariffUse::Item> used = {},
-                              int days_tenths = 100) {
+  // Of an octet of the first item on a path of alpha's, ten days into a cycle of thirty.
+  std::optional<Amount> price(const json& items) const {
     const Tariff tariff =
         parse_tariff({{"id", "t"}, {"currency", "EUR"}, {"items", items}}).value();
-    const TariffUse use{.cycle = {0, 30 * kDayNs},
-                        .at_ns = days_tenths * kDayNs / 10,
-                        .items = std::move(used),
-                        .passed = {}};
-    return guide_price(tariff, "alpha", "n", "p", nullptr, &use);
+    return guide_price(tariff, "alpha", "n", "p", nullptr, &use_);
+  }
+  std::optional<Amount> price(const json& items, uint64_t octets) {
+    use_.octets = {{"a", octets}};
+    return price(items);
+  }
+  // In whole units.
+  void charge(std::map<TariffUse::ByProvider, int> units) {
+    use_.charged.emplace();
+    for (const auto& [by, sum] : units)
+      (*use_.charged)[by] = Amount::from_attos(sum * kAttosPerUnit);
   }
   static Amount per_gb(const char* text) {
     return Amount::from_attos(parse_amount(text)->attos() / kGb);
   }
+
+  TariffUse use_ = [] {
+    TariffUse use;
+    use.cycle = {0, 30 * kDayNs};
+    use.at_ns = 10 * kDayNs;
+    return use;
+  }();
 };
 
 TEST_F(WhatAnOctetMoreCosts, IsOfTheTierInWhichThePeriodEnds) {
@@ -87,34 +99,62 @@ TEST_F(WhatAnOctetMoreCosts, IsOfTheTierInWhichThePeriodEnds) {
                        {{{"up_to_gb", "30"}, {"per_gb", "0.50"}},
                         {{"up_to_gb", "60"}, {"per_gb", "0.30"}},
                         {{"per_gb", "0.20"}}}}}};
-    EXPECT_EQ(price(items), per_gb("0.50")) << "nothing is used";
-    EXPECT_EQ(price(items, {{"a", {9 * kGb, {}}}}, 100), per_gb("0.50")) << "27 in the end";
-    EXPECT_EQ(price(items, {{"a", {11 * kGb, {}}}}, 100), per_gb("0.30")) << "33 in the end";
-    EXPECT_EQ(price(items, {{"a", {21 * kGb, {}}}}, 100), per_gb("0.20")) << "63 in the end";
-    EXPECT_EQ(price(items, {{"a", {31 * kGb, {}}}}, 300), per_gb("0.30")) << "the cycle is over";
-    EXPECT_EQ(price(items, {{"a", {kGb + kGb / 2, {}}}}, 1), per_gb("0.30"))
-        << "two hours are a day: 45";
-    EXPECT_EQ(price(items, {{"b", {99 * kGb, {}}}}, 100), per_gb("0.50")) << "another item's";
+    use_.at_ns = 10 * kDayNs;
+    EXPECT_EQ(price(items, 0), per_gb("0.50"));
+    EXPECT_EQ(price(items, 9 * kGb), per_gb("0.50")) << "27 in the end";
+    EXPECT_EQ(price(items, 11 * kGb), per_gb("0.30")) << "33 in the end";
+    EXPECT_EQ(price(items, 21 * kGb), per_gb("0.20")) << "63 in the end";
+    use_.at_ns = 30 * kDayNs;
+    EXPECT_EQ(price(items, 31 * kGb), per_gb("0.30")) << "the cycle is over";
+    use_.at_ns = kDayNs / 10;
+    EXPECT_EQ(price(items, 3 * kGb / 2), per_gb("0.30")) << "two hours are a day: 45";
+    use_.octets = {{"b", 99 * kGb}};
+    EXPECT_EQ(price(items), per_gb("0.50")) << "another item's";
   }
 }
 
 TEST_F(WhatAnOctetMoreCosts, IsNothingWithinAnAllowanceThatWillDo) {
-  const json items{{{"id", "a"}, {"allowance", {{"gb", "30"}, {"per_gb", "2.00"}}}}};
-  EXPECT_EQ(price(items), per_gb("2.00")) << "not known";
-  EXPECT_EQ(price(items, {{"a", {9 * kGb, {}}}}, 100), Amount());
-  EXPECT_EQ(price(items, {{"a", {11 * kGb, {}}}}, 100), per_gb("2.00"));
+  json item{{"id", "a"}, {"allowance", {{"gb", "30"}, {"per_gb", "2.00"}}}};
+  EXPECT_EQ(price({item}), Amount()) << "nothing is used";
+  EXPECT_EQ(price({item}, 9 * kGb), Amount());
+  EXPECT_EQ(price({item}, 11 * kGb), per_gb("2.00"));
+  // Of a client of the last ten days it is a third.
+  use_.from_ns = 20 * kDayNs;
+  use_.at_ns = 25 * kDayNs;
+  EXPECT_EQ(price({item}, 4 * kGb), Amount());
+  EXPECT_EQ(price({item}, 6 * kGb), per_gb("2.00"));
+  item["prorated"] = false;
+  EXPECT_EQ(price({item}, 6 * kGb), Amount());
 }
 
 TEST_F(WhatAnOctetMoreCosts, IsNothingWhereACommitmentIsPaidForThatIsNotReached) {
-  const json items{{{"id", "a"}, {"per_gb", "1.00"}},
-                   {{"id", "b"}, {"per_gb", "1.00"}, {"providers", {"beta"}}},
-                   {{"id", "least"}, {"commit", "30.00"}, {"items", {"a"}}}};
-  const auto charged = [](const char* text) { return *parse_amount(text); };
-  EXPECT_EQ(price(items, {{"a", {9 * kGb, charged("9")}}}, 100), Amount());
-  EXPECT_EQ(price(items, {{"a", {11 * kGb, charged("11")}}}, 100), per_gb("1.00"));
-  EXPECT_EQ(price(items, {{"a", {9 * kGb, charged("9")}}, {"b", {9 * kGb, charged("9")}}}, 100),
-            Amount())
-      << "b is not of the commitment";
+  const auto items = [](const json& commit) {
+    return json{{{"id", "a"}, {"providers", {"alpha"}}, {"per_gb", "1.00"}},
+                {{"id", "b"}, {"per_gb", "1.00"}},
+                commit};
+  };
+  const json of_a = items({{"id", "least"}, {"commit", "30.00"}, {"items", {"a"}}});
+  EXPECT_EQ(price(of_a), per_gb("1.00")) << "what is charged is not known";
+  charge({});
+  EXPECT_EQ(price(of_a), Amount());
+  charge({{{"alpha", "a"}, 9}});
+  EXPECT_EQ(price(of_a), Amount());
+  charge({{{"alpha", "a"}, 11}});
+  EXPECT_EQ(price(of_a), per_gb("1.00")) << "33 in the end";
+  charge({{{"alpha", "a"}, 9}, {{"beta", "b"}, 9}});
+  EXPECT_EQ(price(of_a), Amount()) << "b is not of the commitment";
+  EXPECT_EQ(price(items({{"id", "least"}, {"commit", "30.00"}})), per_gb("1.00")) << "here it is";
+  EXPECT_EQ(price(items({{"id", "least"}, {"commit", "30.00"}, {"providers", {"alpha"}}})),
+            Amount());
+  charge({});
+  EXPECT_EQ(price(items({{"id", "least"}, {"commit", "30.00"}, {"providers", {"beta"}}})),
+            per_gb("1.00"))
+      << "another provider's";
+  // Of a client of the last ten days it is 10.00.
+  use_.from_ns = 20 * kDayNs;
+  use_.at_ns = 25 * kDayNs;
+  charge({{{"alpha", "a"}, 6}});
+  EXPECT_EQ(price(of_a), per_gb("1.00"));
 }
 
 TEST_F(WhatAnOctetMoreCosts, IsThatOfTheProvidersOwnTierWhereItIsPassedThrough) {
@@ -131,10 +171,9 @@ TEST_F(WhatAnOctetMoreCosts, IsThatOfTheProvidersOwnTierWhereItIsPassedThrough) 
             {{{"id", "x"},
               {"graduated", {{{"up_to_gb", "30"}, {"per_gb", "1.00"}}, {{"per_gb", "0.50"}}}}}}}})
           .value();
-  TariffUse use{.cycle = {0, 30 * kDayNs}, .at_ns = 10 * kDayNs, .items = {}, .passed = {}};
-  EXPECT_EQ(guide_price(tariff, "alpha", "n", "p", &own, &use), per_gb("1.10"));
-  use.passed[{"alpha", "x"}] = 11 * kGb;
-  EXPECT_EQ(guide_price(tariff, "alpha", "n", "p", &own, &use), per_gb("0.55"));
+  EXPECT_EQ(guide_price(tariff, "alpha", "n", "p", &own, &use_), per_gb("1.10"));
+  use_.passed[{"alpha", "x"}] = 11 * kGb;
+  EXPECT_EQ(guide_price(tariff, "alpha", "n", "p", &own, &use_), per_gb("0.55"));
   EXPECT_TRUE(depends_on_use(tariff));
 }
 

@@ -78,6 +78,10 @@ TEST_F(AnAgreement, LeavesOutAPathThatWasTooLateOverItsWindow) {
   record(1, Window::minute) = {.samples = 60, .latency_ms = 24, .availability = 1};
   EXPECT_EQ(used(), (std::vector<std::string>{"fibre", "mobile", "dsl"}))
       << "what it was over the minute counts";
+  record(1, Window::minute) = {.samples = 60};
+  EXPECT_EQ(used(), (std::vector<std::string>{"fibre", "dsl"}))
+      << "never there: it is as it is now";
+  record(1, Window::minute) = {.samples = 60, .latency_ms = 24, .availability = 1};
   record(0, Window::hour) = {.samples = 3600, .latency_ms = 80, .availability = 1};
   EXPECT_EQ(used().size(), 3u) << "another window is not asked of";
 }

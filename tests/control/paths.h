@@ -78,7 +78,7 @@ inline std::vector<PathState> any_paths(std::mt19937& random) {
                 .latency_ms = 150 * part(),
                 .jitter_ms = 50 * part(),
                 .loss = random() % 2 == 0 ? 0 : part() * part(),
-                .availability = random() % 3 == 0 ? 1 : part(),
+                .availability = random() % 3 == 0 ? static_cast<double>(random() % 2) : part(),
                 .rate_kept = random() % 2 == 0 ? 1 : part()};
     }
   }

@@ -393,10 +393,11 @@ class Oracle {
     if (window == Window::second) return p;
     const PathRecord& then = p.records[static_cast<size_t>(window) - 1];
     if (then.samples == 0) return p;
+    p.availability = then.availability;
+    if (then.availability == 0) return p;
     p.rtt_ms = 2 * then.latency_ms;
     p.rtt_variation_ms = then.jitter_ms;
     p.loss_up = p.loss_down = then.loss;
-    p.availability = then.availability;
     for (uint64_t* rate : {&p.rate_up_bps, &p.rate_down_bps})
       *rate = static_cast<uint64_t>(static_cast<double>(*rate) * then.rate_kept);
     return p;

@@ -76,16 +76,33 @@ def tunnel_octets(stats):
             for direction, way, what in (("sent", "ab", "offered"), ("received", "ba", "delivered"))}
 
 
+# All of it by one process: a program for each would take longer than beats leave between them.
+READ = '''
+import http.client, json, subprocess, sys
+api = http.client.HTTPConnection("10.10.0.1", 8080, timeout=60)
+def ask(method, path):
+    api.request(method, path, "{}" if method == "POST" else None)
+    answer = api.getresponse()
+    text = answer.read()
+    if answer.status >= 300:
+        sys.exit(f"{method} {path}: {answer.status} {text.decode()}")
+    return json.loads(text)
+def stats():
+    return {link["name"]: link for link in json.loads(subprocess.run(sys.argv[1:], capture_output=True, check=True).stdout)["links"]}
+before = stats()
+pending = ask("GET", "/v1/status")["meters_pending"]  # before: what is booked meanwhile is on no statement yet
+ask("POST", "/v1/usage/flush")
+client, house = ask("GET", "/v1/statements/clients/acme"), ask("GET", "/v1/statements/house")
+print(json.dumps([before, pending, client, house, stats()]))
+'''
+
+
 def settled(sites):
     """Statements and link counters of one moment in which nothing was under way. A link that lost packets is measured by
     many beats for some 15 s more."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        before = sites.link_stats()
-        pending = sites.cli_json("status")["meters_pending"]  # before: what is booked meanwhile is on no statement yet
-        sites.cli("flush")
-        client, house = sites.cli_json("statement", "acme"), sites.cli_json("house")
-        after = sites.link_stats()
+        before, pending, client, house, after = json.loads(sites.run("client", sys.executable, "-c", READ, *sites.link_stats_command()))
         idle = all(link[way]["in_flight"] == 0 for link in after.values() for way in ("ab", "ba"))
         if idle and not pending and tunnel_octets(before) == tunnel_octets(after):
             return client, house, after

@@ -212,8 +212,11 @@ class Sites:
         except Failure:
             return False
 
+    def link_stats_command(self):
+        return [self.tools / "linkemu/linkemu", "stats", "--json", "--socket", self.run_dir / "linkemu"]
+
     def link_stats(self):
-        stats = json.loads(self.run("net", self.tools / "linkemu/linkemu", "stats", "--json", "--socket", self.run_dir / "linkemu"))
+        stats = json.loads(self.run("net", *self.link_stats_command()))
         return {link["name"]: link for link in stats["links"]}
 
     def stop(self, name, seconds=15):
