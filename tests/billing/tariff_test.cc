@@ -115,16 +115,16 @@ TEST_F(WhatAnOctetMoreCosts, IsOfTheTierInWhichThePeriodEnds) {
 
 TEST_F(WhatAnOctetMoreCosts, IsNothingWithinAnAllowanceThatWillDo) {
   json item{{"id", "a"}, {"allowance", {{"gb", "30"}, {"per_gb", "2.00"}}}};
-  EXPECT_EQ(price({item}), Amount()) << "nothing is used";
-  EXPECT_EQ(price({item}, 9 * kGb), Amount());
-  EXPECT_EQ(price({item}, 11 * kGb), per_gb("2.00"));
+  EXPECT_EQ(price(json::array({item})), Amount()) << "nothing is used";
+  EXPECT_EQ(price(json::array({item}), 9 * kGb), Amount());
+  EXPECT_EQ(price(json::array({item}), 11 * kGb), per_gb("2.00"));
   // Of a client of the last ten days it is a third.
   use_.from_ns = 20 * kDayNs;
   use_.at_ns = 25 * kDayNs;
-  EXPECT_EQ(price({item}, 4 * kGb), Amount());
-  EXPECT_EQ(price({item}, 6 * kGb), per_gb("2.00"));
+  EXPECT_EQ(price(json::array({item}), 4 * kGb), Amount());
+  EXPECT_EQ(price(json::array({item}), 6 * kGb), per_gb("2.00"));
   item["prorated"] = false;
-  EXPECT_EQ(price({item}, 6 * kGb), Amount());
+  EXPECT_EQ(price(json::array({item}), 6 * kGb), Amount());
 }
 
 TEST_F(WhatAnOctetMoreCosts, IsNothingWhereACommitmentIsPaidForThatIsNotReached) {
